@@ -1,0 +1,277 @@
+import { timingSafeEqual } from "node:crypto"
+import { Elysia } from "elysia"
+import { type ExecutionArgs, execute, GraphQLError, type GraphQLSchema } from "graphql"
+import type { OperationArgs } from "graphql-http"
+import { createHandler } from "graphql-http/lib/use/fetch"
+import { makeServer } from "graphql-ws"
+import * as v from "valibot"
+import { badInput, type ParleyError } from "./errors.ts"
+import { publicError, publicResult } from "./graphql-errors.ts"
+import {
+  LinkExtensions,
+  LinkInit,
+  plainNext,
+  SECRET_HEADER,
+  SHARED_NEXT,
+  sharedNext,
+} from "./link.ts"
+import type { Logger } from "./log.ts"
+import { createDocumentCache } from "./operations.ts"
+import { type BunSocket, socketLimits, upgradeSocket } from "./socket.ts"
+import type { TokenVerifier, Viewer } from "./tokens.ts"
+
+/** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
+export interface Call {
+  viewer: Viewer | undefined
+  refreshToken: string | undefined
+  userAgent: string
+  address: string
+  requestId: string
+  /** `Set-Cookie` values for the browser. */
+  setCookies: string[]
+}
+
+/** A gateway's connection, as the source of a subscription sees it. */
+export interface Link {
+  /**
+   * Sends one result, which is JSON already, to some of the subscriptions on this connection. False where the
+   * connection is gone; whoever is behind it resumes by position.
+   */
+  deliver(ids: readonly string[], payload: string): boolean
+}
+
+/** A checked subscription that is to be started. */
+export interface Subscription<Context> {
+  id: string
+  link: Link
+  args: ExecutionArgs & { contextValue: Context }
+  /** Ends it from this side; the error, where there is one, is the last thing its client hears. */
+  end(error?: ParleyError): void
+}
+
+export interface SubgraphOptions<Context extends object> {
+  schema: GraphQLSchema
+  secret: string
+  tokens: TokenVerifier
+  log: Logger
+  context(call: Call): Context
+  /** Starts a subscription and returns what stops it. Absent where the schema has none. */
+  subscribe?(subscription: Subscription<Context>): () => void
+  /** Resolves once the service can do its work; rejects with the reason where it cannot. */
+  ready(): Promise<void>
+}
+
+/** More than the gateway ever forwards, as one frame or one request body. */
+const MAX_MESSAGE_BYTES = 1024 * 1024
+/** What may wait for a slow gateway before its connection is closed. */
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024
+
+interface Params {
+  query: string
+  operationName?: string | null
+  variables?: Record<string, unknown> | null
+}
+
+interface LinkExtra {
+  socket: BunSocket
+  link?: Link
+}
+
+/** Execution arguments that remember where a subscription came from: graphql-ws hands them from hook to hook. */
+type LinkArgs = ExecutionArgs & { id: string; link: Link }
+
+/**
+ * The endpoint of a subgraph: `/graphql` over HTTP and over graphql-transport-ws, for holders of the link secret only
+ * (a bare subgraph answers `_entities` to anyone), and `/healthz`, `/readyz` for everyone. An Elysia app to be
+ * extended and listened with.
+ */
+export function createSubgraph<Context extends object>(options: SubgraphOptions<Context>) {
+  const { schema, log } = options
+  const documents = createDocumentCache(schema)
+  const calls = new WeakMap<object, Call>()
+  const mayEnter = secretCheck(options.secret)
+
+  async function prepare(
+    params: Params,
+    extensions: unknown,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    try {
+      const call = await callOf(extensions)
+      const checked = documents(params.query)
+      if (checked.errors) return checked.errors
+      const contextValue = options.context(call)
+      calls.set(contextValue, call)
+      return {
+        schema,
+        document: checked.document,
+        operationName: params.operationName,
+        variableValues: params.variables,
+        contextValue,
+      }
+    } catch (error) {
+      return [publicError(wrap(error), log)]
+    }
+  }
+
+  async function callOf(given: unknown): Promise<Call> {
+    const extensions = v.safeParse(LinkExtensions, given ?? {})
+    if (!extensions.success) throw badInput("extensions", extensions.issues[0].message)
+    const { token, refreshToken, userAgent, address, requestId } = extensions.output
+    const viewer = token === undefined ? undefined : await options.tokens.verify(token)
+    return { viewer, refreshToken, userAgent, address, requestId, setCookies: [] }
+  }
+
+  const run = (args: ExecutionArgs) => {
+    const result = execute(args)
+    return result instanceof Promise
+      ? result.then((result) => publicResult(result, log))
+      : publicResult(result, log)
+  }
+
+  const cookiesOf = (args: ExecutionArgs) => calls.get(args.contextValue as object)?.setCookies
+
+  function openSubscription({ id, link, ...args }: LinkArgs): AsyncGenerator<never, void, void> {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorReturnResult<void>>()
+    const stop = options.subscribe?.({
+      id,
+      link,
+      args: args as Subscription<Context>["args"],
+      end: (error) => (error ? reject(wrap(error)) : resolve({ done: true, value: undefined })),
+    })
+    return untilStopped(promise, () => {
+      stop?.()
+      resolve({ done: true, value: undefined })
+    })
+  }
+
+  const http = createHandler({
+    schema,
+    execute: run,
+    async onSubscribe(request, params) {
+      // graphql-http wants a context of its own shape; ours is whatever the service made.
+      return (await prepare(params as Params, extensionsOf(request.raw))) as OperationArgs<never>
+    },
+    onOperation(_request, args, result) {
+      const cookies = cookiesOf(args)
+      if (!cookies?.length) return undefined
+      const headers = new Headers({
+        "content-type": "application/graphql-response+json; charset=utf-8",
+      })
+      for (const cookie of cookies) headers.append("set-cookie", cookie)
+      const init = { status: 200, statusText: "OK", headers: headers as never }
+      return [JSON.stringify(result), init]
+    },
+  })
+
+  const protocol = makeServer<Record<string, unknown>, LinkExtra>({
+    schema,
+    execute: run,
+    subscribe: (args) => openSubscription(args as LinkArgs),
+    onConnect({ connectionParams, extra }) {
+      const init = v.safeParse(LinkInit, connectionParams)
+      if (!init.success || !mayEnter(init.output.secret)) return false
+      const shared = init.output.features.includes(SHARED_NEXT)
+      extra.link = shared ? sharedLink(extra.socket) : plainLink(extra.socket)
+      return shared ? { features: [SHARED_NEXT] } : true
+    },
+    async onSubscribe({ extra }, id, payload) {
+      const args = await prepare(payload, payload.extensions)
+      return "schema" in args ? ({ ...args, id, link: extra.link } as LinkArgs) : args
+    },
+    onNext(_context, _id, _payload, args, result) {
+      const setCookies = cookiesOf(args)
+      if (!setCookies?.length) return undefined
+      return { ...result, extensions: { ...result.extensions, setCookies } } as never
+    },
+  })
+
+  return new Elysia({
+    serve: { reusePort: false, maxRequestBodySize: MAX_MESSAGE_BYTES },
+    websocket: socketLimits({ maxFrameBytes: MAX_MESSAGE_BYTES, maxQueuedBytes: MAX_QUEUED_BYTES }),
+  })
+    .get("/healthz", () => "ok\n")
+    .get("/readyz", () =>
+      options.ready().then(
+        () => "ready\n",
+        (reason) => new Response(`${reason?.message ?? reason}\n`, { status: 503 }),
+      ),
+    )
+    .all(
+      "/graphql",
+      ({ request, server }) => {
+        // A browser cannot set this header on a socket, and a gateway proves itself in connection_init.
+        if (request.headers.get("upgrade") === "websocket") {
+          return upgradeSocket(request, server as never, protocol as never, {})
+        }
+        if (!mayEnter(request.headers.get(SECRET_HEADER) ?? "")) {
+          return new Response("This endpoint answers the gateway only.\n", { status: 403 })
+        }
+        return http(request)
+      },
+      { parse: "none" },
+    )
+}
+
+/** What the link says in a frame, read from the headers of a plain HTTP request. */
+function extensionsOf(request: Request): LinkExtensions {
+  const authorization = request.headers.get("authorization") ?? ""
+  const { parley_refresh, "__Host-parley_refresh": secureRefresh } = Object.fromEntries(
+    new Bun.CookieMap(request.headers.get("cookie") ?? ""),
+  )
+  return {
+    token: /^Bearer (\S+)$/i.exec(authorization)?.[1],
+    refreshToken: secureRefresh ?? parley_refresh,
+    userAgent: request.headers.get("user-agent") ?? "",
+    address: request.headers.get("x-forwarded-for") ?? "",
+    requestId: request.headers.get("x-request-id") ?? "",
+  }
+}
+
+/** Compares in constant time, so that the secret cannot be guessed byte by byte. */
+function secretCheck(secret: string): (given: string) => boolean {
+  const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest()
+  const expected = digest(secret)
+  return (given) => timingSafeEqual(digest(given), expected)
+}
+
+const sharedLink = (socket: BunSocket): Link => ({
+  deliver: (ids, payload) => socket.sendText(sharedNext(ids, payload)) !== 0,
+})
+
+const plainLink = (socket: BunSocket): Link => ({
+  deliver: (ids, payload) => ids.every((id) => socket.sendText(plainNext(id, payload)) !== 0),
+})
+
+const wrap = (error: unknown): GraphQLError =>
+  error instanceof GraphQLError
+    ? error
+    : new GraphQLError(error instanceof Error ? error.message : String(error), {
+        originalError: error instanceof Error ? error : new Error(String(error)),
+      })
+
+/**
+ * An iterator that yields nothing (results are written straight to the link) and ends when told to. Written by hand: a
+ * generator's `return()` would wait for its pending `next()`, and the subscription would leak.
+ */
+function untilStopped(
+  ended: Promise<IteratorReturnResult<void>>,
+  stop: () => void,
+): AsyncGenerator<never, void, void> {
+  return {
+    next: () => ended,
+    async return() {
+      stop()
+      return { done: true, value: undefined }
+    },
+    async throw(error) {
+      stop()
+      throw error
+    },
+    async [Symbol.asyncDispose]() {
+      stop()
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
