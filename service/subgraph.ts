@@ -227,8 +227,8 @@ function extensionsOf(request: Request): LinkExtensions {
   }
 }
 
-/** Compares in constant time, so that the secret cannot be guessed byte by byte. */
-function secretCheck(secret: string): (given: string) => boolean {
+/** Checks a given link secret, in constant time, so that it cannot be guessed byte by byte. */
+export function secretCheck(secret: string): (given: string) => boolean {
   const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest()
   const expected = digest(secret)
   return (given) => timingSafeEqual(digest(given), expected)
