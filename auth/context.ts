@@ -1,0 +1,123 @@
+import { accessSync, constants, mkdirSync } from "node:fs"
+import { type Clock, systemClock } from "@parley/service/clock.ts"
+import { ConfigError } from "@parley/service/config.ts"
+import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
+import { createLogger, type Logger } from "@parley/service/log.ts"
+import { createTokenVerifier, type TokenVerifier } from "@parley/service/tokens.ts"
+import type { AuthConfig } from "./config.ts"
+import { createAccessTokens } from "./domain/access-tokens.ts"
+import { type Accounts, createAccounts } from "./domain/accounts.ts"
+import { createHasher, HASHING, type HashingOptions } from "./domain/hashing.ts"
+import { createKeys, type Keys } from "./domain/keys.ts"
+import { createRateLimit } from "./domain/rate-limits.ts"
+import { createRefreshTokens } from "./domain/refresh-tokens.ts"
+import { createSessions, type Sessions } from "./domain/sessions.ts"
+import { keyFile } from "./store/key-file.ts"
+import { openStore, type Store } from "./store/store.ts"
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** Everything that the auth service is made of. Whoever made it disposes of it. */
+export interface AuthContext extends AsyncDisposable {
+  config: AuthConfig
+  log: Logger
+  store: Store
+  keys: Keys
+  tokens: TokenVerifier
+  sessions: Sessions
+  accounts: Accounts
+  /** Forgets what has no meaning any more: to be called now and then. */
+  prune(): Promise<void>
+}
+
+/** What a test may hand in. */
+export interface AuthOverrides {
+  clock?: Clock
+  ids?: IdSource
+  log?: Logger
+  store?: Store
+  hashing?: Partial<HashingOptions>
+}
+
+/**
+ * Wires the service.
+ * @throws ConfigError where DATA_DIR cannot be used.
+ */
+export async function createAuthContext(
+  config: AuthConfig,
+  overrides: AuthOverrides = {},
+): Promise<AuthContext> {
+  const clock = overrides.clock ?? systemClock
+  const ids = overrides.ids ?? uuidv7Source(clock)
+  const directory = `${config.dataDir}/auth`
+  mustBeWritable(directory)
+  const store = overrides.store ?? openStore(directory)
+  const keys = await createKeys(keyFile(`${directory}/keys.json`), clock)
+  const sessions = createSessions({
+    store,
+    clock,
+    ids,
+    accessTokens: createAccessTokens(keys, config.publicUrl, clock),
+    refreshTokens: createRefreshTokens(keys.refreshSecret),
+  })
+  const tooManyGuesses = "Too many wrong passwords: wait a little and try again."
+  const accounts = createAccounts({
+    store,
+    clock,
+    ids,
+    sessions,
+    hasher: await createHasher({ ...HASHING, ...overrides.hashing }),
+    limits: {
+      signUps: createRateLimit({
+        store,
+        clock,
+        name: "sign-up/address",
+        limit: config.signUpsPerAddress,
+        windowMs: HOUR,
+        message: "Too many accounts were created from this address: try again later.",
+      }),
+      accountGuesses: createRateLimit({
+        store,
+        clock,
+        name: "guess/account",
+        limit: 10,
+        windowMs: 15 * MINUTE,
+        message: tooManyGuesses,
+      }),
+      addressGuesses: createRateLimit({
+        store,
+        clock,
+        name: "guess/address",
+        limit: config.guessesPerAddress,
+        windowMs: 15 * MINUTE,
+        message: tooManyGuesses,
+      }),
+    },
+  })
+  return {
+    config,
+    log: overrides.log ?? createLogger("auth", config.logLevel),
+    store,
+    keys,
+    sessions,
+    accounts,
+    tokens: createTokenVerifier({ keys: keys.verifying, issuer: config.publicUrl, clock }),
+    // Ended sessions stay for a day: a stolen token is still recognised as one, and the gateway may have been away.
+    prune: () => store.prune(clock.now(), clock.now() - 24 * HOUR),
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function mustBeWritable(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new ConfigError(
+      `DATA_DIR cannot be used: ${directory} is not a folder that can be written to (${(error as Error).message}).`,
+    )
+  }
+}

@@ -1,0 +1,36 @@
+import { timingSafeEqual } from "node:crypto"
+
+/**
+ * Refresh tokens are derived, not stored: the token of a session's n-th generation is always the same, so whoever
+ * renews one twice within the grace gets the same successor, while the store holds no more than a hash.
+ */
+export interface RefreshTokens {
+  issue(session: string, generation: number): string
+  /** What a token of ours says; undefined for everything else. */
+  read(token: string): { session: string; generation: number } | undefined
+  /** sha256, hexadecimal: what the store keeps. */
+  hash(token: string): string
+}
+
+const FORM = /^([\w-]{1,64})\.(\d{1,9})\.([\w-]{43})$/
+
+/** @param secret known to this service alone; without it no token can be made or changed. */
+export function createRefreshTokens(secret: string): RefreshTokens {
+  const seal = (session: string, generation: number) =>
+    new Bun.CryptoHasher("sha256", secret)
+      .update(`parley refresh ${session}.${generation}`)
+      .digest("base64url")
+
+  return {
+    issue: (session, generation) => `${session}.${generation}.${seal(session, generation)}`,
+    read(token) {
+      const [, session = "", digits = "", given = ""] = FORM.exec(token) ?? []
+      const expected = seal(session, Number(digits))
+      const equal =
+        given.length === expected.length &&
+        timingSafeEqual(Buffer.from(given), Buffer.from(expected))
+      return equal ? { session, generation: Number(digits) } : undefined
+    },
+    hash: (token) => new Bun.CryptoHasher("sha256").update(token).digest("hex"),
+  }
+}

@@ -1,0 +1,152 @@
+import type { Clock } from "@parley/service/clock.ts"
+import { notFound, unauthenticated } from "@parley/service/errors.ts"
+import type { IdSource } from "@parley/service/ids.ts"
+import type { Viewer } from "@parley/service/tokens.ts"
+import type { Session, Store } from "../store/store.ts"
+import type { AccessTokens } from "./access-tokens.ts"
+import type { RefreshTokens } from "./refresh-tokens.ts"
+
+/** A refresh token lives so long after it was issued, in seconds. */
+export const REFRESH_LIFETIME = 30 * 24 * 60 * 60
+/** Within this time a refresh token that was just replaced still gets its successor: two tabs may ask at once. */
+export const REFRESH_GRACE_MS = 10_000
+/** Devices that an account may be signed in on; the one that was seen least recently makes room. */
+const MAX_SESSIONS = 100
+/** Twice the life of an access token: by then no token of an ended session is valid any more. */
+const ENDED_SESSIONS_MS = 20 * 60 * 1000
+const MAX_ENDED_SESSIONS = 10_000
+
+export interface SignedIn {
+  user: string
+  session: string
+  accessToken: string
+  refreshToken: string
+}
+
+export interface EndedSessions {
+  sessions: { id: string; endedAt: number }[]
+  /** Ask for what comes after this time next. */
+  now: number
+}
+
+/** Login sessions: they begin with a sign-in, are kept alive by refresh tokens, and end once. */
+export interface Sessions {
+  begin(user: string, device: string): Promise<SignedIn>
+  /**
+   * Replaces a refresh token by its successor.
+   * @throws ParleyError UNAUTHENTICATED where the token is not valid; one that was replaced before the grace began was
+   * stolen or copied, and ends the whole session.
+   */
+  refresh(token: string): Promise<SignedIn>
+  /** @throws ParleyError UNAUTHENTICATED where the viewer's session has ended, whatever their token says. */
+  mustBeLive(viewer: Viewer): Promise<void>
+  list(user: string): Promise<Session[]>
+  end(session: string): Promise<void>
+  /** Ends the session that a refresh token belongs to, whichever of its tokens it is. */
+  endByToken(token: string): Promise<void>
+  /** @throws ParleyError NOT_FOUND where the user has no such session. */
+  revoke(user: string, session: string): Promise<void>
+  endOthers(viewer: Viewer): Promise<void>
+  /** Those that ended after that time (ms since the epoch), oldest first, as far as their tokens may still be valid. */
+  endedSince(after: number): Promise<EndedSessions>
+}
+
+export interface SessionsOptions {
+  store: Store
+  clock: Clock
+  ids: IdSource
+  accessTokens: AccessTokens
+  refreshTokens: RefreshTokens
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
+  const { store, clock, ids, accessTokens, refreshTokens } = options
+
+  async function signedIn(user: string, session: string, generation: number): Promise<SignedIn> {
+    const accessToken = await accessTokens.issue(user, session)
+    return { user, session, accessToken, refreshToken: refreshTokens.issue(session, generation) }
+  }
+
+  /** What a renewal at that time sets. */
+  const renewal = (session: string, generation: number, now: number) => ({
+    generation,
+    tokenHash: refreshTokens.hash(refreshTokens.issue(session, generation)),
+    rotatedAt: now,
+    lastSeenAt: now,
+    expiresAt: now + REFRESH_LIFETIME * 1000,
+  })
+
+  async function refresh(token: string): Promise<SignedIn> {
+    const claim = refreshTokens.read(token)
+    const session = claim && (await store.session(claim.session))
+    const now = clock.now()
+    if (!session || session.endedAt !== null || session.expiresAt <= now) throw ended()
+    const { id, user, generation } = session
+
+    if (claim.generation === generation) {
+      if (refreshTokens.hash(token) !== session.tokenHash) throw ended()
+      const rotated = await store.rotateSession(id, generation, renewal(id, generation + 1, now))
+      if (rotated) return signedIn(user, id, generation + 1)
+      // Another tab was faster, or the session has just ended: look again.
+      return refresh(token)
+    }
+    if (claim.generation === generation - 1 && now - session.rotatedAt <= REFRESH_GRACE_MS) {
+      return signedIn(user, id, generation)
+    }
+    // Replaced long ago: somebody holds a copy, and nobody can tell which of the two is the owner.
+    if (claim.generation < generation) await store.endSession(id, now)
+    throw ended()
+  }
+
+  async function endAll(sessions: Session[]) {
+    for (const { id } of sessions) await store.endSession(id, clock.now())
+  }
+
+  return {
+    async begin(user, device) {
+      const id = ids()
+      const now = clock.now()
+      await store.insertSession({
+        id,
+        user,
+        device,
+        createdAt: now,
+        endedAt: null,
+        ...renewal(id, 1, now),
+      })
+      await endAll((await store.liveSessions(user, now)).slice(MAX_SESSIONS))
+      return signedIn(user, id, 1)
+    },
+    refresh,
+    async mustBeLive(viewer) {
+      const session = await store.session(viewer.session)
+      if (session?.user !== viewer.user || session.endedAt !== null) throw ended()
+    },
+    list: (user) => store.liveSessions(user, clock.now()),
+    async end(session) {
+      await store.endSession(session, clock.now())
+    },
+    async endByToken(token) {
+      const claim = refreshTokens.read(token)
+      if (claim) await store.endSession(claim.session, clock.now())
+    },
+    async revoke(user, id) {
+      const session = await store.session(id)
+      if (session?.user !== user) throw notFound("session")
+      await store.endSession(id, clock.now())
+    },
+    async endOthers(viewer) {
+      const sessions = await store.liveSessions(viewer.user, clock.now())
+      await endAll(sessions.filter((session) => session.id !== viewer.session))
+    },
+    async endedSince(after) {
+      const now = clock.now()
+      const from = Math.max(after, now - ENDED_SESSIONS_MS)
+      const sessions = await store.endedSessions(from, MAX_ENDED_SESSIONS)
+      const cut = sessions.length === MAX_ENDED_SESSIONS
+      return { sessions, now: cut ? (sessions.at(-1)?.endedAt ?? now) : now }
+    },
+  }
+}
+
+const ended = () => unauthenticated("This session has ended: sign in again.")

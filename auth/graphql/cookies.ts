@@ -1,0 +1,26 @@
+import type { Call } from "@parley/service/subgraph.ts"
+import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
+import type { AuthConfig } from "../config.ts"
+import { REFRESH_LIFETIME, type SignedIn } from "../domain/sessions.ts"
+
+type Site = Pick<AuthConfig, "publicUrl">
+
+/** Hands both tokens to the browser, out of reach of its scripts. */
+export function setCookies(call: Call, site: Site, signedIn: SignedIn): void {
+  call.setCookies.push(
+    cookie(site, "parley_access", signedIn.accessToken, ACCESS_TOKEN.lifetime),
+    cookie(site, "parley_refresh", signedIn.refreshToken, REFRESH_LIFETIME),
+  )
+}
+
+/** Takes both away again. */
+export function clearCookies(call: Call, site: Site): void {
+  call.setCookies.push(cookie(site, "parley_access", "", 0), cookie(site, "parley_refresh", "", 0))
+}
+
+/** Set-Cookie (RFC 6265bis): under https with the prefix that ties the cookie to this very host (§4.1.3.2). */
+function cookie(site: Site, name: string, value: string, maxAge: number): string {
+  const secure = site.publicUrl.startsWith("https:")
+  const attributes = `Max-Age=${maxAge}; Path=/; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}`
+  return `${secure ? "__Host-" : ""}${name}=${value}; ${attributes}`
+}

@@ -1,0 +1,41 @@
+import { unauthenticated } from "@parley/service/errors.ts"
+import type { Call } from "@parley/service/subgraph.ts"
+import type { Viewer } from "@parley/service/tokens.ts"
+import type { AuthContext } from "../context.ts"
+import type { User } from "../store/store.ts"
+import { createBatch } from "./batch.ts"
+
+/** What the resolvers of one operation share. */
+export interface Operation {
+  call: Call
+  auth: AuthContext
+  /** Looks a user up together with all others that are asked for in the same tick. */
+  user(id: string): Promise<User | undefined>
+  /**
+   * Who asks, checked against the store: auth knows at once when a session has ended.
+   * @throws ParleyError UNAUTHENTICATED where nobody is signed in.
+   */
+  viewer(): Promise<Viewer>
+}
+
+/** Makes operations; the batch of look-ups is common to all that run in the same tick. */
+export function createOperations(auth: AuthContext): (call: Call) => Operation {
+  const user = createBatch<User>(auth.store.usersById)
+  return (call) => {
+    let checked: Promise<Viewer> | undefined
+    const check = async () => {
+      if (!call.viewer) throw unauthenticated()
+      await auth.sessions.mustBeLive(call.viewer)
+      return call.viewer
+    }
+    return {
+      call,
+      auth,
+      user,
+      viewer() {
+        checked ??= check()
+        return checked
+      },
+    }
+  }
+}

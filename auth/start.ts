@@ -1,0 +1,45 @@
+import type { Running } from "@parley/service/process.ts"
+import { createSubgraph } from "@parley/service/subgraph.ts"
+import type { AuthConfig } from "./config.ts"
+import { type AuthOverrides, createAuthContext } from "./context.ts"
+import { createOperations } from "./graphql/operation.ts"
+import { createAuthSchema } from "./graphql/schema.ts"
+import { routes } from "./routes.ts"
+
+const PRUNE_EVERY_MS = 10 * 60 * 1000
+
+/**
+ * Starts the auth service.
+ * @throws ConfigError where DATA_DIR cannot be used.
+ */
+export async function startAuth(
+  config: AuthConfig,
+  overrides: AuthOverrides = {},
+): Promise<Running> {
+  const auth = await createAuthContext(config, overrides)
+  const app = createSubgraph({
+    schema: createAuthSchema(),
+    secret: config.linkSecret,
+    tokens: auth.tokens,
+    log: auth.log,
+    context: createOperations(auth),
+    ready: () => auth.store.ping(),
+  })
+    .use(routes(auth))
+    .listen({ port: config.port, hostname: config.host })
+  const server = app.server
+  if (!server) throw new Error("The server did not start.")
+
+  const prune = () => auth.prune().catch((error) => auth.log.error("pruning failed", { error }))
+  const pruning = setInterval(prune, PRUNE_EVERY_MS)
+  await prune()
+
+  return {
+    port: server.port ?? config.port,
+    async stop() {
+      clearInterval(pruning)
+      await server.stop(true)
+      await auth[Symbol.asyncDispose]()
+    },
+  }
+}
