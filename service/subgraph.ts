@@ -132,6 +132,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
 
   function openSubscription({ id, link, ...args }: LinkArgs): AsyncGenerator<never, void, void> {
     const { promise, resolve, reject } = Promise.withResolvers<IteratorReturnResult<void>>()
+    // Its client may be gone before anyone waits for the end.
+    promise.catch(() => {})
     const stop = options.subscribe?.({
       id,
       link,

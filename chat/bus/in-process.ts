@@ -1,0 +1,48 @@
+import { type Bus, type BusRecord, toRecords } from "./bus.ts"
+
+const PARTITIONS = 64
+
+export interface InProcessExchange {
+  /** Another node's end of the bus. */
+  join(): Bus
+}
+
+/**
+ * The embedded engine: nodes in one process, joined by calls. With a single node there is nobody to tell, and
+ * publishing costs nothing; with several it keeps the promises of the port, order and partitions included.
+ */
+export function createInProcessExchange(): InProcessExchange {
+  const nodes = new Set<{ held: Set<number>; receive(record: BusRecord): void }>()
+
+  return {
+    join() {
+      let handler: (record: BusRecord) => void = () => {}
+      const self = { held: new Set<number>(), receive: (record: BusRecord) => handler(record) }
+      nodes.add(self)
+      return {
+        partitions: PARTITIONS,
+        publish(event, users) {
+          if (nodes.size === 1) return
+          const records = toRecords(event, users(), PARTITIONS)
+          for (const node of nodes) {
+            if (node === self) continue
+            for (const [partition, record] of records) {
+              // Like a network, and unlike a call: the receiver runs later, and its failure is its own.
+              if (node.held.has(partition)) queueMicrotask(() => node.receive(record))
+            }
+          }
+        },
+        async hold(partition) {
+          self.held.add(partition)
+        },
+        release: (partition) => void self.held.delete(partition),
+        onRecord(given) {
+          handler = given
+        },
+        async [Symbol.asyncDispose]() {
+          nodes.delete(self)
+        },
+      }
+    },
+  }
+}

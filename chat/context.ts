@@ -1,0 +1,92 @@
+import { buildSubgraphSchema } from "@apollo/subgraph"
+import { parse } from "graphql"
+import { type Clock, systemClock } from "../service/clock.ts"
+import { type IdSource, uuidv7Source } from "../service/ids.ts"
+import { createLogger, type Logger } from "../service/log.ts"
+import { createTokenVerifier, remoteKeys, type TokenVerifier } from "../service/tokens.ts"
+import { type Bus, openBus } from "./bus/bus.ts"
+import type { ChatConfig } from "./config.ts"
+import { createHub, type Hub } from "./delivery/hub.ts"
+import { createRouter } from "./delivery/router.ts"
+import { createDirectory, type Directory } from "./directory.ts"
+import { createAppender } from "./domain/appender.ts"
+import { createGroups } from "./domain/groups.ts"
+import { createMessages } from "./domain/messages.ts"
+import { createPictures } from "./domain/pictures.ts"
+import { createReader } from "./domain/reader.ts"
+import { createReceipts } from "./domain/receipts.ts"
+import type { Services } from "./graphql/context.ts"
+import { createEvents } from "./graphql/events.ts"
+import { createPrograms } from "./graphql/programs.ts"
+import { resolvers } from "./graphql/resolvers.ts"
+import typeDefs from "./graphql/schema.graphql" with { type: "text" }
+import { openStore, type Store } from "./store/store.ts"
+
+/** What a test may put in the place of the real thing. */
+export interface ChatOverrides {
+  store: Store
+  bus: Bus
+  clock: Clock
+  newId: IdSource
+  directory: Directory
+  tokens: TokenVerifier
+  log: Logger
+}
+
+export interface ChatContainer extends AsyncDisposable {
+  schema: ReturnType<typeof buildSubgraphSchema>
+  services: Services
+  hub: Hub
+  tokens: TokenVerifier
+  log: Logger
+  openEvents: ReturnType<typeof createEvents>
+}
+
+export const chatSchema = () =>
+  buildSubgraphSchema([{ typeDefs: parse(typeDefs), resolvers: resolvers as never }])
+
+/** Wires the service: engines below, domain on them, delivery beside it, GraphQL on top. */
+export async function createChat(
+  config: ChatConfig,
+  overrides: Partial<ChatOverrides> = {},
+): Promise<ChatContainer> {
+  const clock = overrides.clock ?? systemClock
+  const log = overrides.log ?? createLogger("chat", config.logLevel)
+  const newId = overrides.newId ?? uuidv7Source(clock)
+  const tokens =
+    overrides.tokens ??
+    createTokenVerifier({ keys: remoteKeys(config.authUrl), issuer: config.publicUrl, clock })
+  const directory =
+    overrides.directory ?? createDirectory({ authUrl: config.authUrl, secret: config.linkSecret })
+
+  const store = overrides.store ?? (await openStore(config))
+  const bus = overrides.bus ?? (await openBus())
+  const hub = createHub({ store, bus, log })
+  const router = createRouter(hub, bus)
+
+  const pictures = createPictures(store)
+  const appender = createAppender({ store, pictures, clock, onStored: router.entryStored })
+  const services: Services = {
+    store,
+    pictures,
+    reader: createReader(store),
+    messages: createMessages({ store, appender, clock }),
+    groups: createGroups({ appender, directory, newId }),
+    receipts: createReceipts({ store, pictures, onMoved: router.receiptMoved }),
+  }
+
+  const schema = chatSchema()
+  const programs = createPrograms(schema, services, log)
+  return {
+    schema,
+    services,
+    hub,
+    tokens,
+    log,
+    openEvents: createEvents(schema, programs, { hub, store, log }),
+    async [Symbol.asyncDispose]() {
+      await bus[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}

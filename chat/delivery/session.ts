@@ -1,0 +1,56 @@
+import type { ParleyError } from "../../service/errors.ts"
+import type { Link } from "../../service/subgraph.ts"
+import type { BusEvent } from "../bus/bus.ts"
+
+/** What a session can be told: what happened, and that its replay is over. */
+export type SessionEvent = BusEvent | Ready
+
+export interface Ready {
+  kind: "ready"
+  recovered: boolean
+  /** Conversations of which too much was missed. */
+  reload: string[]
+}
+
+/** Turns an event into the answer to one subscription document. Sessions with the same document share one program. */
+export interface Program {
+  /** Whether the answer is the same for every viewer, so that one rendering serves all. */
+  readonly shareable: boolean
+  /** The result as JSON. Without a viewer only where `shareable`; without a promise where nothing had to be read. */
+  render(event: SessionEvent, viewer: string | undefined): string | Promise<string>
+}
+
+/**
+ * One subscription to `events`. Its phases: *replaying* (registered with the hub, so that nothing new is missed; what
+ * is new waits in `buffer`), then *live*, then *ended*.
+ */
+export interface Session {
+  readonly user: string
+  readonly program: Program
+  readonly link: Link
+  /** The subscription's id on the link. */
+  readonly id: string
+  phase: "replaying" | "live" | "ended"
+  buffer: BusEvent[]
+  /**
+   * Up to which seq the replay answers for a conversation. Live entries up to there are duplicates. Only what lies
+   * ahead of the room's tail is kept once the session is live.
+   */
+  covered: Map<string, number>
+  /** Ends the subscription; with an error, where its client is to know why. */
+  end(error?: ParleyError): void
+}
+
+/** A session that falls this far behind during its replay resumes from its position instead. */
+export const MAX_BUFFERED = 5_000
+
+/** Whether the replay has told, or will tell, the session of this entry already. */
+export function isCovered(session: Session, event: BusEvent): boolean {
+  if (event.kind !== "entry" || session.covered.size === 0) return false
+  const { conversation, seq } = event.entry
+  const upTo = session.covered.get(conversation)
+  if (upTo === undefined) return false
+  if (seq <= upTo) return true
+  session.covered.delete(conversation)
+  return false
+}

@@ -1,0 +1,53 @@
+import * as v from "valibot"
+import { unavailable } from "../service/errors.ts"
+import { SECRET_HEADER } from "../service/link.ts"
+import { LruMap } from "../service/lru.ts"
+
+/** Knows who has an account; auth does, and chat asks it. */
+export interface Directory {
+  /** True where every one of these users exists. @throws ParleyError UNAVAILABLE where auth cannot be asked. */
+  allExist(users: readonly string[]): Promise<boolean>
+}
+
+const Answer = v.object({
+  data: v.object({ _entities: v.array(v.nullable(v.object({ id: v.string() }))) }),
+})
+
+const QUERY =
+  "query Users($of: [_Any!]!) { _entities(representations: $of) { ... on User { id } } }"
+const TIMEOUT_MS = 5_000
+/** Accounts are never deleted, so who was there once need not be asked for again. */
+const MAX_KNOWN = 100_000
+
+/** Asks auth's entity resolver, in one request for all that are not known yet. */
+export function createDirectory(options: { authUrl: string; secret: string }): Directory {
+  const known = new LruMap<string, true>(MAX_KNOWN)
+
+  async function ask(users: readonly string[]): Promise<(string | undefined)[]> {
+    try {
+      const response = await fetch(new URL("/graphql", options.authUrl), {
+        method: "POST",
+        headers: { "content-type": "application/json", [SECRET_HEADER]: options.secret },
+        body: JSON.stringify({
+          query: QUERY,
+          variables: { of: users.map((id) => ({ __typename: "User", id })) },
+        }),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
+      const { data } = v.parse(Answer, await response.json())
+      return data._entities.map((user) => user?.id)
+    } catch (error) {
+      throw unavailable("The accounts cannot be read just now.", error)
+    }
+  }
+
+  return {
+    async allExist(users) {
+      const unknown = users.filter((user) => !known.get(user))
+      if (unknown.length === 0) return true
+      const found = new Set(await ask(unknown))
+      for (const user of unknown) if (found.has(user)) known.set(user, true)
+      return unknown.every((user) => found.has(user))
+    },
+  }
+}

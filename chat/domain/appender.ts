@@ -1,0 +1,182 @@
+import type { Clock } from "../../service/clock.ts"
+import { ParleyError, unavailable } from "../../service/errors.ts"
+import type { Store } from "../store/store.ts"
+import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
+import { fold, type Picture } from "./picture.ts"
+import type { Pictures } from "./pictures.ts"
+
+/** What an entry is to say, before it has a place in the log. */
+export type Draft =
+  | Pick<MessageEntry, "kind" | "by" | "id" | "text">
+  | Pick<MembersEntry, "kind" | "by" | "joined" | "left" | "promoted" | "demoted" | "created">
+
+export interface Intent<T> {
+  /** A change of members is checked against everything before it, so it gets a batch of its own. */
+  changesMembers: boolean
+  /**
+   * Checks the intent against the conversation as it is now and says what to append; undefined where there is nothing
+   * to do. Writes nothing. Called again whenever another node was faster. @throws ParleyError where it is refused.
+   */
+  check(picture: Picture): Draft | undefined
+  /** The answer, once the entry is durable, or where there was nothing to do. */
+  result(picture: Picture, entry: Entry | undefined): T
+  /** The answer where the log already has a message of that id. @throws ParleyError where it is another one. */
+  taken?(message: MessageEntry): T
+}
+
+export interface Appender {
+  /** Resolves once what the intent says is durable in the log. */
+  append<T>(conversation: string, intent: Intent<T>): Promise<T>
+}
+
+export interface AppenderOptions {
+  store: Store
+  pictures: Pictures
+  clock: Clock
+  /** Told of every stored entry, in order, with the conversation as it stands at that entry. */
+  onStored(entry: Entry, picture: Picture): void
+}
+
+/** One batch is one write; large enough for a busy group, small enough to be quick. */
+const MAX_BATCH = 256
+/** More intents than this for one conversation at one node are refused. */
+const MAX_WAITING = 10_000
+/** Losing a seq this often in a row means something else is wrong. */
+const MAX_ATTEMPTS = 100
+
+interface Waiting {
+  intent: Intent<unknown>
+  resolve(result: unknown): void
+  reject(reason: unknown): void
+}
+
+/**
+ * Appends to logs: the log is the lock. What waits for one conversation is stored as one batch at `head + 1`; where
+ * another node took that seq, the entries it wrote are folded in, every intent is checked again, and the rest retried.
+ */
+export function createAppender(options: AppenderOptions): Appender {
+  const { store, pictures, clock, onStored } = options
+  const lanes = new Map<string, Waiting[]>()
+
+  async function drain(conversation: string, lane: Waiting[]): Promise<void> {
+    while (lane.length > 0) {
+      const batch = nextBatch(lane)
+      try {
+        await commit(conversation, batch)
+      } catch (error) {
+        // The write may or may not have happened: whoever retries by the same id finds out from the log.
+        pictures.forget(conversation)
+        for (const waiting of batch) waiting.reject(error)
+      }
+    }
+    lanes.delete(conversation)
+  }
+
+  async function commit(conversation: string, batch: Waiting[]): Promise<void> {
+    const picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
+    let rest = batch
+    for (let attempt = 0; rest.length > 0; attempt++) {
+      if (attempt === MAX_ATTEMPTS) throw unavailable("This conversation is too busy just now.")
+      const checked = check(picture, rest)
+      if (checked.length === 0) return
+      await learnAuthors(picture, checked)
+      const entries = place(picture, checked)
+      const stored = await store.append(entries)
+      for (let i = 0; i < stored; i++) acknowledge(picture, entries[i]!, checked[i]!.waiting)
+      if (stored === entries.length) return
+      rest = checked.slice(stored).map(({ waiting }) => waiting)
+      if (await answeredByLog(entries[stored]!, rest[0]!)) rest.shift()
+      await pictures.catchUp(picture)
+    }
+  }
+
+  /** Whether an entry was refused for its message id, not its seq; whoever sent it is answered with what is stored. */
+  async function answeredByLog(entry: Entry, waiting: Waiting): Promise<boolean> {
+    if (entry.kind !== "message") return false
+    const [message] = await store.messagesById([entry.id])
+    if (!message) return false
+    try {
+      waiting.resolve(waiting.intent.taken?.(message))
+    } catch (error) {
+      waiting.reject(error)
+    }
+    return true
+  }
+
+  /** The drafts of those intents that still hold; the others are answered here. */
+  function check(picture: Picture, batch: Waiting[]) {
+    const checked: { draft: Draft; waiting: Waiting }[] = []
+    for (const waiting of batch) {
+      try {
+        const draft = waiting.intent.check(picture)
+        if (draft) checked.push({ draft, waiting })
+        else waiting.resolve(waiting.intent.result(picture, undefined))
+      } catch (error) {
+        waiting.reject(error)
+      }
+    }
+    return checked
+  }
+
+  /** Entries carry how many messages their author has written; for an author new to this picture, the log is asked. */
+  async function learnAuthors(picture: Picture, checked: { draft: Draft }[]): Promise<void> {
+    for (const { draft } of checked) {
+      if (picture.authored.has(draft.by)) continue
+      const count = await store.countMessages(picture.id, picture.head, draft.by)
+      picture.authored.set(draft.by, count)
+    }
+  }
+
+  function place(picture: Picture, checked: { draft: Draft }[]): Entry[] {
+    // Time may step back; the log's time does not.
+    const at = Math.max(clock.now(), picture.at)
+    const authored = new Map<string, number>()
+    let messages = picture.messages
+    return checked.map(({ draft }, index) => {
+      const seq = picture.head + 1 + index
+      const isMessage = draft.kind === "message"
+      const before = authored.get(draft.by) ?? picture.authored.get(draft.by) ?? 0
+      const ofAuthor = before + (isMessage ? 1 : 0)
+      authored.set(draft.by, ofAuthor)
+      if (isMessage) messages += 1
+      const members = isMessage ? picture.membersSeq : seq
+      return { ...draft, conversation: picture.id, seq, at, tally: { messages, ofAuthor, members } }
+    })
+  }
+
+  function acknowledge(picture: Picture, entry: Entry, waiting: Waiting): void {
+    fold(picture, entry)
+    waiting.resolve(waiting.intent.result(picture, entry))
+    onStored(entry, picture)
+  }
+
+  return {
+    append<T>(conversation: string, intent: Intent<T>) {
+      return new Promise<T>((resolve, reject) => {
+        const waiting = { intent, resolve, reject } as Waiting
+        const lane = lanes.get(conversation)
+        if (!lane) {
+          const opened = [waiting]
+          lanes.set(conversation, opened)
+          void drain(conversation, opened)
+        } else if (lane.length < MAX_WAITING) {
+          lane.push(waiting)
+        } else {
+          reject(tooBusy())
+        }
+      })
+    },
+  }
+}
+
+/** The waiting messages up to the next change of members, or that change alone. */
+function nextBatch(lane: Waiting[]): Waiting[] {
+  const change = lane.findIndex(({ intent }) => intent.changesMembers)
+  const length = change === 0 ? 1 : change < 0 ? MAX_BATCH : Math.min(change, MAX_BATCH)
+  return lane.splice(0, length)
+}
+
+const tooBusy = () =>
+  new ParleyError("RATE_LIMITED", "This conversation is too busy just now.", {
+    retryAfterMs: 1_000,
+  })

@@ -1,0 +1,56 @@
+import { badInput } from "../../service/errors.ts"
+import { isUuidv7, uuidv7Time } from "../../service/ids.ts"
+
+const DAY_MS = 24 * 60 * 60 * 1000
+export const MAX_TEXT_LENGTH = 8_000
+export const MAX_TITLE_LENGTH = 100
+/** As many as one fold, one frame of members and one screen carry with ease. */
+export const MAX_MEMBERS = 1_024
+
+/** @throws ParleyError BAD_INPUT where the text has no or more than 8,000 characters, a NUL or half a surrogate pair. */
+export function checkText(text: string | null | undefined, field = "text"): string {
+  if (!text) throw badInput(field, "A message has 1 to 8,000 characters.")
+  checkUnicode(text, field)
+  // A character is a code point; only a text that may be too long is worth counting.
+  if (text.length > MAX_TEXT_LENGTH && [...text].length > MAX_TEXT_LENGTH) {
+    throw badInput(field, "A message has 1 to 8,000 characters.")
+  }
+  return text
+}
+
+export function checkTitle(title: string): string {
+  const trimmed = title.trim()
+  checkUnicode(trimmed, "title")
+  if (trimmed.length === 0 || [...trimmed].length > MAX_TITLE_LENGTH) {
+    throw badInput("title", "A title has 1 to 100 characters.")
+  }
+  return trimmed
+}
+
+function checkUnicode(text: string, field: string): void {
+  if (!text.isWellFormed()) throw badInput(field, "That is not well-formed Unicode.")
+  if (text.includes("\0")) throw badInput(field, "NUL characters cannot be sent.")
+}
+
+/** @throws ParleyError BAD_INPUT unless it is a UUIDv7 whose time is at most a day ahead of ours. */
+export function checkMessageId(id: string, now: number): string {
+  if (!isUuidv7(id)) throw badInput("id", "A message's id is a UUIDv7 in lower case.")
+  if (uuidv7Time(id) > now + DAY_MS) throw badInput("id", "That id lies more than a day ahead.")
+  return id
+}
+
+/** Ids of users and conversations are opaque; this only keeps absurd ones away from the store. */
+export function checkId(id: string, field: string): string {
+  if (id.length === 0 || id.length > 64 || !/^[\w.:-]+$/.test(id)) {
+    throw badInput(field, "That is not an id.")
+  }
+  return id
+}
+
+/** @throws ParleyError BAD_INPUT unless it is a whole number from 0 to `max`. */
+export function checkCount(count: number, field: string, max: number, min = 0): number {
+  if (!Number.isInteger(count) || count < min || count > max) {
+    throw badInput(field, `A number from ${min} to ${max}, please.`)
+  }
+  return count
+}

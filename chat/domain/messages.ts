@@ -1,0 +1,89 @@
+import type { Clock } from "../../service/clock.ts"
+import { notFound, ParleyError } from "../../service/errors.ts"
+import type { Store } from "../store/store.ts"
+import type { Appender } from "./appender.ts"
+import { checkId, checkMessageId, checkText } from "./checks.ts"
+import type { MessageEntry } from "./entry.ts"
+
+export interface Sending {
+  id: string
+  conversation: string
+  text?: string | null
+}
+
+export interface Messages {
+  /**
+   * Stores a message, once, however often and wherever it is sent: the client's id is what makes a retry safe.
+   * Resolves when the message is durable.
+   * @throws ParleyError NOT_FOUND where the sender is no member; CONFLICT where the id names another message.
+   */
+  send(sender: string, sending: Sending): Promise<MessageEntry>
+}
+
+export interface MessagesOptions {
+  store: Store
+  appender: Appender
+  clock: Clock
+}
+
+type Message = Required<{ [K in keyof Sending]: string }> & { sender: string }
+
+export function createMessages({ store, appender, clock }: MessagesOptions): Messages {
+  /** What is being stored right now, so that a retry that overtakes its original waits for it. */
+  const underWay = new Map<string, { message: Message; stored: Promise<MessageEntry> }>()
+
+  /** The log refuses an id that it has, so nothing need be looked up before the write. */
+  async function storeOnce(message: Message): Promise<MessageEntry> {
+    const { id, text, conversation, sender } = message
+    try {
+      return await appender.append(conversation, {
+        changesMembers: false,
+        check(picture) {
+          if (!picture.members.has(sender)) throw notFound("conversation")
+          return { kind: "message", by: sender, id, text }
+        },
+        result: (_picture, entry) => entry as MessageEntry,
+        taken: (stored) => sameOrConflict(message, stored),
+      })
+    } catch (error) {
+      // A sender who has left since may still ask what became of a message: it was acknowledged, or it was not.
+      if (!(error instanceof ParleyError) || error.code !== "NOT_FOUND") throw error
+      const [stored] = await store.messagesById([id])
+      if (!stored || stored.by !== sender) throw error
+      return sameOrConflict(message, stored)
+    }
+  }
+
+  return {
+    async send(sender, sending) {
+      const message = {
+        id: checkMessageId(sending.id, clock.now()),
+        conversation: checkId(sending.conversation, "conversation"),
+        text: checkText(sending.text),
+        sender,
+      }
+      const before = underWay.get(message.id)
+      if (before) {
+        if (isSame(message, before.message)) return before.stored
+        throw idTaken()
+      }
+      const stored = storeOnce(message)
+      underWay.set(message.id, { message, stored })
+      try {
+        return await stored
+      } finally {
+        underWay.delete(message.id)
+      }
+    },
+  }
+}
+
+const isSame = (a: Message, b: Message) =>
+  a.sender === b.sender && a.conversation === b.conversation && a.text === b.text
+
+function sameOrConflict(message: Message, stored: MessageEntry): MessageEntry {
+  if (isSame(message, { ...stored, sender: stored.by })) return stored
+  throw idTaken()
+}
+
+const idTaken = () => new ParleyError("CONFLICT", "That id already names another message.")

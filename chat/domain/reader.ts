@@ -1,0 +1,97 @@
+import { notFound } from "../../service/errors.ts"
+import type { Member, MembershipView, Range, Store } from "../store/store.ts"
+import { checkId } from "./checks.ts"
+import type { Entry, MessageEntry } from "./entry.ts"
+
+/** The seqs that a member may see: from their joining to now, or to their leaving. Both ends included. */
+export interface Window {
+  from: number
+  to: number
+}
+
+export type MessageStatus = "SENT" | "DELIVERED" | "READ"
+
+export interface Reader {
+  /** The user's present membership. @throws ParleyError NOT_FOUND where there is none, whether or not there is such a conversation. */
+  membership(user: string, conversation: string): Promise<Member>
+  /** Present or past; undefined where the user never was a member. */
+  anyMembership(user: string, conversation: string): Promise<Member | undefined>
+  /** The user's present conversations, by newest entry. */
+  conversations(user: string): Promise<MembershipView[]>
+  /** A message that the user may see. @throws ParleyError NOT_FOUND */
+  message(user: string, id: string): Promise<MessageEntry>
+  messages(member: Member, range: Range): Promise<MessageEntry[]>
+  /** Entries after a seq, within what the member may see, oldest first. */
+  log(member: Member, after: number, limit: number): Promise<Entry[]>
+  /** Messages of others beyond the member's read watermark: four look-ups, however many there are. */
+  unread(member: Member, head: number): Promise<number>
+  status(message: MessageEntry): Promise<MessageStatus>
+}
+
+export const windowOf = (member: Pick<Member, "since" | "until">): Window => ({
+  from: member.since,
+  to: member.until ?? Number.MAX_SAFE_INTEGER,
+})
+
+/** Reading, and the one place that says what a member may see. */
+export function createReader(store: Store): Reader {
+  const sees = (member: Member | undefined, seq: number) => {
+    if (!member || member.until !== null) return false
+    return seq >= member.since
+  }
+
+  return {
+    async membership(user, conversation) {
+      checkId(conversation, "conversation")
+      const member = await store.member(conversation, user)
+      if (!member || member.until !== null) throw notFound("conversation")
+      return member
+    },
+
+    anyMembership: (user, conversation) => store.member(conversation, user),
+
+    async conversations(user) {
+      const all = await store.memberships(user)
+      return all
+        .filter(({ until }) => until === null)
+        .sort((a, b) => b.headAt - a.headAt || (a.conversation < b.conversation ? 1 : -1))
+    },
+
+    async message(user, id) {
+      const [message] = await store.messagesById([checkId(id, "id")])
+      const member = message && (await store.member(message.conversation, user))
+      if (!message || !sees(member, message.seq)) throw notFound("message")
+      return message
+    },
+
+    async messages(member, range) {
+      const { from, to } = windowOf(member)
+      const visible = { ...range, from: Math.max(range.from, from), to: Math.min(range.to, to) }
+      return visible.from > visible.to ? [] : store.messages(member.conversation, visible)
+    },
+
+    async log(member, after, limit) {
+      const { from, to } = windowOf(member)
+      const entries = await store.entries(member.conversation, Math.max(after, from - 1), limit)
+      return entries.filter(({ seq }) => seq <= to)
+    },
+
+    async unread({ conversation, user, read }, head) {
+      const [all, allRead, own, ownRead] = await Promise.all([
+        store.countMessages(conversation, head),
+        store.countMessages(conversation, read),
+        store.countMessages(conversation, head, user),
+        store.countMessages(conversation, read, user),
+      ])
+      return all - allRead - (own - ownRead)
+    },
+
+    async status({ conversation, by, seq }) {
+      const { delivered, read } = await store.lowestMarks(conversation)
+      const others = (marks: { user: string; seq: number }[]) =>
+        marks.find(({ user }) => user !== by)?.seq ?? 0
+      if (others(read) >= seq) return "READ"
+      return others(delivered) >= seq ? "DELIVERED" : "SENT"
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { badInput, notFound } from "../../service/errors.ts"
+import type { Marks, Member, Store } from "../store/store.ts"
+import { checkCount, checkId } from "./checks.ts"
+import type { Pictures } from "./pictures.ts"
+
+export interface Receipt {
+  kind: "receipt"
+  conversation: string
+  user: string
+  delivered: number
+  read: number
+}
+
+export interface Receipts {
+  /** Moves the member's watermarks up to `seq`; never back. Read is delivered too. @throws ParleyError NOT_FOUND, BAD_INPUT */
+  mark(user: string, conversation: string, mark: keyof Marks, seq: number): Promise<Member>
+}
+
+export interface ReceiptsOptions {
+  store: Store
+  pictures: Pictures
+  /** Told of every watermark that moved, with those whom it concerns. */
+  onMoved(receipt: Receipt, users: readonly string[]): void
+}
+
+const MAX_SEQ = 2 ** 31 - 1
+/** How far back authors are told of a receipt: a reader who returns to thousands of messages tells the recent ones. */
+const MAX_RECEIPT_SPAN = 500
+
+export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): Receipts {
+  /** @throws ParleyError BAD_INUT beyond the head of the log, as any node knows it. */
+  async function checkSeq(conversation: string, seq: number): Promise<void> {
+    checkCount(seq, "seq", MAX_SEQ)
+    const picture = await pictures.get(conversation)
+    if (seq > picture.head) await pictures.catchUp(picture)
+    if (seq > picture.head) {
+      throw badInput("seq", `The conversation's newest entry is ${picture.head}.`)
+    }
+  }
+
+  /**
+   * Whom a receipt concerns: the member's own devices, and the authors of what it covers. Telling a whole group of
+   * everyone's receipts would cost the square of its size.
+   */
+  async function concerned(before: Member, now: Member): Promise<string[]> {
+    const from = Math.min(before.delivered, before.read)
+    const upTo = Math.max(now.delivered, now.read)
+    const after = Math.max(from, upTo - MAX_RECEIPT_SPAN)
+    const authors = await store.authors(now.conversation, after, upTo)
+    const { members } = await pictures.get(now.conversation)
+    return [...new Set([now.user, ...authors.filter((author) => members.has(author))])]
+  }
+
+  return {
+    async mark(user, conversation, mark, seq) {
+      checkId(conversation, "conversation")
+      const member = await store.member(conversation, user)
+      if (!member || member.until !== null) throw notFound("conversation")
+      await checkSeq(conversation, seq)
+      const marks = mark === "read" ? { delivered: seq, read: seq } : { delivered: seq }
+      const moved = await store.moveMarks(conversation, user, marks)
+      if (!moved) throw notFound("conversation")
+      const { before, now } = moved
+      if (now.delivered > before.delivered || now.read > before.read) {
+        const { delivered, read } = now
+        const receipt: Receipt = { kind: "receipt", conversation, user, delivered, read }
+        onMoved(receipt, await concerned(before, now))
+      }
+      return now
+    },
+  }
+}

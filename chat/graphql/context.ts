@@ -1,0 +1,29 @@
+import { unauthenticated } from "../../service/errors.ts"
+import type { Groups } from "../domain/groups.ts"
+import type { Messages } from "../domain/messages.ts"
+import type { Pictures } from "../domain/pictures.ts"
+import type { Reader } from "../domain/reader.ts"
+import type { Receipts } from "../domain/receipts.ts"
+import type { Store } from "../store/store.ts"
+
+/** What the resolvers call: the domain, and nothing below it but plain look-ups. */
+export interface Services {
+  store: Store
+  pictures: Pictures
+  reader: Reader
+  messages: Messages
+  groups: Groups
+  receipts: Receipts
+}
+
+export interface ChatContext {
+  /** The signed-in user; undefined where nobody is, and while one rendering serves many viewers. */
+  viewer: string | undefined
+  services: Services
+}
+
+/** @throws ParleyError UNAUTHENTICATED where nobody is signed in. */
+export function viewerOf(context: ChatContext): string {
+  if (context.viewer === undefined) throw unauthenticated()
+  return context.viewer
+}

@@ -1,0 +1,143 @@
+import { badInput, notFound } from "../../service/errors.ts"
+import { checkCount } from "../domain/checks.ts"
+import type { MessageEntry } from "../domain/entry.ts"
+import type { Picture } from "../domain/picture.ts"
+import type { Member } from "../store/store.ts"
+import { type ChatContext, viewerOf } from "./context.ts"
+import {
+  type Connection,
+  checkPage,
+  connection,
+  fromCursor,
+  seqFromCursor,
+  toCursor,
+} from "./paging.ts"
+
+/** A conversation in the graph: its id, and the viewer's membership where that has been read already. */
+export interface ConversationRef {
+  id: string
+  membership?: Member
+}
+
+const MAX_LOG_PAGE = 1_000
+const MAX_SEQ = 2 ** 31 - 1
+
+/** What never changes is at hand for every conversation that is busy here; else the store is asked. */
+const withPicture =
+  <T>(read: (picture: Picture) => T) =>
+  ({ id }: ConversationRef, _args: unknown, { services }: ChatContext): T | Promise<T> => {
+    const picture = services.pictures.peek(id)
+    return picture ? read(picture) : services.pictures.get(id).then(read)
+  }
+
+/** The viewer's membership, present or past. @throws ParleyError NOT_FOUND where there never was one. */
+async function membershipOf(ref: ConversationRef, context: ChatContext): Promise<Member> {
+  const viewer = viewerOf(context)
+  const member = ref.membership ?? (await context.services.reader.anyMembership(viewer, ref.id))
+  if (!member) throw notFound("conversation")
+  return member
+}
+
+async function headOf(member: Member, { services }: ChatContext): Promise<number> {
+  if (member.until !== null) return member.until
+  const picture = await services.pictures.get(member.conversation)
+  // A membership read after the picture may be newer than it is.
+  if (member.since > picture.head) await services.pictures.catchUp(picture)
+  return picture.head
+}
+
+interface MessagePage {
+  first?: number | null
+  after?: string | null
+  last?: number | null
+  before?: string | null
+}
+
+/** Relay's paging over the messages of a log, by seq; the newest 50 where nothing is asked for. */
+export async function messagePage(
+  member: Member,
+  page: MessagePage,
+  { services }: ChatContext,
+): Promise<Connection<MessageEntry>> {
+  const { first, last } = page
+  if (first != null && last != null) throw badInput("first", "Either first or last, not both.")
+  const order = first == null ? "newest" : "oldest"
+  const size = first == null ? checkPage(last ?? 50, "last") : checkPage(first, "first")
+  const after = page.after == null ? 0 : seqFromCursor(page.after, "m", "after")
+  const before = page.before == null ? MAX_SEQ : seqFromCursor(page.before, "m", "before")
+  if (member.until !== null) return connection<MessageEntry>([], {})
+  const range = { from: after + 1, to: before - 1, limit: size + 1, order } as const
+  const found = await services.reader.messages(member, range)
+  const isMore = found.length > size
+  if (isMore && order === "oldest") found.pop()
+  if (isMore && order === "newest") found.shift()
+  const edges = found.map((node) => ({ cursor: toCursor("m", node.seq), node }))
+  return connection(edges, {
+    hasNextPage: order === "oldest" ? isMore : page.before != null,
+    hasPreviousPage: order === "newest" ? isMore : page.after != null,
+  })
+}
+
+export const Conversation = {
+  async __resolveReference({ id }: { id: string }, context: ChatContext) {
+    const membership = await context.services.reader.anyMembership(viewerOf(context), id)
+    return membership?.until === null ? { id, membership } : null
+  },
+  kind: withPicture(({ origin }) => origin?.kind),
+  title: withPicture(({ origin }) => origin?.title),
+  createdAt: withPicture(({ createdAt }) => createdAt),
+  me: (ref: ConversationRef, _args: unknown, context: ChatContext) => membershipOf(ref, context),
+
+  async head(ref: ConversationRef, _args: unknown, context: ChatContext) {
+    return headOf(await membershipOf(ref, context), context)
+  },
+
+  async unreadCount(ref: ConversationRef, _args: unknown, context: ChatContext) {
+    const member = await membershipOf(ref, context)
+    if (member.until !== null) return 0
+    return context.services.reader.unread(member, await headOf(member, context))
+  },
+
+  async lastMessage(ref: ConversationRef, _args: unknown, context: ChatContext) {
+    const { edges } = await messagePage(await membershipOf(ref, context), { last: 1 }, context)
+    return edges[0]?.node
+  },
+
+  async messages(ref: ConversationRef, page: MessagePage, context: ChatContext) {
+    return messagePage(await membershipOf(ref, context), page, context)
+  },
+
+  async log(
+    ref: ConversationRef,
+    { after, first }: { after: number; first: number },
+    context: ChatContext,
+  ) {
+    checkCount(after, "after", MAX_SEQ)
+    checkCount(first, "first", MAX_LOG_PAGE, 1)
+    const entries = await context.services.reader.log(
+      await membershipOf(ref, context),
+      after,
+      first,
+    )
+    return entries.map((entry) => ({ kind: "entry", entry }))
+  },
+
+  async members(
+    ref: ConversationRef,
+    { first, after }: { first: number; after?: string | null },
+    context: ChatContext,
+  ) {
+    checkPage(first, "first")
+    const from = after == null ? "" : fromCursor(after, "u", "after")[0]!
+    const { until } = await membershipOf(ref, context)
+    if (until !== null) return { ...connection<Member>([], {}), totalCount: 0 }
+    const { store } = context.services
+    const found = await store.members(ref.id, from, first + 1)
+    const page = found.slice(0, first)
+    const edges = page.map((node) => ({ cursor: toCursor("u", node.user), node }))
+    return {
+      ...connection(edges, { hasNextPage: found.length > first, hasPreviousPage: from !== "" }),
+      totalCount: () => store.countMembers(ref.id),
+    }
+  },
+}

@@ -1,0 +1,109 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  execute,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  visit,
+} from "graphql"
+import { publicResult } from "../../service/graphql-errors.ts"
+import type { Logger } from "../../service/log.ts"
+import { selectsMarked } from "../../service/marked-fields.ts"
+import type { Program, SessionEvent } from "../delivery/session.ts"
+import type { ChatContext, Services } from "./context.ts"
+
+export interface Programs {
+  /**
+   * The program of a subscription document: the same object for the same document, operation and variables, apart
+   * from those of `after`, which says where to begin and not what an event looks like.
+   */
+  of(args: ExecutionArgs): Program
+}
+
+/** More variants of one document than this are programs of their own: right, but not shared. */
+const MAX_VARIANTS = 100
+
+/** A subscription document without its root field's arguments, and what its events still depend on. */
+interface EventDocument {
+  document: DocumentNode
+  shareable: boolean
+  variables: string[]
+  variants: Map<string, Program>
+}
+
+export function createPrograms(schema: GraphQLSchema, services: Services, log: Logger): Programs {
+  const known = new WeakMap<DocumentNode, Map<string, EventDocument>>()
+
+  function eventDocument({ document, operationName }: ExecutionArgs): EventDocument {
+    const operations = known.get(document) ?? new Map<string, EventDocument>()
+    known.set(document, operations)
+    const name = operationName ?? ""
+    const cached = operations.get(name)
+    if (cached) return cached
+    const stripped = stripArguments(document, getOperationAST(document, operationName)!)
+    const made = {
+      ...stripped,
+      shareable: !selectsMarked(schema, document, operationName, "viewer"),
+      variants: new Map(),
+    }
+    operations.set(name, made)
+    return made
+  }
+
+  function compile(
+    { document, shareable }: EventDocument,
+    operationName: string | null | undefined,
+    variableValues: Record<string, unknown>,
+  ): Program {
+    const finish = (result: Awaited<ReturnType<typeof execute>>) =>
+      JSON.stringify(publicResult(result, log))
+    return {
+      shareable,
+      render(event: SessionEvent, viewer) {
+        const contextValue: ChatContext = { viewer, services }
+        const rootValue = { events: event }
+        const request = { schema, document, operationName, variableValues, contextValue, rootValue }
+        const result = execute(request)
+        return result instanceof Promise ? result.then(finish) : finish(result)
+      },
+    }
+  }
+
+  return {
+    of(args) {
+      const event = eventDocument(args)
+      const variables = Object.fromEntries(
+        event.variables.map((name) => [name, args.variableValues?.[name]]),
+      )
+      const key = JSON.stringify(variables)
+      const program = event.variants.get(key) ?? compile(event, args.operationName, variables)
+      if (event.variants.size < MAX_VARIANTS) event.variants.set(key, program)
+      return program
+    },
+  }
+}
+
+/** Takes the arguments off the root field, and with them the variables that only they used. */
+function stripArguments(document: DocumentNode, operation: OperationDefinitionNode) {
+  const used = new Set<string>()
+  const bare = visit(document, {
+    OperationDefinition(node) {
+      if (node !== operation) return null
+      const selections = node.selectionSet.selections.map((selection) =>
+        selection.kind === Kind.FIELD ? { ...selection, arguments: [] } : selection,
+      )
+      return { ...node, selectionSet: { ...node.selectionSet, selections } }
+    },
+    VariableDefinition: () => false,
+    Variable(node) {
+      used.add(node.name.value)
+    },
+  })
+  const stripped = visit(bare, {
+    VariableDefinition: ({ variable }) => (used.has(variable.name.value) ? undefined : null),
+  })
+  const declared = operation.variableDefinitions?.map(({ variable }) => variable.name.value) ?? []
+  return { document: stripped, variables: declared.filter((name) => used.has(name)) }
+}

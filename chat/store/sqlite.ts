@@ -1,0 +1,298 @@
+import { Database } from "bun:sqlite"
+import { ConfigError } from "../../service/config.ts"
+import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
+import { emptyPicture, type Role } from "../domain/picture.ts"
+import { createGroupCommit } from "./group-commit.ts"
+import type { Member, MembershipView, Store } from "./store.ts"
+
+const SCHEMA_VERSION = 1
+
+const SCHEMA = `
+  CREATE TABLE conversations (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, title TEXT, created_at INTEGER NOT NULL,
+    head INTEGER NOT NULL, head_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE entries (
+    conversation TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL,
+    kind TEXT NOT NULL, id TEXT, body TEXT NOT NULL,
+    messages INTEGER NOT NULL, of_author INTEGER NOT NULL, members INTEGER NOT NULL,
+    PRIMARY KEY (conversation, seq)
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX entries_by_id ON entries (id) WHERE id IS NOT NULL;
+  CREATE INDEX entries_by_author ON entries (conversation, author, seq) WHERE kind = 'message';
+  CREATE TABLE members (
+    conversation TEXT NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL,
+    since INTEGER NOT NULL, joined_at INTEGER NOT NULL, until INTEGER,
+    delivered INTEGER NOT NULL, read INTEGER NOT NULL,
+    PRIMARY KEY (conversation, user)
+  ) WITHOUT ROWID;
+  CREATE INDEX members_by_user ON members (user);
+  CREATE INDEX members_by_delivered ON members (conversation, delivered) WHERE until IS NULL;
+  CREATE INDEX members_by_read ON members (conversation, read) WHERE until IS NULL;
+`
+
+interface EntryRow {
+  conversation: string
+  seq: number
+  at: number
+  author: string
+  kind: string
+  id: string | null
+  body: string
+  messages: number
+  of_author: number
+  members: number
+}
+
+interface MemberRow {
+  conversation: string
+  user: string
+  role: Role
+  since: number
+  joined_at: number
+  until: number | null
+  delivered: number
+  read: number
+}
+
+/** The embedded engine: one SQLite file, every acknowledged write fsynced, writes of one moment committed as a group. */
+export function openSqliteStore(path: string): Store {
+  const db = new Database(path, { create: true, strict: true })
+  db.run("PRAGMA journal_mode = WAL")
+  db.run("PRAGMA synchronous = FULL")
+  migrate(db, path)
+  const { write, flush } = createGroupCommit(db)
+
+  const insertEntry = db.query(
+    "INSERT OR IGNORE INTO entries VALUES ($conversation, $seq, $at, $author, $kind, $id, $body, $messages, $ofAuthor, $members)",
+  )
+  const headOf = db.query<{ head: number }, [string]>("SELECT head FROM conversations WHERE id = ?")
+  const moveHead = db.query("UPDATE conversations SET head = ?, head_at = ? WHERE id = ?")
+  const create = db.query("INSERT INTO conversations VALUES (?, ?, ?, ?, 0, 0)")
+  // Whoever joins again starts anew: what was before their return is not theirs to see.
+  const join = db.query(`
+    INSERT INTO members VALUES ($conversation, $user, 'MEMBER', $seq, $at, NULL, $seq, $seq)
+    ON CONFLICT DO UPDATE SET role = 'MEMBER', since = $seq, joined_at = $at, until = NULL,
+      delivered = $seq, read = $seq`)
+  const leave = db.query("UPDATE members SET until = ? WHERE conversation = ? AND user = ?")
+  const setRole = db.query("UPDATE members SET role = ? WHERE conversation = ? AND user = ?")
+
+  function applyMembers(entry: MembersEntry): void {
+    const { conversation, seq, at, created } = entry
+    if (created) create.run(conversation, created.kind, created.title, at)
+    for (const user of entry.joined) join.run({ conversation, user, seq, at })
+    for (const user of entry.left) leave.run(seq, conversation, user)
+    for (const user of entry.promoted) setRole.run("ADMIN", conversation, user)
+    for (const user of entry.demoted) setRole.run("MEMBER", conversation, user)
+  }
+
+  /** Runs inside a transaction. Stops before the first entry whose place, or whose id, is taken. */
+  function appendNow(entries: readonly Entry[]): number {
+    const conversation = entries[0]!.conversation
+    const head = headOf.get(conversation)?.head ?? 0
+    if (entries[0]!.seq !== head + 1) return 0
+    let stored = 0
+    for (const entry of entries) {
+      if (insertEntry.run(toRow(entry)).changes === 0) break
+      if (entry.kind === "members") applyMembers(entry)
+      stored += 1
+    }
+    const last = entries[stored - 1]
+    if (last) moveHead.run(last.seq, last.at, conversation)
+    return stored
+  }
+
+  const conversationRow = db.query<
+    { kind: "DIRECT" | "GROUP"; title: string | null; created_at: number; head: number },
+    [string]
+  >("SELECT * FROM conversations WHERE id = ?")
+  const entryAt = db.query<EntryRow, [string, number]>(
+    "SELECT * FROM entries WHERE conversation = ? AND seq = ?",
+  )
+  const present = db.query<MemberRow, [string]>(
+    "SELECT * FROM members WHERE conversation = ? AND until IS NULL",
+  )
+  const entriesAfter = db.query<EntryRow, [string, number, number]>(
+    "SELECT * FROM entries WHERE conversation = ? AND seq > ? ORDER BY seq LIMIT ?",
+  )
+  const messageRange = (order: "ASC" | "DESC") =>
+    db.query<EntryRow, [string, number, number, number]>(
+      `SELECT * FROM entries WHERE conversation = ? AND seq BETWEEN ? AND ? AND kind = 'message'
+       ORDER BY seq ${order} LIMIT ?`,
+    )
+  const oldestMessages = messageRange("ASC")
+  const newestMessages = messageRange("DESC")
+  const byId = db.query<EntryRow, [string]>("SELECT * FROM entries WHERE id = ?")
+  const newestBy = db.query<{ of_author: number }, [string, string, number]>(
+    `SELECT of_author FROM entries WHERE conversation = ? AND author = ? AND seq <= ? AND kind = 'message'
+     ORDER BY seq DESC LIMIT 1`,
+  )
+  const newestUpTo = db.query<{ messages: number }, [string, number]>(
+    "SELECT messages FROM entries WHERE conversation = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+  )
+  const authorsIn = db.query<{ author: string }, [string, number, number]>(
+    `SELECT DISTINCT author FROM entries WHERE conversation = ? AND seq > ? AND seq <= ? AND kind = 'message'`,
+  )
+  const memberRow = db.query<MemberRow, [string, string]>(
+    "SELECT * FROM members WHERE conversation = ? AND user = ?",
+  )
+  const memberPage = db.query<MemberRow, [string, string, number]>(
+    "SELECT * FROM members WHERE conversation = ? AND user > ? AND until IS NULL ORDER BY user LIMIT ?",
+  )
+  const memberCount = db.query<{ n: number }, [string]>(
+    "SELECT count(*) AS n FROM members WHERE conversation = ? AND until IS NULL",
+  )
+  const ofUser = db.query<MemberRow & { head: number; head_at: number }, [string]>(
+    `SELECT members.*, head, head_at FROM members JOIN conversations ON id = conversation WHERE user = ?`,
+  )
+  const setMarks = db.query(
+    "UPDATE members SET delivered = ?, read = ? WHERE conversation = ? AND user = ?",
+  )
+  const lowest = (mark: "delivered" | "read") =>
+    db.query<{ user: string; seq: number }, [string]>(
+      `SELECT user, ${mark} AS seq FROM members WHERE conversation = ? AND until IS NULL
+       ORDER BY ${mark} LIMIT 2`,
+    )
+  const lowestDelivered = lowest("delivered")
+  const lowestRead = lowest("read")
+
+  return {
+    append: (entries) =>
+      entries.length === 0 ? Promise.resolve(0) : write(() => appendNow(entries)),
+
+    async picture(id) {
+      const picture = emptyPicture(id)
+      const row = conversationRow.get(id)
+      if (!row) return picture
+      const head = toEntry(entryAt.get(id, row.head)!)
+      picture.origin = { kind: row.kind, title: row.title }
+      picture.createdAt = row.created_at
+      picture.head = head.seq
+      picture.at = head.at
+      picture.messages = head.tally.messages
+      picture.membersSeq = head.tally.members
+      for (const { user, role, since, joined_at } of present.all(id)) {
+        picture.members.set(user, { role, since, joinedAt: joined_at })
+      }
+      return picture
+    },
+
+    entries: async (conversation, after, limit) =>
+      entriesAfter.all(conversation, after, limit).map(toEntry),
+
+    async messages(conversation, { from, to, limit, order }) {
+      const rows =
+        order === "oldest"
+          ? oldestMessages.all(conversation, from, to, limit)
+          : newestMessages.all(conversation, from, to, limit).reverse()
+      return rows.map(toEntry) as MessageEntry[]
+    },
+
+    messagesById: async (ids) =>
+      ids.flatMap((id) => byId.get(id) ?? []).map(toEntry) as MessageEntry[],
+
+    countMessages: async (conversation, upTo, by) =>
+      by === undefined
+        ? (newestUpTo.get(conversation, upTo)?.messages ?? 0)
+        : (newestBy.get(conversation, by, upTo)?.of_author ?? 0),
+
+    authors: async (conversation, after, upTo) =>
+      authorsIn.all(conversation, after, upTo).map(({ author }) => author),
+
+    async member(conversation, user) {
+      const row = memberRow.get(conversation, user)
+      return row ? toMember(row) : undefined
+    },
+
+    members: async (conversation, after, limit) =>
+      memberPage.all(conversation, after, limit).map(toMember),
+
+    countMembers: async (conversation) => memberCount.get(conversation)!.n,
+
+    memberships: async (user) =>
+      ofUser
+        .all(user)
+        .map((row): MembershipView => ({ ...toMember(row), head: row.head, headAt: row.head_at })),
+
+    moveMarks: (conversation, user, marks) =>
+      write(() => {
+        const row = memberRow.get(conversation, user)
+        if (!row) return undefined
+        const before = toMember(row)
+        const now = {
+          ...before,
+          delivered: Math.max(before.delivered, marks.delivered ?? 0),
+          read: Math.max(before.read, marks.read ?? 0),
+        }
+        if (now.delivered > before.delivered || now.read > before.read) {
+          setMarks.run(now.delivered, now.read, conversation, user)
+        }
+        return { before, now }
+      }),
+
+    lowestMarks: async (conversation) => ({
+      delivered: lowestDelivered.all(conversation),
+      read: lowestRead.all(conversation),
+    }),
+
+    async ping() {
+      db.query("SELECT 1").get()
+    },
+
+    async settle() {
+      flush()
+    },
+
+    async [Symbol.asyncDispose]() {
+      flush()
+      db.close()
+    },
+  }
+}
+
+function migrate(db: Database, path: string): void {
+  const { user_version: version } = db.query("PRAGMA user_version").get() as {
+    user_version: number
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new ConfigError(
+      `${path} was written by a newer Parley (version ${version}; this one knows ${SCHEMA_VERSION}): start that one.`,
+    )
+  }
+  if (version === SCHEMA_VERSION) return
+  db.transaction(() => {
+    db.run(SCHEMA)
+    db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  })()
+}
+
+function toRow(entry: Entry) {
+  const { conversation, seq, at, by: author, kind, tally } = entry
+  const { messages, ofAuthor, members } = tally
+  const place = { conversation, seq, at, author, kind, messages, ofAuthor, members }
+  if (entry.kind === "message") return { ...place, id: entry.id, body: entry.text }
+  const { joined, left, promoted, demoted, created } = entry
+  return { ...place, id: null, body: JSON.stringify({ joined, left, promoted, demoted, created }) }
+}
+
+type MembersBody = Pick<MembersEntry, "joined" | "left" | "promoted" | "demoted" | "created">
+
+function toEntry(row: EntryRow): Entry {
+  const { conversation, seq, at, author: by } = row
+  const tally = { messages: row.messages, ofAuthor: row.of_author, members: row.members }
+  const base = { conversation, seq, at, by, tally }
+  return row.kind === "message"
+    ? { ...base, kind: "message", id: row.id!, text: row.body }
+    : { ...base, ...(JSON.parse(row.body) as MembersBody), kind: "members" }
+}
+
+const toMember = ({ joined_at, ...row }: MemberRow): Member => ({
+  conversation: row.conversation,
+  user: row.user,
+  role: row.role,
+  since: row.since,
+  joinedAt: joined_at,
+  until: row.until,
+  delivered: row.delivered,
+  read: row.read,
+})

@@ -1,0 +1,111 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import type { Entry, MessageEntry } from "../domain/entry.ts"
+import type { Picture, Role } from "../domain/picture.ts"
+
+/** One user's relation to one conversation, present or past, with how far they have got in its log. */
+export interface Member {
+  conversation: string
+  user: string
+  role: Role
+  /** The first seq that they may see. */
+  since: number
+  joinedAt: number
+  /** The last seq that they may see; null while they are a member. */
+  until: number | null
+  delivered: number
+  read: number
+}
+
+/** A membership beside the state of its conversation's log. */
+export interface MembershipView extends Member {
+  head: number
+  /** The time of the newest entry, in ms since the epoch. */
+  headAt: number
+}
+
+export interface Marks {
+  delivered?: number
+  read?: number
+}
+
+/** A range of seqs, both ends included, and how much of it is wanted. */
+export interface Range {
+  from: number
+  to: number
+  limit: number
+  order: "oldest" | "newest"
+}
+
+/**
+ * Keeps the logs and the watermarks. Every method is one step that happens as a whole or not at all; what has resolved
+ * is durable. An engine that cannot be reached rejects with UNAVAILABLE.
+ */
+export interface Store extends AsyncDisposable {
+  /**
+   * Appends entries of one conversation, in order, and brings everything derived from them (members, heads) up to
+   * date. Answers how many were stored: fewer than given where the next one's seq, or its message id, was taken.
+   * A seq is never stored twice and never leaves a hole below it.
+   */
+  append(entries: readonly Entry[]): Promise<number>
+
+  /** The conversation's present state; a picture with head 0 where there is no such conversation. */
+  picture(conversation: string): Promise<Picture>
+
+  /** Entries with seq > after, oldest first. */
+  entries(conversation: string, after: number, limit: number): Promise<Entry[]>
+
+  /** Messages within a range of seqs, always in ascending order: the oldest or the newest of it. */
+  messages(conversation: string, range: Range): Promise<MessageEntry[]>
+
+  /** The messages with these ids, as far as they exist, in any order. */
+  messagesById(ids: readonly string[]): Promise<MessageEntry[]>
+
+  /** How many messages there are up to and including a seq: all, or those by one author. */
+  countMessages(conversation: string, upTo: number, by?: string): Promise<number>
+
+  /** The distinct authors of messages with after < seq ≤ upTo. */
+  authors(conversation: string, after: number, upTo: number): Promise<string[]>
+
+  member(conversation: string, user: string): Promise<Member | undefined>
+
+  /** Present members by user id, after a user id. */
+  members(conversation: string, after: string, limit: number): Promise<Member[]>
+
+  countMembers(conversation: string): Promise<number>
+
+  /** Every membership of a user, present and past. */
+  memberships(user: string): Promise<MembershipView[]>
+
+  /**
+   * Moves watermarks forward; a mark that is not ahead changes nothing. Answers the member as it was before and as it
+   * is now, or undefined where there is no such membership.
+   */
+  moveMarks(
+    conversation: string,
+    user: string,
+    marks: Marks,
+  ): Promise<{ before: Member; now: Member } | undefined>
+
+  /** The two present members who are furthest behind, for each watermark. */
+  lowestMarks(conversation: string): Promise<LowestMarks>
+
+  /** Resolves when the engine answers. */
+  ping(): Promise<void>
+
+  /** Resolves once every write begun before has been answered. */
+  settle(): Promise<void>
+}
+
+export interface LowestMarks {
+  delivered: { user: string; seq: number }[]
+  read: { user: string; seq: number }[]
+}
+
+/** Opens the store that the configuration names: the one place that knows the engines. */
+export async function openStore(config: { dataDir: string }): Promise<Store> {
+  const folder = join(config.dataDir, "chat")
+  mkdirSync(folder, { recursive: true })
+  const { openSqliteStore } = await import("./sqlite.ts")
+  return openSqliteStore(join(folder, "chat.sqlite"))
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Client, createClient } from "graphql-ws"
+import { unauthenticated } from "../../service/errors.ts"
+import { SECRET_HEADER } from "../../service/link.ts"
+import { createLogger } from "../../service/log.ts"
+import type { TokenVerifier } from "../../service/tokens.ts"
+import type { ChatOverrides } from "../context.ts"
+import type { Directory } from "../directory.ts"
+import { startChat } from "../start.ts"
+
+const SECRET = "the link secret of a chat node under test"
+
+/** In these tests a token is a user's name; who exists is who has a short one. */
+const tokens: TokenVerifier = {
+  verify(token) {
+    if (!/^[a-z]+\d*$/.test(token)) throw unauthenticated()
+    return { user: token, session: `session of ${token}`, expiresAt: Number.MAX_SAFE_INTEGER }
+  },
+}
+export const everyone: Directory = {
+  allExist: async (users) => users.every((user) => /^[a-z]+\d*$/.test(user)),
+}
+
+export interface Answer<Data> {
+  data?: Data | null
+  errors?: { message: string; extensions: { code: string; retryable: boolean; field?: string } }[]
+}
+
+/** A folder of its own that goes with the test. */
+export function temporaryFolder(): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "parley-chat-"))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A real chat node on a port of its own. */
+export async function startNode(dataDir: string, overrides: Partial<ChatOverrides> = {}) {
+  const config = {
+    port: 0,
+    host: "127.0.0.1",
+    dataDir,
+    publicUrl: "http://localhost",
+    authUrl: "http://127.0.0.1:1",
+    linkSecret: SECRET,
+    logLevel: "error" as const,
+  }
+  const log = createLogger("chat", "error")
+  const node = await startChat(config, { tokens, directory: everyone, log, ...overrides })
+  const clients = new Set<Client>()
+
+  return {
+    port: node.port,
+
+    /** Asks over HTTP, as a user. */
+    async ask<Data>(user: string, query: string, variables: object = {}): Promise<Answer<Data>> {
+      const response = await fetch(`http://127.0.0.1:${node.port}/graphql`, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          [SECRET_HEADER]: SECRET,
+          authorization: `Bearer ${user}`,
+        },
+        body: JSON.stringify({ query, variables }),
+      })
+      return response.json() as Promise<Answer<Data>>
+    },
+
+    /** A connection as a plain graphql-ws client has it. */
+    connect(): Client {
+      const client = createClient({
+        url: `ws://127.0.0.1:${node.port}/graphql`,
+        connectionParams: { secret: SECRET },
+        retryAttempts: 0,
+        onNonLazyError: () => {},
+      })
+      clients.add(client)
+      return client
+    },
+
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) await client.dispose()
+      await node.stop()
+    },
+  }
+}
+export type Node = Awaited<ReturnType<typeof startNode>>
+
+/** Resolves once `condition` holds; fails, saying what it waited for, when it does not within 10 s. */
+export async function until(condition: () => boolean, what = "the condition"): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`gave up waiting for ${what}`)
+    await Bun.sleep(2)
+  }
+}
