@@ -1,0 +1,126 @@
+"use client"
+
+import { useMemo, useRef, useState } from "react"
+import type { Conversation } from "../../live/model.ts"
+import buttons from "../../ui/button.module.css"
+import { Icon } from "../../ui/icon.tsx"
+import { useClock, useLive, useLiveState, useNameOf } from "../shell/context.tsx"
+import { dayKey, dayOf } from "../shell/times.ts"
+import { Announcer } from "./announcer.tsx"
+import { Bubble } from "./bubble.tsx"
+import { changeText } from "./change-text.ts"
+import { rowsOf } from "./rows.ts"
+import styles from "./thread.module.css"
+import { useOlder } from "./use-older.ts"
+import { useReadMark } from "./use-read-mark.ts"
+import { useSteadyScroll } from "./use-steady-scroll.ts"
+
+/**
+ * The messages. The scroller runs from the bottom up (column-reverse), so the newest message is where the first paint
+ * is, older pages in front move nothing, and no script is needed for either.
+ */
+export function MessageList(props: { conversation: Conversation; title: string }) {
+  const { conversation, title } = props
+  const { id, members, kind } = conversation
+  const live = useLive()
+  const clock = useClock()
+  const nameOf = useNameOf()
+  const viewer = useLiveState((state) => state.viewer.id)
+  const allPending = useLiveState((state) => state.pending)
+  const scroller = useRef<HTMLDivElement>(null)
+  const [freshAfter] = useState(() =>
+    conversation.unread > 0 ? (members[viewer]?.read ?? 0) : undefined,
+  )
+  const atEnd = useReadMark(scroller, conversation)
+  const { limit, topRef } = useOlder(scroller, conversation, atEnd)
+
+  const pending = useMemo(
+    () => allPending.filter(({ conversation }) => conversation === id),
+    [allPending, id],
+  )
+  const { timeZone } = clock
+  const rows = useMemo(
+    () =>
+      rowsOf(conversation, {
+        viewer,
+        pending,
+        limit,
+        freshAfter,
+        dayKey: (at) => dayKey(at, { now: 0, timeZone }),
+      }),
+    [conversation, viewer, pending, limit, freshAfter, timeZone],
+  )
+  const newest = rows.at(-1)
+  useSteadyScroll(scroller, newest?.key, newest?.row === "message" && newest.own)
+  const toEnd = () => scroller.current?.scrollTo({ top: 0, behavior: "smooth" })
+
+  return (
+    <div className={styles.stage}>
+      <div
+        ref={scroller}
+        className={styles.scroller}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={`Messages with ${title}`}
+      >
+        <div data-end className={styles.end} />
+        <div className={styles.rows}>
+          <div ref={topRef} className={styles.top}>
+            {!conversation.complete && <span className={styles.spinner} aria-hidden="true" />}
+          </div>
+          {rows.map((row) => {
+            switch (row.row) {
+              case "day":
+                return (
+                  <h3 key={row.key} className={styles.day}>
+                    <span>{dayOf(row.at, clock)}</span>
+                  </h3>
+                )
+              case "fresh":
+                return (
+                  <p key={row.key} className={styles.fresh} data-fresh>
+                    {row.count === 1 ? "1 new message" : `${row.count} new messages`}
+                  </p>
+                )
+              case "change":
+                return (
+                  <p key={row.key} className={styles.change}>
+                    {changeText(row.entry, kind, viewer, nameOf)}
+                  </p>
+                )
+              default: {
+                const { key, ...message } = row
+                return (
+                  <Bubble
+                    key={key}
+                    {...message}
+                    name={
+                      kind === "GROUP" && row.first && !row.own ? nameOf(row.sender) : undefined
+                    }
+                    clock={clock}
+                    onRetry={live.retry}
+                    onDiscard={live.discard}
+                  />
+                )
+              }
+            }
+          })}
+        </div>
+      </div>
+      {!atEnd && (
+        <button
+          type="button"
+          className={`${buttons.icon} ${styles.down}`}
+          aria-label="To the newest message"
+          onClick={toEnd}
+        >
+          <Icon name="down" />
+          {conversation.unread > 0 && <span className={styles.count}>{conversation.unread}</span>}
+        </button>
+      )}
+      <Announcer conversation={conversation} />
+    </div>
+  )
+}

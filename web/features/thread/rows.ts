@@ -1,0 +1,103 @@
+import type { Conversation, Entry, Pending, PendingState, Tick } from "../../live/model.ts"
+import { tickOf } from "../../live/ticks.ts"
+
+/** One line of the thread, ready to be drawn. */
+export type Row =
+  | { row: "day"; key: string; at: number }
+  | { row: "fresh"; key: string; count: number }
+  | { row: "change"; key: string; entry: Extract<Entry, { kind: "members" }> }
+  | MessageRow
+
+export interface MessageRow {
+  row: "message"
+  key: string
+  id: string
+  text: string | null
+  at: number
+  sender: string
+  own: boolean
+  /** First and last of a run by one sender. */
+  first: boolean
+  last: boolean
+  tick?: Tick | PendingState["is"]
+  /** Why it was refused. */
+  reason?: string
+}
+
+/** Messages of one sender that are not further apart than this look like one. */
+const RUN_MS = 5 * 60_000
+
+export interface RowOptions {
+  viewer: string
+  pending: readonly Pending[]
+  /** Draws no more than the newest this many entries. */
+  limit: number
+  /** The read watermark when the conversation was opened: what lies beyond is fresh. */
+  freshAfter?: number
+  dayKey(at: number): string
+}
+
+/** The rows of a thread, oldest first: the log, then what is not in it yet. */
+export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
+  const { viewer, pending, limit, freshAfter, dayKey } = options
+  const rows: Row[] = []
+  let day: string | undefined
+  let fresh = false
+
+  const startDay = (at: number) => {
+    const key = dayKey(at)
+    if (key !== day) rows.push({ row: "day", key: `day ${key}`, at })
+    day = key
+  }
+
+  const addMessage = (message: Omit<MessageRow, "row" | "key" | "first" | "last">) => {
+    startDay(message.at)
+    const before = rows.at(-1)
+    const continues =
+      before?.row === "message" &&
+      before.sender === message.sender &&
+      message.at - before.at < RUN_MS
+    if (continues) before.last = false
+    rows.push({ row: "message", key: message.id, ...message, first: !continues, last: true })
+  }
+
+  const entries = conversation.entries.slice(-limit)
+  for (const entry of entries) {
+    if (entry.kind === "members") {
+      startDay(Date.parse(entry.at))
+      rows.push({ row: "change", key: `seq ${entry.seq}`, entry })
+    }
+    if (entry.kind !== "message") continue
+    const { message } = entry
+    const own = message.sender === viewer
+    if (!fresh && freshAfter !== undefined && entry.seq > freshAfter && !own) {
+      fresh = true
+      startDay(Date.parse(message.sentAt))
+      const count = entries.filter((e) => isFresh(e, freshAfter, viewer)).length
+      rows.push({ row: "fresh", key: "fresh", count })
+    }
+    addMessage({
+      id: message.id,
+      text: message.text,
+      at: Date.parse(message.sentAt),
+      sender: message.sender,
+      own,
+      tick: own ? tickOf(conversation, message.seq, viewer) : undefined,
+    })
+  }
+  for (const { id, text, createdAt, state } of pending) {
+    addMessage({
+      id,
+      text,
+      at: createdAt,
+      sender: viewer,
+      own: true,
+      tick: state.is,
+      reason: state.is === "failed" ? state.reason : undefined,
+    })
+  }
+  return rows
+}
+
+const isFresh = (entry: Entry, after: number, viewer: string) =>
+  entry.kind === "message" && entry.seq > after && entry.message.sender !== viewer

@@ -1,0 +1,173 @@
+import type { Client, CombinedError } from "@urql/core"
+import { createGraphClient } from "./client.ts"
+import { LeaveConversation, MarkDelivered, MarkRead, SendMessage, SignOut } from "./documents.ts"
+import { failureOf } from "./errors.ts"
+import { createMarks } from "./marks.ts"
+import type { Message } from "./model.ts"
+import { type Outbox, openOutbox, type SendResult } from "./outbox.ts"
+import { type Device, memoryDevice, openDevice } from "./outbox-db.ts"
+import { goToSignIn } from "./session.ts"
+import { createLiveSocket, type LiveSocket } from "./socket.ts"
+import { createLiveStore, type LiveState, type LiveStore } from "./store.ts"
+import { createSync, type Sync } from "./sync.ts"
+import { messageOf } from "./wire.ts"
+
+/** Everything of a signed-in page that is alive: made once, before the first render; does nothing until started. */
+export interface Live {
+  store: LiveStore
+  client: Client
+  socket: LiveSocket
+  sync: Sync
+  /** Begins to listen and to send; returns what ends it. Browser only. */
+  start(): () => void
+  send(conversation: string, text: string): void
+  retry(message: string): void
+  discard(message: string): void
+  /** The newest entries have been on the screen. */
+  markRead(conversation: string): void
+  /** Resolves to why it did not work; to nothing where it did. */
+  leave(conversation: string): Promise<CombinedError | undefined>
+  signOut(): Promise<void>
+}
+
+export function createLive(initial: LiveState, moreAfter: string | null): Live {
+  const store = createLiveStore(initial)
+  const viewer = initial.viewer.id
+  const socket = createLiveSocket()
+  const client = createGraphClient(socket.client)
+
+  const marks = createMarks({
+    async send(mark, conversation, seq) {
+      const document = mark === "read" ? MarkRead : MarkDelivered
+      const { error } = await client
+        .mutation<unknown, { conversation: string; seq: number }>(document, { conversation, seq })
+        .toPromise()
+      if (error && failureOf(error).is === "later") throw error
+    },
+  })
+
+  /** Whatever has arrived on this device is delivered; compared by value, so that calling it often costs little. */
+  function arrived(): void {
+    for (const { id, position, members, unread, left } of Object.values(
+      store.get().conversations,
+    )) {
+      const own = members[viewer]
+      if (left || !own || own.delivered >= position || unread === 0) continue
+      marks.move("delivered", id, position)
+      store.receipt(id, viewer, { delivered: position, read: own.read })
+    }
+    marks.resend()
+  }
+
+  const sync = createSync({ client, store, moreAfter, arrived })
+
+  const acknowledged = (conversation: string, message: Message) =>
+    sync.satisfy(
+      store.receive(conversation, {
+        kind: "message",
+        seq: message.seq,
+        at: message.sentAt,
+        by: message.sender,
+        message,
+      }),
+    )
+
+  let outbox: Promise<Outbox> | undefined
+  let device: Promise<Device> | undefined
+
+  return {
+    store,
+    client,
+    socket,
+    sync,
+    start() {
+      device = openDevice(viewer).catch(memoryDevice)
+      outbox = device.then(({ outbox }) =>
+        openOutbox({
+          user: viewer,
+          db: outbox,
+          send: (letter) => send(client, letter),
+          show: store.setPending,
+          acknowledged,
+        }),
+      )
+      const ended = new AbortController()
+      void device.then(async (device) => {
+        await keepLeftPositions(store, device, ended.signal)
+        if (!ended.signal.aborted) ended.signal.addEventListener("abort", sync.start())
+      })
+      listenForSignOut(ended.signal)
+      return () => {
+        ended.abort()
+        void outbox?.then((outbox) => outbox.close())
+      }
+    },
+    send(conversation, text) {
+      void outbox?.then((outbox) => outbox.write(conversation, text))
+    },
+    retry(message) {
+      void outbox?.then((outbox) => outbox.retry(message))
+    },
+    discard(message) {
+      void outbox?.then((outbox) => outbox.discard(message))
+    },
+    markRead(conversation) {
+      const known = store.get().conversations[conversation]
+      const own = known?.members[viewer]
+      if (!known || known.left || !own || own.read >= known.position) return
+      marks.move("read", conversation, known.position)
+      store.receipt(conversation, viewer, { delivered: known.position, read: known.position })
+    },
+    async leave(conversation) {
+      const { error } = await client.mutation(LeaveConversation, { conversation }).toPromise()
+      if (!error) store.forget(conversation)
+      return error
+    },
+    async signOut() {
+      const { error } = await client.mutation(SignOut, {}).toPromise()
+      if (error && failureOf(error).is === "later") throw error
+      await (await outbox)?.close()
+      await (await device)?.erase()
+      new BroadcastChannel(SIGN_OUT).postMessage(null)
+      goToSignIn()
+    },
+  }
+}
+
+async function send(
+  client: Client,
+  { id, conversation, text }: { id: string; conversation: string; text: string },
+): Promise<SendResult> {
+  const { data, error } = await client
+    .mutation(SendMessage, { input: { id, conversation, text } })
+    .toPromise()
+  if (data?.sendMessage) return { is: "acknowledged", message: messageOf(data.sendMessage) }
+  return error ? failureOf(error) : { is: "later" }
+}
+
+const SIGN_OUT = "parley-sign-out"
+
+/** One tab signs out, all leave. */
+function listenForSignOut(ended: AbortSignal): void {
+  const channel = new BroadcastChannel(SIGN_OUT)
+  channel.onmessage = goToSignIn
+  ended.addEventListener("abort", () => channel.close())
+}
+
+/** Tells the store of conversations that were left on an earlier visit, and the device of those left on this one. */
+async function keepLeftPositions(
+  store: LiveStore,
+  device: Device,
+  ended: AbortSignal,
+): Promise<void> {
+  store.addLeft(await device.leftPositions())
+  const kept = new Map<string, number>()
+  const keep = () => {
+    for (const { id, left, position } of Object.values(store.get().conversations)) {
+      if (!left || kept.get(id) === position) continue
+      kept.set(id, position)
+      void device.keepLeftPosition(id, position)
+    }
+  }
+  ended.addEventListener("abort", store.subscribe(keep))
+}

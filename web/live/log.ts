@@ -1,0 +1,144 @@
+import type { Conversation, Entry, Membership } from "./model.ts"
+
+/**
+ * The rules by which one conversation's log grows, as pure functions. The promise: whatever the order and however often
+ * entries arrive, `entries` is ascending, has each entry once and no hole, and `position` is its last seq.
+ */
+
+/** Takes one entry in from the live stream. The same object comes back where it brought nothing new. */
+export function receive(conversation: Conversation, entry: Entry, viewer: string): Conversation {
+  if (entry.seq <= conversation.position) return conversation
+  if (entry.seq > conversation.position + 1) return setAside(conversation, entry)
+  return catchUp(append(conversation, entry, viewer), viewer)
+}
+
+/**
+ * Takes in what the server answered to "what is there after seq `after`?". Its answer has no holes but those that the
+ * viewer may not see (from before they joined), so it may jump where the live stream may not.
+ */
+export function fill(
+  conversation: Conversation,
+  entries: readonly Entry[],
+  viewer: string,
+): Conversation {
+  const grown = entries.reduce(
+    (grown, entry) => (entry.seq > grown.position ? append(grown, entry, viewer) : grown),
+    conversation,
+  )
+  return catchUp(grown, viewer)
+}
+
+/** Puts an older page in front. `after` is what was asked for: entries with a higher seq. */
+export function prepend(
+  conversation: Conversation,
+  entries: readonly Entry[],
+  after: number,
+): Conversation {
+  const before = firstSeq(conversation)
+  const older = entries.filter(({ seq }) => seq < before)
+  const first = older[0]
+  // Where the page does not begin right behind `after`, there is nothing older that the viewer may see.
+  const complete = after <= 0 || first === undefined || first.seq > after + 1
+  return { ...conversation, entries: [...older, ...conversation.entries], complete }
+}
+
+/** The seq of the oldest loaded entry; one past the position where none is loaded. */
+export const firstSeq = (conversation: Conversation): number =>
+  conversation.entries[0]?.seq ?? conversation.position + 1
+
+/** True while entries wait beyond a hole. */
+export const hasGap = (conversation: Conversation): boolean => conversation.ahead.length > 0
+
+/** Moves a member's watermarks; only ever forward. */
+export function moveWatermarks(
+  conversation: Conversation,
+  user: string,
+  to: { delivered: number; read: number },
+  viewer: string,
+): Conversation {
+  const old = conversation.members[user] ?? { role: "MEMBER", delivered: 0, read: 0 }
+  const read = Math.max(old.read, to.read)
+  const delivered = Math.max(old.delivered, to.delivered, read)
+  if (read === old.read && delivered === old.delivered) return conversation
+  const members = { ...conversation.members, [user]: { ...old, delivered, read } }
+  const moved = { ...conversation, members }
+  return user === viewer && read > old.read
+    ? { ...moved, unread: unreadAfter(moved, read, viewer) }
+    : moved
+}
+
+/** How many of others' messages lie beyond `read`; the old count where not all of them are loaded. */
+function unreadAfter(conversation: Conversation, read: number, viewer: string): number {
+  if (read >= conversation.position) return 0
+  if (!covers(conversation, read)) return conversation.unread
+  return conversation.entries.filter(
+    (entry) => entry.kind === "message" && entry.seq > read && entry.message.sender !== viewer,
+  ).length
+}
+
+/** Whether everything beyond `seq` is loaded. */
+export const covers = (conversation: Conversation, seq: number): boolean =>
+  conversation.complete || firstSeq(conversation) <= seq + 1
+
+function append(conversation: Conversation, entry: Entry, viewer: string): Conversation {
+  const grown = {
+    ...conversation,
+    position: entry.seq,
+    entries: [...conversation.entries, entry],
+  }
+  if (entry.kind === "message") {
+    const own = entry.message.sender === viewer
+    const unseen = !own && entry.seq > (grown.members[viewer]?.read ?? 0)
+    return {
+      ...grown,
+      lastMessage: entry.message,
+      lastStatus: "sent",
+      unread: grown.unread + (unseen ? 1 : 0),
+    }
+  }
+  return entry.kind === "members" ? withMembers(grown, entry, viewer) : grown
+}
+
+function withMembers(
+  conversation: Conversation,
+  entry: Extract<Entry, { kind: "members" }>,
+  viewer: string,
+): Conversation {
+  const members: Record<string, Membership> = { ...conversation.members }
+  let memberCount = conversation.memberCount
+  for (const user of entry.joined) {
+    if (!members[user]) memberCount += 1
+    // Nothing from before they joined is theirs to receive or read.
+    members[user] ??= { role: "MEMBER", delivered: entry.seq, read: entry.seq }
+  }
+  for (const user of entry.left) {
+    // In a big group not every member is loaded; whoever left was one all the same.
+    if (members[user] || Object.keys(members).length < memberCount) memberCount -= 1
+    delete members[user]
+  }
+  for (const user of entry.promoted) {
+    if (members[user]) members[user] = { ...members[user], role: "ADMIN" }
+  }
+  for (const user of entry.demoted) {
+    if (members[user]) members[user] = { ...members[user], role: "MEMBER" }
+  }
+  const left = entry.left.includes(viewer) || (conversation.left && !entry.joined.includes(viewer))
+  return { ...conversation, members, memberCount, left }
+}
+
+function setAside(conversation: Conversation, entry: Entry): Conversation {
+  const { ahead } = conversation
+  if (ahead.some(({ seq }) => seq === entry.seq)) return conversation
+  return { ...conversation, ahead: [...ahead, entry].sort((a, b) => a.seq - b.seq) }
+}
+
+/** Moves entries over from `ahead` as far as there is no hole. */
+function catchUp(conversation: Conversation, viewer: string): Conversation {
+  let grown = conversation
+  for (const entry of conversation.ahead) {
+    if (entry.seq > grown.position + 1) break
+    if (entry.seq === grown.position + 1) grown = append(grown, entry, viewer)
+  }
+  const ahead = grown.ahead.filter(({ seq }) => seq > grown.position)
+  return ahead.length === grown.ahead.length ? grown : { ...grown, ahead }
+}

@@ -1,0 +1,201 @@
+import { backoff, pause } from "./backoff.ts"
+import type { Failure } from "./errors.ts"
+import type { Message, Pending } from "./model.ts"
+import type { Letter, OutboxDb } from "./outbox-db.ts"
+import { uuidv7 } from "./uuidv7.ts"
+
+export type SendResult = { is: "acknowledged"; message: Message } | Failure
+
+export interface OutboxOptions {
+  /** Names the locks and the channel: one person's tabs share an outbox. */
+  user: string
+  db: OutboxDb
+  send(letter: Letter): Promise<SendResult>
+  /** Called with all that is not in a log yet, oldest first, whenever that changes. */
+  show(pending: Pending[]): void
+  /** The server has it: it belongs into the log now. */
+  acknowledged(conversation: string, message: Message): void
+  /** How long to wait before the next attempt, in ms; a test makes it short. */
+  wait?(attempt: number): number
+}
+
+export interface Outbox {
+  /** Shows the message at once, keeps it, sends it. */
+  write(conversation: string, text: string): Promise<void>
+  /** Tries a refused message again, by the same id. */
+  retry(id: string): Promise<void>
+  discard(id: string): Promise<void>
+  close(): void
+}
+
+/** From one tab to the others. */
+type Notice =
+  | { is: "changed"; conversation: string }
+  | { is: "acknowledged"; conversation: string; message: Message }
+
+/** By then the log has long caught up with the first of them. */
+const MOST_ARRIVED = 100
+
+/**
+ * What has been written and is not acknowledged. A message is on disk before it is sent, is sent in the order of
+ * writing, one at a time for each conversation and by one tab at a time, and is kept until the server has it or refuses
+ * it. Sending twice is harmless: the id is the message's own.
+ */
+export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
+  const { user, db, send, wait = backoff } = options
+  const channel = new BroadcastChannel(`parley-outbox-${user}`)
+  /** Written in this tab and on its way to the disk. */
+  const fresh = new Map<string, Letter>()
+  /** Acknowledged; shown until the log has caught up. */
+  const arrived = new Map<string, Pending>()
+  /** Conversations for which this tab has, or waits for, the lock. */
+  const lanes = new Set<string>()
+  let onDisk: Letter[] = []
+  let wake = new AbortController()
+  let closed = false
+
+  const render = () => {
+    const kept = onDisk.filter(({ id }) => !fresh.has(id))
+    const open = [...kept, ...fresh.values()].filter(({ id }) => !arrived.has(id))
+    if (!closed) options.show([...arrived.values(), ...open.map(pendingOf)])
+  }
+
+  const refresh = async () => {
+    onDisk = await db.all()
+    render()
+  }
+
+  function acknowledge(
+    letter: Pick<Letter, "id" | "conversation" | "createdAt">,
+    message: Message,
+  ) {
+    if (arrived.size > MOST_ARRIVED) arrived.delete(arrived.keys().next().value as string)
+    arrived.set(letter.id, {
+      id: letter.id,
+      conversation: letter.conversation,
+      text: message.text ?? "",
+      createdAt: letter.createdAt,
+      state: { is: "sent", seq: message.seq },
+    })
+    options.acknowledged(letter.conversation, message)
+  }
+
+  /** Sends what is waiting for one conversation, oldest first, until nothing is. One tab at a time has the lock. */
+  async function flush(conversation: string): Promise<void> {
+    if (lanes.has(conversation)) return
+    lanes.add(conversation)
+    try {
+      await alone(`parley-outbox-${user}-${conversation}`, () => drain(conversation))
+    } finally {
+      lanes.delete(conversation)
+    }
+    // Something may have been written between the last look and the lock's release.
+    if (!closed && (await next(conversation))) return flush(conversation)
+  }
+
+  const next = async (conversation: string) =>
+    (await db.all()).find((letter) => letter.conversation === conversation && !letter.refused)
+
+  async function drain(conversation: string): Promise<void> {
+    let attempt = 0
+    for (
+      let letter = await next(conversation);
+      letter && !closed;
+      letter = await next(conversation)
+    ) {
+      const result = await send(letter)
+      if (result.is === "later") {
+        await pause(Math.max(wait(attempt), result.afterMs ?? 0), wake.signal)
+        attempt += 1
+        continue
+      }
+      attempt = 0
+      if (result.is === "acknowledged") {
+        acknowledge(letter, result.message)
+        await db.remove(letter.id)
+        tell({ is: "acknowledged", conversation, message: result.message })
+      } else {
+        await db.put({ ...letter, refused: result.message })
+        tell({ is: "changed", conversation })
+      }
+      await refresh()
+    }
+  }
+
+  const find = (id: string) => fresh.get(id) ?? onDisk.find((letter) => letter.id === id)
+
+  const tell = (notice: Notice) => {
+    if (!closed) channel.postMessage(notice)
+  }
+
+  /** Ends the pause before the next attempt: somebody is looking. */
+  const hurry = () => {
+    wake.abort()
+    wake = new AbortController()
+  }
+
+  async function queue(letter: Letter): Promise<void> {
+    fresh.set(letter.id, letter)
+    render()
+    try {
+      await db.put(letter)
+    } catch {
+      fresh.set(letter.id, { ...letter, refused: "This device has no room to keep the message." })
+      return render()
+    }
+    fresh.delete(letter.id)
+    await refresh()
+    tell({ is: "changed", conversation: letter.conversation })
+    hurry()
+    void flush(letter.conversation)
+  }
+
+  channel.onmessage = async ({ data }: MessageEvent<Notice>) => {
+    const { conversation } = data
+    if (data.is === "acknowledged") {
+      const { message } = data
+      acknowledge({ id: message.id, conversation, createdAt: Date.parse(message.sentAt) }, message)
+    }
+    await refresh()
+    // Whoever wrote it may be gone before it is sent: every tab queues for the lock, the first one sends.
+    if (data.is === "changed") {
+      hurry()
+      void flush(conversation)
+    }
+  }
+
+  await refresh()
+  for (const conversation of new Set(onDisk.map(({ conversation }) => conversation))) {
+    void flush(conversation)
+  }
+
+  return {
+    write: (conversation, text) =>
+      queue({ id: uuidv7(), conversation, text, createdAt: Date.now() }),
+    async retry(id) {
+      const letter = find(id)
+      if (letter) await queue({ ...letter, refused: undefined })
+    },
+    async discard(id) {
+      const letter = find(id)
+      fresh.delete(id)
+      await db.remove(id)
+      await refresh()
+      if (letter) tell({ is: "changed", conversation: letter.conversation })
+    },
+    close() {
+      closed = true
+      hurry()
+      channel.close()
+    },
+  }
+}
+
+const pendingOf = ({ refused, ...letter }: Letter): Pending => ({
+  ...letter,
+  state: refused === undefined ? { is: "sending" } : { is: "failed", reason: refused },
+})
+
+/** Web Locks exist in secure contexts only; elsewhere two tabs may send the same message, which is stored once. */
+const alone = (name: string, work: () => Promise<void>): Promise<void> =>
+  navigator.locks ? navigator.locks.request(name, work) : work()

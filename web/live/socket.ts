@@ -1,0 +1,89 @@
+import { createClient, type Client as SocketClient } from "graphql-ws"
+import { backoff, pause } from "./backoff.ts"
+import { goToSignIn, renewSession } from "./session.ts"
+
+export type Connection = "connecting" | "open"
+
+export interface LiveSocket {
+  client: SocketClient
+  connection(): Connection
+  subscribe(listener: () => void): () => void
+}
+
+const PING_EVERY_MS = 12_000
+const PONG_WITHIN_MS = 5_000
+/** docs/protocol.md: the session behind the socket is not valid (any more). */
+const SESSION_INVALID = 4403
+
+/**
+ * The one WebSocket of this tab. It comes back by itself, for ever, until the session is refused: at once when the
+ * device is online again or the tab is looked at, else after a growing pause.
+ */
+export function createLiveSocket(): LiveSocket {
+  let connection: Connection = "connecting"
+  let closeCode: number | undefined
+  let pongTimer: ReturnType<typeof setTimeout> | undefined
+  const listeners = new Set<() => void>()
+
+  const change = (next: Connection) => {
+    if (next === connection) return
+    connection = next
+    for (const listener of listeners) listener()
+  }
+
+  const client = createClient({
+    url: () => `${location.origin.replace(/^http/, "ws")}/graphql`,
+    lazy: true,
+    keepAlive: PING_EVERY_MS,
+    connectionAckWaitTimeout: 8_000,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: () => true,
+    async retryWait(attempt) {
+      if (closeCode === SESSION_INVALID) {
+        if ((await renewSession()) === "refused") {
+          goToSignIn()
+          return new Promise(() => {})
+        }
+        // A session that is renewed and refused in turn must not become a busy loop.
+        if (attempt === 0) return
+      }
+      await pause(backoff(attempt), lookedAt())
+    },
+    on: {
+      connected: () => change("open"),
+      closed(event) {
+        closeCode = (event as Partial<CloseEvent> | undefined)?.code
+        clearTimeout(pongTimer)
+        change("connecting")
+      },
+      // keepAlive alone never notices a server that is frozen or a network that swallows everything.
+      ping(received) {
+        if (!received) pongTimer = setTimeout(() => client.terminate(), PONG_WITHIN_MS)
+      },
+      pong(received) {
+        if (received) clearTimeout(pongTimer)
+      },
+    },
+  })
+
+  return {
+    client,
+    connection: () => connection,
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+}
+
+/** Fires when the tab becomes visible: whoever looks at it wants it up to date. */
+function lookedAt(): AbortSignal {
+  const controller = new AbortController()
+  const look = () => {
+    if (document.visibilityState !== "visible") return
+    document.removeEventListener("visibilitychange", look)
+    controller.abort()
+  }
+  document.addEventListener("visibilitychange", look)
+  return controller.signal
+}

@@ -1,0 +1,9 @@
+import { createLogger } from "@parley/service/log.ts"
+import { runProcess } from "@parley/service/process.ts"
+import { readWebConfig } from "./config.ts"
+import { startWeb } from "./start.ts"
+
+process.env.NEXT_TELEMETRY_DISABLED = "1"
+
+const log = createLogger("web")
+await runProcess(log, () => startWeb(readWebConfig(process.env)))

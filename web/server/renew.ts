@@ -1,0 +1,56 @@
+import type { NextRequest } from "next/server"
+import { webConfig } from "./web-config.ts"
+
+const TIMEOUT_MS = 5_000
+
+/** What a renewal changes: the request's cookies for the page behind, and the browser's. */
+export interface Renewed {
+  cookie: string
+  setCookies: string[]
+}
+
+/**
+ * Renews the session where the access cookie is gone and the refresh cookie is there. Undefined where there is nothing
+ * to renew or the renewal fails: the page then finds nobody signed in, or the browser tries again.
+ */
+export async function renewedCookies(request: NextRequest): Promise<Renewed | undefined> {
+  const { publicUrl, gatewayUrl } = webConfig()
+  const prefix = publicUrl.protocol === "https:" ? "__Host-" : ""
+  const isDocument = request.method === "GET" || request.method === "HEAD"
+  if (!isDocument || request.cookies.has(`${prefix}parley_access`)) return undefined
+  if (!request.cookies.has(`${prefix}parley_refresh`)) return undefined
+  try {
+    const response = await fetch(new URL("/graphql", gatewayUrl), {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/graphql-response+json, application/json",
+        cookie: request.headers.get("cookie") ?? "",
+        "user-agent": request.headers.get("user-agent") ?? "",
+        "x-forwarded-for": request.headers.get("x-forwarded-for") ?? "",
+      },
+      body: '{"query":"mutation RefreshSession { refreshSession { id } }"}',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    const setCookies = response.headers.getSetCookie()
+    if (!setCookies.length) return undefined
+    return { cookie: withCookies(request, setCookies), setCookies }
+  } catch {
+    return undefined
+  }
+}
+
+/** The `Cookie` header as the browser will send it once it has these. */
+function withCookies(request: NextRequest, setCookies: readonly string[]): string {
+  const given = request.headers.get("cookie")?.split(/; */) ?? []
+  const jar = new Map(
+    given.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  )
+  for (const cookie of setCookies) {
+    const [, name, value] = /^([^=;]+)=([^;]*)/.exec(cookie) ?? []
+    if (!name) continue
+    if (value) jar.set(name, value)
+    else jar.delete(name)
+  }
+  return [...jar].map(([name, value]) => `${name}=${value}`).join("; ")
+}

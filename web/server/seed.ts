@@ -1,0 +1,89 @@
+import { cookies } from "next/headers"
+import { redirect } from "next/navigation"
+import { Home, Log, OneConversation, type WireLogEvent } from "../live/documents.ts"
+import { firstSeq, prepend } from "../live/log.ts"
+import type { Conversation, User } from "../live/model.ts"
+import type { LiveState } from "../live/store.ts"
+import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS, PAGE } from "../live/sync.ts"
+import { conversationOf, entryOf, usersIn, usersOf } from "../live/wire.ts"
+import { askGraph } from "./graph.ts"
+
+/** What a page begins with; rendered on the server and handed to the browser. */
+export interface Seed {
+  state: LiveState
+  /** Where the list of conversations goes on; null where it is complete. */
+  moreAfter: string | null
+  clock: SeedClock
+}
+
+/** So that the browser's first render writes the same times and days as the server's. */
+export interface SeedClock {
+  /** Milliseconds since the epoch. */
+  now: number
+  timeZone: string
+}
+
+/** The browser says its time zone in this cookie, from the second page on. */
+export const TIME_ZONE_COOKIE = "parley_tz"
+
+/**
+ * Loads the first page of whoever asks; with `open`, also the newest messages of that conversation.
+ * Redirects to /sign-in where nobody is signed in. @throws where the gateway cannot answer.
+ */
+export async function loadSeed(open?: string): Promise<Seed> {
+  const [home, opened] = await Promise.all([
+    askGraph(Home, { first: LIST_PAGE, members: LIST_MEMBERS }),
+    open ? askGraph(OneConversation, { id: open, members: OPEN_MEMBERS }) : undefined,
+  ])
+  const viewer = home.data?.me
+  if (!viewer) {
+    if (home.errors?.some(({ extensions }) => extensions?.code !== "UNAUTHENTICATED")) {
+      throw new Error(`The gateway has no page to give: ${home.errors[0]?.message}`)
+    }
+    redirect("/sign-in")
+  }
+  if (!home.data?.conversations) throw new Error("The conversations cannot be had just now.")
+
+  const users: Record<string, User> = { [viewer.id]: viewer }
+  const conversations: Record<string, Conversation> = {}
+  const wires = home.data.conversations.edges.map(({ node }) => node)
+  if (opened?.data?.conversation) wires.push(opened.data.conversation)
+  for (const wire of wires) {
+    for (const user of usersOf(wire.members)) users[user.id] = user
+    conversations[wire.id] = conversationOf(wire, viewer.id)
+  }
+
+  const current = open === undefined ? undefined : conversations[open]
+  if (current && current.position > 0) {
+    const events = await newestPage(current)
+    for (const user of events.flatMap(usersIn)) users[user.id] = user
+    conversations[current.id] = prepend(current, events.map(entryOf), pageStart(current))
+  }
+
+  const { pageInfo } = home.data.conversations
+  return {
+    state: { viewer, users, conversations, pending: [] },
+    moreAfter: pageInfo.hasNextPage ? pageInfo.endCursor : null,
+    clock: { now: Date.now(), timeZone: await timeZone() },
+  }
+}
+
+const pageStart = (conversation: Conversation) => Math.max(0, firstSeq(conversation) - 1 - PAGE)
+
+async function newestPage(conversation: Conversation): Promise<WireLogEvent[]> {
+  const { data } = await askGraph(Log, {
+    id: conversation.id,
+    after: pageStart(conversation),
+    first: PAGE,
+  })
+  return data?.conversation?.log ?? []
+}
+
+async function timeZone(): Promise<string> {
+  const given = (await cookies()).get(TIME_ZONE_COOKIE)?.value
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: given ?? "UTC" }).resolvedOptions().timeZone
+  } catch {
+    return "UTC"
+  }
+}
