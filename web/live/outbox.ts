@@ -17,6 +17,8 @@ export interface OutboxOptions {
   acknowledged(conversation: string, message: Message): void
   /** How long to wait before the next attempt, in ms; a test makes it short. */
   wait?(attempt: number): number
+  /** Does the work while nobody else in the browser does any by that name. */
+  alone?(name: string, work: () => Promise<void>): Promise<void>
 }
 
 export interface Outbox {
@@ -42,7 +44,7 @@ const MOST_ARRIVED = 100
  * it. Sending twice is harmless: the id is the message's own.
  */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
-  const { user, db, send, wait = backoff } = options
+  const { user, db, send, wait = backoff, alone = withWebLock } = options
   const channel = new BroadcastChannel(`parley-outbox-${user}`)
   /** Written in this tab and on its way to the disk. */
   const fresh = new Map<string, Letter>()
@@ -197,5 +199,5 @@ const pendingOf = ({ refused, ...letter }: Letter): Pending => ({
 })
 
 /** Web Locks exist in secure contexts only; elsewhere two tabs may send the same message, which is stored once. */
-const alone = (name: string, work: () => Promise<void>): Promise<void> =>
+const withWebLock = (name: string, work: () => Promise<void>): Promise<void> =>
   navigator.locks ? navigator.locks.request(name, work) : work()

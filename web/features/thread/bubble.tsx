@@ -9,7 +9,8 @@ import type { MessageRow } from "./rows.ts"
 import styles from "./thread.module.css"
 import { TickMark } from "./tick-mark.tsx"
 
-export interface BubbleProps extends Omit<MessageRow, "key"> {
+export interface BubbleProps {
+  message: MessageRow
   /** In groups: the name above the first of a run. */
   name?: string
   clock: SeedClock
@@ -19,7 +20,8 @@ export interface BubbleProps extends Omit<MessageRow, "key"> {
 
 export const Bubble = memo(
   function Bubble(props: BubbleProps) {
-    const { id, text, own, first, last, name, at, clock, tick, reason } = props
+    const { name, clock, onRetry, onDiscard } = props
+    const { id, sender, text, own, first, last, at, tick, reason } = props.message
     const large = text !== null && isEmojiOnly(text)
     return (
       <article
@@ -31,7 +33,7 @@ export const Bubble = memo(
         data-message={id}
       >
         {name && (
-          <p className={`${styles.name} ${styles[`hue${hueOf(props.sender)}`]}`}>
+          <p className={`${styles.name} ${styles[`hue${hueOf(sender)}`]}`}>
             <bdi>{name}</bdi>
           </p>
         )}
@@ -45,10 +47,10 @@ export const Bubble = memo(
         {reason !== undefined && (
           <p className={styles.failed}>
             <span>Not sent. {reason}</span>
-            <button type="button" onClick={() => props.onRetry(id)}>
+            <button type="button" onClick={() => onRetry(id)}>
               Try again
             </button>
-            <button type="button" onClick={() => props.onDiscard(id)}>
+            <button type="button" onClick={() => onDiscard(id)}>
               Discard
             </button>
           </p>
@@ -56,14 +58,11 @@ export const Bubble = memo(
       </article>
     )
   },
-  (a, b) =>
-    a.id === b.id &&
-    a.text === b.text &&
-    a.tick === b.tick &&
-    a.first === b.first &&
-    a.last === b.last &&
-    a.name === b.name &&
-    a.reason === b.reason &&
-    a.at === b.at &&
-    a.clock.timeZone === b.clock.timeZone,
+  // The rows are made anew with every change of the log; few of them differ.
+  ({ message: a, ...one }, { message: b, ...two }) =>
+    one.name === two.name &&
+    one.clock.timeZone === two.clock.timeZone &&
+    COMPARED.every((key) => a[key] === b[key]),
 )
+
+const COMPARED = ["id", "text", "tick", "first", "last", "reason", "at"] as const

@@ -9,7 +9,7 @@ import { dayKey, dayOf } from "../shell/times.ts"
 import { Announcer } from "./announcer.tsx"
 import { Bubble } from "./bubble.tsx"
 import { changeText } from "./change-text.ts"
-import { rowsOf } from "./rows.ts"
+import { daysOf, type Row, rowsOf } from "./rows.ts"
 import styles from "./thread.module.css"
 import { useOlder } from "./use-older.ts"
 import { useReadMark } from "./use-read-mark.ts"
@@ -22,14 +22,14 @@ import { useSteadyScroll } from "./use-steady-scroll.ts"
 export function MessageList(props: { conversation: Conversation; title: string }) {
   const { conversation, title } = props
   const { id, members, kind } = conversation
-  const live = useLive()
   const clock = useClock()
-  const nameOf = useNameOf()
   const viewer = useLiveState((state) => state.viewer.id)
   const allPending = useLiveState((state) => state.pending)
   const scroller = useRef<HTMLDivElement>(null)
-  const [freshAfter] = useState(() =>
-    conversation.unread > 0 ? (members[viewer]?.read ?? 0) : undefined,
+  const [fresh] = useState(() =>
+    conversation.unread > 0
+      ? { after: members[viewer]?.read ?? 0, to: conversation.position }
+      : undefined,
   )
   const atEnd = useReadMark(scroller, conversation)
   const { limit, topRef } = useOlder(scroller, conversation, atEnd)
@@ -45,10 +45,10 @@ export function MessageList(props: { conversation: Conversation; title: string }
         viewer,
         pending,
         limit,
-        freshAfter,
+        fresh,
         dayKey: (at) => dayKey(at, { now: 0, timeZone }),
       }),
-    [conversation, viewer, pending, limit, freshAfter, timeZone],
+    [conversation, viewer, pending, limit, fresh, timeZone],
   )
   const newest = rows.at(-1)
   useSteadyScroll(scroller, newest?.key, newest?.row === "message" && newest.own)
@@ -70,43 +70,16 @@ export function MessageList(props: { conversation: Conversation; title: string }
           <div ref={topRef} className={styles.top}>
             {!conversation.complete && <span className={styles.spinner} aria-hidden="true" />}
           </div>
-          {rows.map((row) => {
-            switch (row.row) {
-              case "day":
-                return (
-                  <h3 key={row.key} className={styles.day}>
-                    <span>{dayOf(row.at, clock)}</span>
-                  </h3>
-                )
-              case "fresh":
-                return (
-                  <p key={row.key} className={styles.fresh} data-fresh>
-                    {row.count === 1 ? "1 new message" : `${row.count} new messages`}
-                  </p>
-                )
-              case "change":
-                return (
-                  <p key={row.key} className={styles.change}>
-                    {changeText(row.entry, kind, viewer, nameOf)}
-                  </p>
-                )
-              default: {
-                const { key, ...message } = row
-                return (
-                  <Bubble
-                    key={key}
-                    {...message}
-                    name={
-                      kind === "GROUP" && row.first && !row.own ? nameOf(row.sender) : undefined
-                    }
-                    clock={clock}
-                    onRetry={live.retry}
-                    onDiscard={live.discard}
-                  />
-                )
-              }
-            }
-          })}
+          {daysOf(rows).map(({ day, rows }) => (
+            <section key={day.key} className={styles.section}>
+              <h3 className={styles.day}>
+                <span>{dayOf(day.at, clock)}</span>
+              </h3>
+              {rows.map((row) => (
+                <RowView key={row.key} row={row} kind={kind} viewer={viewer} />
+              ))}
+            </section>
+          ))}
         </div>
       </div>
       {!atEnd && (
@@ -123,4 +96,28 @@ export function MessageList(props: { conversation: Conversation; title: string }
       <Announcer conversation={conversation} />
     </div>
   )
+}
+
+function RowView({ row, kind, viewer }: { row: Row; kind: Conversation["kind"]; viewer: string }) {
+  const live = useLive()
+  const clock = useClock()
+  const nameOf = useNameOf()
+  switch (row.row) {
+    case "fresh":
+      return (
+        <p className={styles.fresh} data-fresh>
+          {row.count === 1 ? "1 new message" : `${row.count} new messages`}
+        </p>
+      )
+    case "change":
+      return <p className={styles.change}>{changeText(row.entry, kind, viewer, nameOf)}</p>
+    case "message": {
+      const named = kind === "GROUP" && row.first && !row.own
+      const name = named ? nameOf(row.sender) : undefined
+      const { retry, discard } = live
+      return <Bubble message={row} name={name} clock={clock} onRetry={retry} onDiscard={discard} />
+    }
+    default:
+      return null
+  }
 }

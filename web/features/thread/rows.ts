@@ -32,17 +32,17 @@ export interface RowOptions {
   pending: readonly Pending[]
   /** Draws no more than the newest this many entries. */
   limit: number
-  /** The read watermark when the conversation was opened: what lies beyond is fresh. */
-  freshAfter?: number
+  /** What was unread when the conversation was opened: seqs above `after`, up to `to`. */
+  fresh?: { after: number; to: number }
   dayKey(at: number): string
 }
 
 /** The rows of a thread, oldest first: the log, then what is not in it yet. */
 export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
-  const { viewer, pending, limit, freshAfter, dayKey } = options
+  const { viewer, pending, limit, fresh, dayKey } = options
   const rows: Row[] = []
   let day: string | undefined
-  let fresh = false
+  let divided = false
 
   const startDay = (at: number) => {
     const key = dayKey(at)
@@ -70,10 +70,10 @@ export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
     if (entry.kind !== "message") continue
     const { message } = entry
     const own = message.sender === viewer
-    if (!fresh && freshAfter !== undefined && entry.seq > freshAfter && !own) {
-      fresh = true
+    if (!divided && fresh && isFresh(entry, fresh, viewer)) {
+      divided = true
       startDay(Date.parse(message.sentAt))
-      const count = entries.filter((e) => isFresh(e, freshAfter, viewer)).length
+      const count = entries.filter((entry) => isFresh(entry, fresh, viewer)).length
       rows.push({ row: "fresh", key: "fresh", count })
     }
     addMessage({
@@ -99,5 +99,18 @@ export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
   return rows
 }
 
-const isFresh = (entry: Entry, after: number, viewer: string) =>
-  entry.kind === "message" && entry.seq > after && entry.message.sender !== viewer
+const isFresh = (entry: Entry, { after, to }: { after: number; to: number }, viewer: string) =>
+  entry.kind === "message" &&
+  entry.seq > after &&
+  entry.seq <= to &&
+  entry.message.sender !== viewer
+
+/** The rows day by day. */
+export function daysOf(rows: readonly Row[]): { day: Extract<Row, { row: "day" }>; rows: Row[] }[] {
+  const days: ReturnType<typeof daysOf> = []
+  for (const row of rows) {
+    if (row.row === "day") days.push({ day: row, rows: [] })
+    else days.at(-1)?.rows.push(row)
+  }
+  return days
+}

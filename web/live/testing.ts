@@ -1,0 +1,32 @@
+import type { Conversation, Entry } from "./model.ts"
+
+/** Shared by the tests of this folder: Alice is the viewer, Bob writes to her. */
+export const ALICE = "alice"
+export const BOB = "bob"
+
+export function aConversation(given: Partial<Conversation> = {}): Conversation {
+  const none = { delivered: 0, read: 0 }
+  return {
+    id: "c1",
+    kind: "DIRECT",
+    title: null,
+    createdAt: "2026-01-01T00:00:00Z",
+    position: 0,
+    entries: [],
+    complete: false,
+    ahead: [],
+    lastMessage: null,
+    lastStatus: "sent",
+    unread: 0,
+    members: { [ALICE]: { role: "ADMIN", ...none }, [BOB]: { role: "MEMBER", ...none } },
+    memberCount: 2,
+    left: false,
+    ...given,
+  }
+}
+
+export function aMessage(seq: number, sender: string): Extract<Entry, { kind: "message" }> {
+  const at = new Date(Date.UTC(2026, 0, 1, 12, 0, seq)).toISOString()
+  const message = { id: `m${seq}`, seq, sender, text: `Message ${seq}`, sentAt: at }
+  return { kind: "message", seq, at, by: sender, message }
+}
