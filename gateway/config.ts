@@ -1,0 +1,52 @@
+import {
+  type Environment,
+  linkSecret,
+  logLevel,
+  port,
+  readConfig,
+  url,
+} from "@parley/service/config.ts"
+import type { LogLevel } from "@parley/service/log.ts"
+import * as v from "valibot"
+
+export interface GatewayConfig {
+  port: number
+  host: string
+  /** Where browsers come from: decides which `Origin` may open a socket, and how the cookies are named. */
+  publicUrl: string
+  linkSecret: string
+  authUrl: string
+  chatUrl: string
+  /** Where everything goes that is not the gateway's own; undefined: it is answered with 404. */
+  webUrl: string | undefined
+  introspection: boolean
+  logLevel: LogLevel
+}
+
+const Variables = v.object({
+  PORT: v.optional(port, "4000"),
+  HOST: v.optional(v.string(), "0.0.0.0"),
+  PUBLIC_URL: v.optional(url),
+  LINK_SECRET: linkSecret,
+  AUTH_URL: url,
+  CHAT_URL: url,
+  WEB_URL: v.optional(url),
+  INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
+  LOG_LEVEL: v.optional(logLevel, "info"),
+})
+
+/** @throws ConfigError that names the variable at fault. */
+export function readGatewayConfig(environment: Environment): GatewayConfig {
+  const read = readConfig(Variables, environment)
+  return {
+    port: read.PORT,
+    host: read.HOST,
+    publicUrl: read.PUBLIC_URL ?? `http://localhost:${read.PORT}`,
+    linkSecret: read.LINK_SECRET,
+    authUrl: read.AUTH_URL,
+    chatUrl: read.CHAT_URL,
+    webUrl: read.WEB_URL,
+    introspection: read.INTROSPECTION === "on",
+    logLevel: read.LOG_LEVEL,
+  }
+}

@@ -1,0 +1,47 @@
+/** The tokens that a request or a handshake brings, not yet checked. */
+export interface Credentials {
+  /** From `authorization: Bearer`, which wins, or from the cookie. */
+  token: string | undefined
+  /** A browser sends its cookie whether it is wanted or not; a bearer token is meant. */
+  isCookie: boolean
+  refreshToken: string | undefined
+}
+
+/** The names of the cookies: under https with the prefix that ties them to this very host (RFC 6265bis §4.1.3.2). */
+export const cookieNames = (publicUrl: string) => {
+  const prefix = publicUrl.startsWith("https:") ? "__Host-" : ""
+  return { access: `${prefix}parley_access`, refresh: `${prefix}parley_refresh` }
+}
+export type CookieNames = ReturnType<typeof cookieNames>
+
+export function readCredentials(headers: Headers, names: CookieNames): Credentials {
+  const bearer = bearerToken(headers.get("authorization"))
+  const cookies = headers.get("cookie")
+  return {
+    token: bearer ?? readCookie(cookies, names.access),
+    isCookie: bearer === undefined,
+    refreshToken: readCookie(cookies, names.refresh),
+  }
+}
+
+/** The token of `Bearer <token>` (RFC 6750 §2.1). An authorization of another kind gives an empty token, valid nowhere. */
+export function bearerToken(authorization: unknown): string | undefined {
+  if (typeof authorization !== "string" || authorization === "") return undefined
+  return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? ""
+}
+
+function readCookie(cookies: string | null, name: string): string | undefined {
+  if (!cookies) return undefined
+  for (const pair of cookies.split(";")) {
+    const at = pair.indexOf("=")
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim() || undefined
+  }
+  return undefined
+}
+
+/** The access token among cookies that auth sets; undefined where there is none or it is being taken away. */
+export function accessTokenSet(setCookies: readonly string[], names: CookieNames) {
+  const start = `${names.access}=`
+  const cookie = setCookies.find((cookie) => cookie.startsWith(start))
+  return cookie?.slice(start.length, cookie.indexOf(";")) || undefined
+}

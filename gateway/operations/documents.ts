@@ -1,0 +1,104 @@
+import { LruMap } from "@parley/service/lru.ts"
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  NoSchemaIntrospectionCustomRule,
+  type OperationDefinitionNode,
+  parse,
+  specifiedRules,
+  validate,
+} from "graphql"
+import { DOCUMENT_LIMITS, exceeds } from "../limits/document-limits.ts"
+import type { Graph } from "../supergraph/supergraph.ts"
+import { createOperation, type Operation } from "./operation.ts"
+
+/** What a client asked for is either an operation to run, or these errors. */
+export type Checked =
+  | { operation: Operation; errors?: undefined }
+  | { errors: readonly GraphQLError[] }
+
+export interface Documents {
+  /** Parses, measures and validates a document, each text once, and takes the named operation out of it. */
+  check(text: string, operationName: string | null | undefined): Checked
+}
+
+/** How many documents are remembered, with their plans; those of an application are few and come again and again. */
+const REMEMBERED = 1_000
+/** Longer documents are worked out each time, so that nobody fills our memory with what nobody asks for twice. */
+const LONGEST_REMEMBERED = 10_000
+
+interface Document {
+  operations: Map<string, Operation>
+  /** The operation of a document that has one only. */
+  only: Operation | undefined
+}
+
+export function createDocuments(graph: Graph, options: { introspection: boolean }): Documents {
+  const known = new LruMap<string, Document>(REMEMBERED)
+  const rules = options.introspection
+    ? specifiedRules
+    : [...specifiedRules, NoSchemaIntrospectionCustomRule]
+
+  function read(text: string): Document | readonly GraphQLError[] {
+    let ast: DocumentNode
+    try {
+      ast = parse(text, { maxTokens: DOCUMENT_LIMITS.tokens })
+    } catch (error) {
+      return [coded(error as GraphQLError, "GRAPHQL_PARSE_FAILED")]
+    }
+    const excess = exceeds(ast)
+    if (excess) return [excess]
+    const errors = validate(graph.api, ast, rules, {
+      maxErrors: 10,
+      // A suggestion is introspection by another name.
+      hideSuggestions: !options.introspection,
+    })
+    if (errors.length > 0) return errors.map((error) => coded(error, "GRAPHQL_VALIDATION_FAILED"))
+    return split(text, ast)
+  }
+
+  function split(text: string, ast: DocumentNode): Document {
+    const fragments = new Map<string, FragmentDefinitionNode>()
+    const nodes: OperationDefinitionNode[] = []
+    for (const definition of ast.definitions) {
+      if (definition.kind === Kind.FRAGMENT_DEFINITION) {
+        fragments.set(definition.name.value, definition)
+      } else if (definition.kind === Kind.OPERATION_DEFINITION) nodes.push(definition)
+    }
+    const own = nodes.length === 1 ? text : undefined
+    const operations = new Map(
+      nodes.map((node) => [node.name?.value ?? "", createOperation(graph, node, fragments, own)]),
+    )
+    return { operations, only: nodes.length === 1 ? [...operations.values()][0] : undefined }
+  }
+
+  return {
+    check(text, operationName) {
+      let document = known.get(text)
+      if (!document) {
+        const made = read(text)
+        if (!("operations" in made)) return { errors: made }
+        document = made
+        if (text.length <= LONGEST_REMEMBERED) known.set(text, document)
+      }
+      const operation = operationName ? document.operations.get(operationName) : document.only
+      return operation ? { operation } : { errors: [noOperation(operationName)] }
+    },
+  }
+}
+
+const noOperation = (name: string | null | undefined) =>
+  new GraphQLError(
+    name ? `The document has no operation ${name}.` : "Name the operation to run: operationName.",
+    { extensions: { code: "BAD_INPUT", retryable: false, field: "operationName" } },
+  )
+
+const coded = (error: GraphQLError, code: string) =>
+  new GraphQLError(error.message, {
+    nodes: error.nodes,
+    source: error.source,
+    positions: error.positions,
+    extensions: { code, retryable: false },
+  })

@@ -1,0 +1,129 @@
+import { executeQueryPlan } from "@apollo/gateway"
+import { badInput } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { executeSync, type GraphQLError, getVariableValues } from "graphql"
+import type { Graph } from "../supergraph/supergraph.ts"
+import { createDataSources, type Scope, type SubgraphResult } from "../upstream/data-sources.ts"
+import type { Upstreamed } from "../upstream/link.ts"
+import { type Caller, extensionsFor, type Links } from "../upstream/links.ts"
+import { type Answer, answer, type ExecutionOutcome, refusal } from "./answer.ts"
+import type { Operation, OperationContext } from "./operation.ts"
+
+export type Variables = Record<string, unknown>
+
+export interface Executor {
+  /** Runs a query or mutation. Never rejects: what goes wrong is in the answer. */
+  run(operation: Operation, variables: Variables, caller: Caller): Promise<Answer>
+  /**
+   * Checks a request's variables against the operation.
+   * @returns the variables as given, without those that the operation does not declare, or the refusal.
+   */
+  variables(operation: Operation, given: Variables): CheckedVariables
+  /** Runs a plan of the planner's, with further sources of data for it. */
+  runPlan(run: PlanRun): Promise<ExecutionOutcome>
+}
+
+export interface PlanRun {
+  plan: Parameters<typeof executeQueryPlan>[0]
+  context: OperationContext
+  variables: Variables
+  scope: Scope
+  sources?: Record<string, { process(request: unknown): Promise<unknown> }>
+}
+
+export type CheckedVariables =
+  | { values: Variables; refusal?: undefined }
+  | { refusal: readonly unknown[] }
+
+export function createExecutor<S extends Upstreamed>(options: {
+  graph: Graph
+  links: Links<S>
+  log: Logger
+}): Executor {
+  const { graph, links, log } = options
+  const subgraphs = createDataSources(links)
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+  async function direct(
+    subgraph: string,
+    { text }: Operation,
+    variables: Variables,
+    caller: Caller,
+  ): Promise<Answer> {
+    const link = links.get(subgraph)!
+    const payload = await link.request({ query: text, variables }, extensionsFor(subgraph, caller))
+    if (isPlainData(payload)) return { json: payload, refused: undefined, setCookies: [] }
+    const { data, errors, extensions } = JSON.parse(payload) as SubgraphResult
+    return answer({ data, errors }, log, extensions?.setCookies)
+  }
+
+  function introspect({ document }: Operation, variables: Variables): Answer {
+    return answer(executeSync({ schema: graph.api, document, variableValues: variables }), log)
+  }
+
+  const runPlan = ({ plan, context, variables, scope, sources }: PlanRun) =>
+    executeQueryPlan(
+      plan,
+      (sources ? { ...subgraphs, ...sources } : subgraphs) as never,
+      { request: { variables }, context: { scope }, metrics: {}, logger: quiet } as never,
+      context,
+      graph.marked,
+      graph.apiModel,
+      undefined as never,
+    ) as Promise<ExecutionOutcome>
+
+  return {
+    runPlan,
+    variables({ node, listCost }, given) {
+      const { coerced, errors } = getVariableValues(
+        graph.api,
+        node.variableDefinitions ?? [],
+        given,
+        { maxErrors: 5 },
+      )
+      if (errors) return { refusal: errors.map(inputError) }
+      const tooMuch = listCost(coerced)
+      if (tooMuch) return { refusal: [tooMuch] }
+      return { values: declaredOnly(given, coerced) }
+    },
+    async run(operation, variables, caller) {
+      try {
+        if (operation.roots.introspectionOnly) return introspect(operation, variables)
+        const route = operation.route()
+        if (route.kind === "direct") {
+          return await direct(route.subgraph, operation, variables, caller)
+        }
+        const scope: Scope = { caller, setCookies: [] }
+        const { plan, context } = route
+        const outcome = await runPlan({ plan, context, variables, scope })
+        return answer(outcome, log, scope.setCookies)
+      } catch (error) {
+        return refusal(error, log)
+      }
+    },
+  }
+}
+
+/**
+ * Whether a subgraph's result is data and nothing else, so that it may leave as it came. Neither mark can be part of a
+ * string: there, its quotes would be escaped.
+ */
+const isPlainData = (payload: string) =>
+  payload.startsWith('{"data":') &&
+  !payload.includes('"errors":[') &&
+  !payload.includes('"extensions":{')
+
+/** The subgraphs coerce for themselves: they get what the client sent, of what the operation declares. */
+function declaredOnly(given: Variables, coerced: Variables): Variables {
+  const declared: Variables = {}
+  for (const name of Object.keys(coerced)) {
+    declared[name] = Object.hasOwn(given, name) ? given[name] : coerced[name]
+  }
+  return declared
+}
+
+const inputError = ({ message }: GraphQLError) =>
+  badInput(
+    / at "([\w.[\]]+)"/.exec(message)?.[1] ?? /"\$(\w+)"/.exec(message)?.[1] ?? "variables",
+    message,
+  )

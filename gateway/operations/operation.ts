@@ -1,0 +1,119 @@
+import { buildOperationContext } from "@apollo/gateway"
+import type { QueryPlan } from "@apollo/query-planner"
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  type GraphQLError,
+  Kind,
+  type OperationDefinitionNode,
+  type OperationTypeNode,
+  print,
+  validate,
+  visit,
+} from "graphql"
+import { listCost } from "../limits/list-cost.ts"
+import { type RootFields, rootFieldsOf } from "../supergraph/root-fields.ts"
+import type { Graph } from "../supergraph/supergraph.ts"
+
+/** One valid operation of a document, and what is worked out about it once, for all its runs. */
+export interface Operation {
+  kind: OperationTypeNode
+  /** The operation alone, with the fragments it uses: the same object as long as the operation is remembered. */
+  document: DocumentNode
+  /** The same as text. */
+  text: string
+  node: OperationDefinitionNode
+  roots: RootFields
+  /** An error where these variables ask for too many items. */
+  listCost(variables: Readonly<Record<string, unknown>>): GraphQLError | undefined
+  /** Made when first needed: nobody who may not run it makes us plan. */
+  route(): Route
+}
+
+/**
+ * How an operation is answered. `direct`: one subgraph understands the client's own text, so its answer is the answer.
+ * `plan`: what the query planner says, run by `executeQueryPlan`.
+ */
+export type Route =
+  | { kind: "direct"; subgraph: string; plan: QueryPlan; context: OperationContext }
+  | { kind: "plan"; plan: QueryPlan; context: OperationContext }
+
+export type OperationContext = ReturnType<typeof buildOperationContext>
+
+/** Takes one operation out of a valid document. `text` is the document's own, where it has this operation only. */
+export function createOperation(
+  graph: Graph,
+  node: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  text: string | undefined,
+): Operation {
+  const document: DocumentNode = {
+    kind: Kind.DOCUMENT,
+    definitions: [node, ...usedFragments(node, fragments)],
+  }
+  let route: Route | undefined
+  return {
+    kind: node.operation,
+    document,
+    text: text ?? print(document),
+    node,
+    roots: rootFieldsOf(graph.marked, node, fragments),
+    listCost: listCost(graph.api, node, fragments),
+    route() {
+      route ??= findRoute(graph, document, node)
+      return route
+    },
+  }
+}
+
+function findRoute(graph: Graph, document: DocumentNode, node: OperationDefinitionNode): Route {
+  const plan = graph.plan(document)
+  const context = buildOperationContext({ schema: graph.api, operationDocument: document })
+  const subgraph = onlySubgraph(plan)
+  const schema = subgraph === undefined ? undefined : graph.subgraphs.get(subgraph)
+  // The plan asks one subgraph only. Where the client's text is valid there as it stands, that text may be sent, and
+  // what comes back needs no shaping. chat wants the root field of a subscription where it can see it. Introspection is about the supergraph and must not get there.
+  const direct =
+    subgraph !== undefined &&
+    schema !== undefined &&
+    !(node.operation === "subscription" && node.selectionSet.selections[0]?.kind !== Kind.FIELD) &&
+    !mentionsIntrospection(document) &&
+    validate(schema, document).length === 0
+  return direct ? { kind: "direct", subgraph, plan, context } : { kind: "plan", plan, context }
+}
+
+function onlySubgraph({ node }: QueryPlan): string | undefined {
+  const fetch = node?.kind === "Subscription" && !node.rest ? node.primary : node
+  if (fetch?.kind !== "Fetch" || fetch.requires) return undefined
+  // An operation that was rewritten answers in another shape than the client's.
+  if (fetch.inputRewrites?.length || fetch.outputRewrites?.length) return undefined
+  return fetch.serviceName
+}
+
+function mentionsIntrospection(document: DocumentNode): boolean {
+  let found = false
+  visit(document, {
+    Field({ name }) {
+      if (name.value === "__schema" || name.value === "__type") found = true
+    },
+  })
+  return found
+}
+
+function usedFragments(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): FragmentDefinitionNode[] {
+  const used = new Map<string, FragmentDefinitionNode>()
+  const look = (node: OperationDefinitionNode | FragmentDefinitionNode) =>
+    visit(node, {
+      FragmentSpread({ name }) {
+        const fragment = fragments.get(name.value)
+        if (!fragment || used.has(name.value)) return
+        used.set(name.value, fragment)
+        look(fragment)
+      },
+    })
+  look(operation)
+  return [...used.values()]
+}

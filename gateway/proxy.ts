@@ -1,0 +1,80 @@
+import type { Logger } from "@parley/service/log.ts"
+import { plain } from "./responses.ts"
+
+/** Meant for one connection only (RFC 9110 §7.6.1). */
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]
+
+export type Proxy = (request: Request, address: string) => Promise<Response>
+
+/**
+ * Sends requests on to the web app and its answers back, both as streams. The web app learns from `x-forwarded-*` who
+ * asks and how; what a client says there itself is dropped.
+ */
+export function createProxy(webUrl: string, publicUrl: string, log: Logger): Proxy {
+  const target = new URL(webUrl).origin
+  const { protocol } = new URL(publicUrl)
+
+  return async (request, address) => {
+    const { pathname, search } = new URL(request.url)
+    const headers = passedOn(request.headers)
+    for (const name of [...headers.keys()]) {
+      if (name.startsWith("x-forwarded-") || name.startsWith("x-parley-")) headers.delete(name)
+    }
+    headers.set("x-forwarded-for", address)
+    headers.set("x-forwarded-proto", protocol.slice(0, -1))
+    headers.set("x-forwarded-host", request.headers.get("host") ?? "")
+    try {
+      const response = await fetch(`${target}${pathname}${search}`, {
+        method: request.method,
+        headers,
+        body: request.body,
+        redirect: "manual",
+        // The browser gets the bytes as the web app compressed them.
+        decompress: false,
+        signal: request.signal,
+      })
+      return new Response(response.body, {
+        status: response.status,
+        statusText: response.statusText,
+        headers: passedOn(response.headers),
+      })
+    } catch (error) {
+      if (!request.signal.aborted) log.warn("web unreachable", { error })
+      return isPage(request) ? badGateway() : plain(502, "The web app cannot be reached just now.")
+    }
+  }
+}
+
+function passedOn(given: Headers): Headers {
+  const headers = new Headers(given)
+  for (const name of given.get("connection")?.split(",") ?? []) {
+    if (/^[\w-]+$/.test(name.trim())) headers.delete(name.trim())
+  }
+  for (const name of HOP_BY_HOP) headers.delete(name)
+  return headers
+}
+
+const isPage = (request: Request) => request.headers.get("accept")?.includes("text/html") ?? false
+
+/** Tries again by itself: the web app is usually back within seconds. */
+const badGateway = () =>
+  plain(502, BAD_GATEWAY, { "content-type": "text/html; charset=utf-8", refresh: "3" })
+
+const BAD_GATEWAY = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Parley is starting</title>
+<h1>One moment, please</h1>
+<p>This part of Parley cannot be reached just now. The page tries again by itself every 3 seconds.</p>
+</html>`

@@ -1,0 +1,230 @@
+import type { Clock } from "@parley/service/clock.ts"
+import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import type { BunSocket } from "@parley/service/socket.ts"
+import type { Viewer } from "@parley/service/tokens.ts"
+import { type ExecutionArgs, GraphQLError } from "graphql"
+import { type Context, makeServer, type Server, type SubscribePayload } from "graphql-ws"
+import { bearerToken } from "./credentials.ts"
+import { publicWireError } from "./operations/answer.ts"
+import type { Documents } from "./operations/documents.ts"
+import type { Executor, Variables } from "./operations/executor.ts"
+import type { Operation } from "./operations/operation.ts"
+import type { Session, Sessions } from "./sessions.ts"
+import { fanOut } from "./subscriptions/fan-out.ts"
+import type { Programs } from "./subscriptions/programs.ts"
+import { type Reader, Subscriber } from "./subscriptions/subscriber.ts"
+import { type Caller, extensionsFor, type Links } from "./upstream/links.ts"
+
+/** Operations that one socket may have under way, its subscriptions among them. */
+export const MAX_OPERATIONS = 100
+
+export interface SocketOptions {
+  documents: Documents
+  executor: Executor
+  programs: Programs
+  sessions: Sessions
+  links: Links<Subscriber>
+  clock: Clock
+  requestId(): string
+  log: Logger
+}
+
+export interface Extra {
+  socket: BunSocket
+  client: Client
+}
+type Connection = Context<Record<string, unknown>, Extra>
+
+/** What an operation is run with: graphql-ws hands it from hook to hook. */
+type Args = ExecutionArgs & {
+  connection: Connection
+  id: string
+  operation: Operation
+  variables: Variables
+}
+
+/** One browser's connection. Nothing of its handshake's request is kept but this. */
+export class Client implements Reader {
+  session: Session | undefined
+  private socket: BunSocket | undefined
+
+  constructor(
+    /** From the cookie; gone once the connection is acknowledged. */
+    public token: string | undefined,
+    private readonly address: string,
+    private readonly userAgent: string,
+    private readonly options: Pick<SocketOptions, "clock" | "requestId">,
+  ) {}
+
+  opened(socket: BunSocket): void {
+    this.socket = socket
+  }
+
+  send(frame: string): void {
+    this.socket?.sendText(frame)
+  }
+
+  close(code: number, reason: string): void {
+    this.socket?.close(code, reason)
+  }
+
+  caller(): Caller {
+    const { session, address, userAgent } = this
+    const valid = session !== undefined && session.expiresAt > this.options.clock.now()
+    const token = valid ? session.token : undefined
+    const requestId = this.options.requestId()
+    return { token, refreshToken: undefined, userAgent, address, requestId }
+  }
+}
+
+/** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
+export function createSocketServer(options: SocketOptions): Server<Extra> {
+  const { documents, executor, programs, sessions, links, log } = options
+
+  async function connect(connection: Connection): Promise<boolean> {
+    const { client, socket } = connection.extra
+    client.opened(socket)
+    const token = bearerToken(connection.connectionParams?.authorization) ?? client.token
+    client.token = undefined
+    // What the client sent is not needed again, and there are many clients.
+    ;(connection as { connectionParams?: unknown }).connectionParams = undefined
+    if (!token) return false
+    let viewer: Viewer
+    try {
+      viewer = await sessions.viewer(token)
+    } catch (error) {
+      if (error instanceof ParleyError && error.code === "UNAUTHENTICATED") return false
+      client.close(1013, "Tokens cannot be checked just now: try again later")
+      return true
+    }
+    if (socket.readyState !== WebSocket.OPEN) return false
+    client.session = sessions.enter(viewer, token, client)
+    if (!client.session) client.close(1013, "Too many connections of one session")
+    return true
+  }
+
+  async function prepare(
+    connection: Connection,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<Args | readonly unknown[]> {
+    if (Object.keys(connection.subscriptions).length > MAX_OPERATIONS) return [tooManyOperations()]
+    const checked = documents.check(payload.query, payload.operationName)
+    if (checked.errors) return checked.errors
+    const { operation } = checked
+    if (operation.roots.dealsInCookies) return [badInput("query", COOKIES_NEED_HTTP)]
+    await authenticate(connection.extra.client, payload.extensions?.authorization)
+    const variables = executor.variables(operation, payload.variables ?? {})
+    if (variables.refusal) return variables.refusal
+    forget(payload)
+    const { document } = operation
+    return {
+      schema: undefined as never,
+      document,
+      connection,
+      id,
+      operation,
+      variables: variables.values,
+    }
+  }
+
+  /** @throws ParleyError UNAUTHENTICATED where the gateway knows no valid token of the socket's session. */
+  async function authenticate({ session }: Client, authorization: unknown): Promise<void> {
+    if (!session) throw unauthenticated()
+    const token = bearerToken(authorization)
+    if (token !== undefined) {
+      const viewer = await sessions.viewer(token)
+      if (viewer.session !== session.id) {
+        throw unauthenticated("That token belongs to another session than this connection.")
+      }
+      sessions.noteToken(viewer, token)
+    }
+    if (session.expiresAt <= options.clock.now()) {
+      throw unauthenticated("The access token has expired: refresh it and ask again.")
+    }
+  }
+
+  async function execute({ connection, id, operation, variables }: Args) {
+    const { client } = connection.extra
+    const { json, refused } = await executor.run(operation, variables, client.caller())
+    // The client may have lost interest meanwhile.
+    if (!(id in connection.subscriptions)) return NOTHING
+    if (!refused) {
+      client.send(`{"id":${JSON.stringify(id)},"type":"next","payload":${json}}`)
+      return NOTHING
+    }
+    // No data at all: an `error` message, which also completes the operation.
+    delete (connection.subscriptions as Record<string, unknown>)[id]
+    const errors = JSON.parse(json).errors
+    client.send(JSON.stringify({ id, type: "error", payload: errors }))
+    return NOTHING
+  }
+
+  async function subscribe({ connection, id, operation, variables }: Args): Promise<Subscriber> {
+    const { client } = connection.extra
+    const program = programs.of(operation, variables)
+    const subscriber = new Subscriber(JSON.stringify(id), program, client, fanOut)
+    const link = links.get(program.subgraph)!
+    const extensions = extensionsFor(program.subgraph, client.caller())
+    try {
+      const upstream = await link.subscribe(
+        programs.ask(operation, variables),
+        extensions,
+        subscriber,
+      )
+      subscriber.stop = () => link.unsubscribe(upstream)
+    } catch {
+      subscriber.unopened()
+    }
+    return subscriber
+  }
+
+  const graphqlErrors = (errors: readonly unknown[]) =>
+    errors.map((error) => {
+      const { message, path, extensions } = publicWireError(error, log)
+      const { nodes, source, positions } = error instanceof GraphQLError ? error : {}
+      return new GraphQLError(message, { nodes, source, positions, path, extensions })
+    })
+
+  return makeServer<Record<string, unknown>, Extra>({
+    onConnect: connect,
+    async onSubscribe(connection, id, payload) {
+      try {
+        const args = await prepare(connection as Connection, id, payload)
+        return "operation" in args ? args : graphqlErrors(args)
+      } catch (error) {
+        return graphqlErrors([error])
+      }
+    },
+    execute: (args) => execute(args as Args) as never,
+    subscribe: (args) => subscribe(args as Args),
+    onClose({ extra: { client } }) {
+      if (client.session) sessions.leave(client.session, client)
+      client.session = undefined
+    },
+  })
+}
+
+/** A subscription lives long, and graphql-ws keeps its payload: let it not hold a text and variables of its own. */
+function forget(payload: SubscribePayload): void {
+  const kept = payload as { query: string; variables?: unknown; extensions?: unknown }
+  kept.query = ""
+  kept.variables = undefined
+  kept.extensions = undefined
+}
+
+const COOKIES_NEED_HTTP =
+  "This operation sets cookies, which a WebSocket cannot: send it over HTTP, POST to this same path."
+
+const tooManyOperations = () =>
+  new ParleyError(
+    "RATE_LIMITED",
+    `One connection may have ${MAX_OPERATIONS} operations under way.`,
+    { retryAfterMs: 1_000 },
+  )
+
+/** Results are written by ourselves; graphql-ws adds the `complete`. */
+const NOTHING: AsyncIterable<never> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+}

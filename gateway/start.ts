@@ -1,0 +1,103 @@
+import type { Running } from "@parley/service/process.ts"
+import type { Server } from "bun"
+import { Elysia } from "elysia"
+import type { GatewayConfig } from "./config.ts"
+import { createGateway, type GatewayOverrides } from "./context.ts"
+import { type Part, readiness } from "./health.ts"
+import { createProxy } from "./proxy.ts"
+import { plain, SECURITY_HEADERS } from "./responses.ts"
+import { GATEWAY_SOCKETS } from "./upgrade.ts"
+
+/** More than a page of ours ever sends; what GraphQL takes is checked apart, and answered with a code. */
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024
+/** How long requests in flight may take once the gateway is told to stop. */
+const FINISH_WITHIN_MS = 5_000
+
+/** Starts the gateway. */
+export async function startGateway(
+  config: GatewayConfig,
+  overrides: GatewayOverrides = {},
+): Promise<Running> {
+  const gateway = createGateway(config, overrides)
+  const { log } = gateway
+  const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
+  const parts: Part[] = [
+    { name: "auth", url: new URL("/readyz", config.authUrl).href },
+    { name: "chat", url: new URL("/readyz", config.chatUrl).href },
+    ...(config.webUrl ? [{ name: "web", url: new URL("/", config.webUrl).href }] : []),
+  ]
+  let stopping = false
+  const downLinks = () =>
+    [...gateway.links.values()].flatMap(({ up, subgraph }) => (up ? [] : [subgraph]))
+
+  const app = new Elysia({
+    serve: { reusePort: false, maxRequestBodySize: MAX_REQUEST_BYTES },
+    websocket: GATEWAY_SOCKETS,
+  })
+    .all(
+      "/graphql",
+      ({ request, server }) => {
+        const address = addressOf(server as Server<unknown>, request)
+        if (isUpgrade(request)) {
+          if (stopping) return plain(503, "Parley is stopping.")
+          return gateway.upgrade(request, server as Server<unknown>, address)
+        }
+        if (request.method === "POST") return gateway.http(request, address)
+        return plain(405, "Send queries and mutations with POST.", { allow: "POST" })
+      },
+      { parse: "none" },
+    )
+    .get("/.well-known/jwks.json", () => jwks(config.authUrl))
+    .get("/healthz", () => plain(200, "ok"))
+    .get("/readyz", () => (stopping ? plain(503, "stopping") : readiness(parts, downLinks)))
+    .all(
+      "*",
+      ({ request, server }) => {
+        if (isUpgrade(request)) return plain(400, "WebSockets are served at /graphql.")
+        if (!proxy) return plain(404, "There is nothing here.")
+        return proxy(request, addressOf(server as Server<unknown>, request))
+      },
+      { parse: "none" },
+    )
+    .listen({ port: config.port, hostname: config.host })
+  const server = app.server
+  if (!server) throw new Error("The server did not start.")
+
+  return {
+    port: server.port ?? config.port,
+    async stop() {
+      stopping = true
+      for (const socket of gateway.sessions.sockets()) {
+        socket.close(1012, "Parley is restarting: resume by position")
+      }
+      await Promise.race([server.stop(), Bun.sleep(FINISH_WITHIN_MS)])
+      await server.stop(true)
+      gateway[Symbol.dispose]()
+    },
+  }
+}
+
+/** The public keys, from auth, so that whoever checks our tokens needs to know one origin only. */
+async function jwks(authUrl: string): Promise<Response> {
+  try {
+    const response = await fetch(new URL("/.well-known/jwks.json", authUrl), {
+      signal: AbortSignal.timeout(3_000),
+    })
+    const headers = {
+      ...SECURITY_HEADERS,
+      "content-type": "application/jwk-set+json",
+      "cache-control": response.headers.get("cache-control") ?? "no-cache",
+    }
+    if (response.ok) return new Response(await response.text(), { headers })
+  } catch {
+    // Answered below, as a refusal of auth's is.
+  }
+  return plain(503, "The keys cannot be read just now.", { "retry-after": "1" })
+}
+
+const isUpgrade = (request: Request) =>
+  request.headers.get("upgrade")?.toLowerCase() === "websocket"
+
+/** The peer's address. What a client says in `x-forwarded-for` is its own invention. */
+const addressOf = (server: Server<unknown>, request: Request) =>
+  server.requestIP(request)?.address ?? ""

@@ -1,0 +1,127 @@
+import { GraphQLError } from "graphql"
+import type { Upstreamed, WireError } from "../upstream/link.ts"
+import type { Caller } from "../upstream/links.ts"
+import type { Program } from "./programs.ts"
+
+/** A client's socket, as its subscriptions see it. */
+export interface Reader {
+  send(frame: string): void
+  /** Ends the connection; its client comes back and resumes by position. */
+  close(code: number, reason: string): void
+  /** On whose behalf something is fetched now. */
+  caller(): Caller
+}
+
+/** An event on its way to one or many: its text is there as soon as it has been worked out. */
+export interface Delivery {
+  text: string | undefined
+}
+
+/** Events that may wait behind one that takes longer. More than a replay has; beyond it the client is to resume. */
+const MAX_WAITING = 6_000
+
+/**
+ * One subscription of one client: the link writes to it, graphql-ws iterates over it. The iterator yields nothing,
+ * since events are written to the socket as they come, and it ends with the subscription; written by hand because a
+ * generator's `return()` would wait for its pending `next()`, for ever. There are many thousands of these, so it is a
+ * class: nothing but these few fields is kept for each.
+ */
+export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void> {
+  /** Ends it on the link; set once it is open there. */
+  stop: (() => void) | undefined
+  private over = false
+  private queue: Delivery[] | undefined
+  private readonly end = Promise.withResolvers<IteratorReturnResult<void>>()
+
+  constructor(
+    /** The client's id for it, as JSON. */
+    private readonly id: string,
+    readonly program: Program,
+    readonly reader: Reader,
+    private readonly deliver: (to: readonly Subscriber[], payload: string) => void,
+  ) {
+    // Its client may be gone before anyone waits for the end.
+    this.end.promise.catch(() => {})
+  }
+
+  /** Sends an event after all those that were handed over before it. */
+  push(delivery: Delivery): void {
+    if (this.over) return
+    if (this.queue) {
+      if (this.queue.length < MAX_WAITING) this.queue.push(delivery)
+      else this.quit(1013, "Too many events are waiting: resume by position")
+    } else if (delivery.text === undefined) this.queue = [delivery]
+    else this.write(delivery.text)
+  }
+
+  /** Sends what has become ready meanwhile, up to the first event that has not. */
+  flush(): void {
+    const { queue } = this
+    if (!queue || this.over) return
+    const unready = queue.findIndex(({ text }) => text === undefined)
+    const ready = unready < 0 ? queue.length : unready
+    this.queue = unready < 0 ? undefined : queue.slice(ready)
+    for (let i = 0; i < ready; i++) this.write(queue[i]!.text!)
+  }
+
+  private write(text: string): void {
+    this.reader.send(`{"id":${this.id},"type":"next","payload":${text}}`)
+  }
+
+  private quit(code: number, reason: string): void {
+    this.finish()
+    this.reader.close(code, reason)
+  }
+
+  private finish(error?: Error): void {
+    if (this.over) return
+    this.over = true
+    this.queue = undefined
+    if (error) this.end.reject(error)
+    else this.end.resolve({ done: true, value: undefined })
+    this.stop?.()
+  }
+
+  receive(payload: string): void {
+    this.deliver([this], payload)
+  }
+
+  ended([error]: readonly WireError[]): void {
+    this.finish(error && new GraphQLError(error.message, { extensions: error.extensions }))
+  }
+
+  lost(): void {
+    this.quit(1012, "What is behind a subscription went away: resume by position")
+  }
+
+  /** It could not be opened on the link in time. */
+  unopened(): void {
+    this.quit(1013, "What is behind a subscription cannot be reached: try again later")
+  }
+
+  next(): Promise<IteratorResult<never, void>> {
+    return this.end.promise
+  }
+
+  async return(): Promise<IteratorReturnResult<void>> {
+    this.finish()
+    return this.end.promise
+  }
+
+  async throw(error: Error): Promise<IteratorReturnResult<void>> {
+    this.finish(error)
+    return this.end.promise
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.finish()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  get isOver(): boolean {
+    return this.over
+  }
+}

@@ -1,0 +1,47 @@
+import { socketLimits, upgradeSocket } from "@parley/service/socket.ts"
+import type { Server as BunServer } from "bun"
+import type { Server } from "graphql-ws"
+import { type CookieNames, readCredentials } from "./credentials.ts"
+import { plain } from "./responses.ts"
+import { Client, type Extra, type SocketOptions } from "./socket.ts"
+
+/** In bytes. A longer frame closes the connection: Bun does so itself, and the client sees 1006. */
+const MAX_FRAME_BYTES = 256 * 1024
+/** What may wait for a client that reads slowly, in bytes. Beyond it the connection ends and resumes by position. */
+const MAX_QUEUED_BYTES = 1024 * 1024
+
+export const GATEWAY_SOCKETS = socketLimits({
+  maxFrameBytes: MAX_FRAME_BYTES,
+  maxQueuedBytes: MAX_QUEUED_BYTES,
+})
+
+/** Lets browsers of our own origin, and clients that are no browsers, open a socket. */
+export function createUpgrade(options: {
+  protocol: Server<Extra>
+  origins: ReadonlySet<string>
+  cookies: CookieNames
+  socket: Pick<SocketOptions, "clock" | "requestId">
+}) {
+  const { protocol, origins, cookies, socket } = options
+  return (request: Request, server: BunServer<unknown>, address: string): Response | undefined => {
+    const origin = request.headers.get("origin")
+    if (origin !== null && !origins.has(origin)) {
+      return plain(403, "Connections from pages of another origin are not accepted.")
+    }
+    const { token } = readCredentials(request.headers, cookies)
+    const userAgent = request.headers.get("user-agent") ?? ""
+    const client = new Client(token, address, userAgent, socket)
+    return upgradeSocket<Extra>(request, server, protocol, { client })
+  }
+}
+
+/**
+ * The origins that may open sockets: that of PUBLIC_URL. On one's own machine both names of it count, because a browser
+ * takes either.
+ */
+export function allowedOrigins(publicUrl: string): ReadonlySet<string> {
+  const { origin, hostname, port, protocol } = new URL(publicUrl)
+  const own = ["localhost", "127.0.0.1"]
+  if (protocol !== "http:" || !own.includes(hostname)) return new Set([origin])
+  return new Set(own.map((name) => new URL(`http://${name}:${port || 80}`).origin))
+}
