@@ -36,7 +36,7 @@ export function createGroupCommit(db: Database): GroupCommit {
       results = group.map((work) => work.run())
       db.run("COMMIT")
     } catch (error) {
-      if (db.inTransaction) db.run("ROLLBACK")
+      rollback()
       const reason = unavailable("The store cannot write just now.", error)
       for (const work of group) work.reject(reason)
       return
@@ -44,6 +44,13 @@ export function createGroupCommit(db: Database): GroupCommit {
     group.forEach((work, index) => {
       work.resolve(results[index])
     })
+  }
+
+  /** A failed disk may have ended the transaction already, and a closed store has none: neither is worth an error. */
+  function rollback(): void {
+    try {
+      if (db.inTransaction) db.run("ROLLBACK")
+    } catch {}
   }
 
   return {

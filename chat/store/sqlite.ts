@@ -1,66 +1,17 @@
-import { Database } from "bun:sqlite"
-import { ConfigError } from "../../service/config.ts"
+import { unavailable } from "../../service/errors.ts"
 import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
-import { emptyPicture, type Role } from "../domain/picture.ts"
+import { emptyPicture } from "../domain/picture.ts"
 import { createGroupCommit } from "./group-commit.ts"
-import type { Member, MembershipView, Store } from "./store.ts"
+import { type EntryRow, type MemberRow, toEntry, toMember, toRow } from "./sqlite-rows.ts"
+import { openDatabase } from "./sqlite-schema.ts"
+import type { MembershipView, Store } from "./store.ts"
 
-const SCHEMA_VERSION = 1
-
-const SCHEMA = `
-  CREATE TABLE conversations (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, title TEXT, created_at INTEGER NOT NULL,
-    head INTEGER NOT NULL, head_at INTEGER NOT NULL
-  ) WITHOUT ROWID;
-  CREATE TABLE entries (
-    conversation TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL,
-    kind TEXT NOT NULL, id TEXT, body TEXT NOT NULL,
-    messages INTEGER NOT NULL, of_author INTEGER NOT NULL, members INTEGER NOT NULL,
-    PRIMARY KEY (conversation, seq)
-  ) WITHOUT ROWID;
-  CREATE UNIQUE INDEX entries_by_id ON entries (id) WHERE id IS NOT NULL;
-  CREATE INDEX entries_by_author ON entries (conversation, author, seq) WHERE kind = 'message';
-  CREATE TABLE members (
-    conversation TEXT NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL,
-    since INTEGER NOT NULL, joined_at INTEGER NOT NULL, until INTEGER,
-    delivered INTEGER NOT NULL, read INTEGER NOT NULL,
-    PRIMARY KEY (conversation, user)
-  ) WITHOUT ROWID;
-  CREATE INDEX members_by_user ON members (user);
-  CREATE INDEX members_by_delivered ON members (conversation, delivered) WHERE until IS NULL;
-  CREATE INDEX members_by_read ON members (conversation, read) WHERE until IS NULL;
-`
-
-interface EntryRow {
-  conversation: string
-  seq: number
-  at: number
-  author: string
-  kind: string
-  id: string | null
-  body: string
-  messages: number
-  of_author: number
-  members: number
-}
-
-interface MemberRow {
-  conversation: string
-  user: string
-  role: Role
-  since: number
-  joined_at: number
-  until: number | null
-  delivered: number
-  read: number
-}
-
-/** The embedded engine: one SQLite file, every acknowledged write fsynced, writes of one moment committed as a group. */
+/**
+ * The embedded engine: one SQLite file, every acknowledged write fsynced, writes of one moment committed as a group.
+ * @throws ConfigError where the file cannot be used.
+ */
 export function openSqliteStore(path: string): Store {
-  const db = new Database(path, { create: true, strict: true })
-  db.run("PRAGMA journal_mode = WAL")
-  db.run("PRAGMA synchronous = FULL")
-  migrate(db, path)
+  const db = openDatabase(path)
   const { write, flush } = createGroupCommit(db)
 
   const insertEntry = db.query(
@@ -160,7 +111,7 @@ export function openSqliteStore(path: string): Store {
     append: (entries) =>
       entries.length === 0 ? Promise.resolve(0) : write(() => appendNow(entries)),
 
-    async picture(id) {
+    picture: reading((id) => {
       const picture = emptyPicture(id)
       const row = conversationRow.get(id)
       if (!row) return picture
@@ -175,44 +126,50 @@ export function openSqliteStore(path: string): Store {
         picture.members.set(user, { role, since, joinedAt: joined_at })
       }
       return picture
-    },
+    }),
 
-    entries: async (conversation, after, limit) =>
+    entries: reading((conversation, after, limit) =>
       entriesAfter.all(conversation, after, limit).map(toEntry),
+    ),
 
-    async messages(conversation, { from, to, limit, order }) {
+    messages: reading((conversation, { from, to, limit, order }) => {
       const rows =
         order === "oldest"
           ? oldestMessages.all(conversation, from, to, limit)
           : newestMessages.all(conversation, from, to, limit).reverse()
       return rows.map(toEntry) as MessageEntry[]
-    },
+    }),
 
-    messagesById: async (ids) =>
-      ids.flatMap((id) => byId.get(id) ?? []).map(toEntry) as MessageEntry[],
+    messagesById: reading(
+      (ids) => ids.flatMap((id) => byId.get(id) ?? []).map(toEntry) as MessageEntry[],
+    ),
 
-    countMessages: async (conversation, upTo, by) =>
+    countMessages: reading((conversation, upTo, by) =>
       by === undefined
         ? (newestUpTo.get(conversation, upTo)?.messages ?? 0)
         : (newestBy.get(conversation, by, upTo)?.of_author ?? 0),
+    ),
 
-    authors: async (conversation, after, upTo) =>
+    authors: reading((conversation, after, upTo) =>
       authorsIn.all(conversation, after, upTo).map(({ author }) => author),
+    ),
 
-    async member(conversation, user) {
+    member: reading((conversation, user) => {
       const row = memberRow.get(conversation, user)
       return row ? toMember(row) : undefined
-    },
+    }),
 
-    members: async (conversation, after, limit) =>
+    members: reading((conversation, after, limit) =>
       memberPage.all(conversation, after, limit).map(toMember),
+    ),
 
-    countMembers: async (conversation) => memberCount.get(conversation)!.n,
+    countMembers: reading((conversation) => memberCount.get(conversation)!.n),
 
-    memberships: async (user) =>
+    memberships: reading((user) =>
       ofUser
         .all(user)
         .map((row): MembershipView => ({ ...toMember(row), head: row.head, headAt: row.head_at })),
+    ),
 
     moveMarks: (conversation, user, marks) =>
       write(() => {
@@ -230,14 +187,14 @@ export function openSqliteStore(path: string): Store {
         return { before, now }
       }),
 
-    lowestMarks: async (conversation) => ({
+    lowestMarks: reading((conversation) => ({
       delivered: lowestDelivered.all(conversation),
       read: lowestRead.all(conversation),
-    }),
+    })),
 
-    async ping() {
+    ping: reading(() => {
       db.query("SELECT 1").get()
-    },
+    }),
 
     async settle() {
       flush()
@@ -250,49 +207,13 @@ export function openSqliteStore(path: string): Store {
   }
 }
 
-function migrate(db: Database, path: string): void {
-  const { user_version: version } = db.query("PRAGMA user_version").get() as {
-    user_version: number
+/** A read that the disk, or a store that has been closed, does not answer is UNAVAILABLE. */
+const reading =
+  <A extends unknown[], T>(read: (...args: A) => T) =>
+  async (...args: A): Promise<T> => {
+    try {
+      return read(...args)
+    } catch (error) {
+      throw unavailable("The store cannot be read just now.", error)
+    }
   }
-  if (version > SCHEMA_VERSION) {
-    throw new ConfigError(
-      `${path} was written by a newer Parley (version ${version}; this one knows ${SCHEMA_VERSION}): start that one.`,
-    )
-  }
-  if (version === SCHEMA_VERSION) return
-  db.transaction(() => {
-    db.run(SCHEMA)
-    db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`)
-  })()
-}
-
-function toRow(entry: Entry) {
-  const { conversation, seq, at, by: author, kind, tally } = entry
-  const { messages, ofAuthor, members } = tally
-  const place = { conversation, seq, at, author, kind, messages, ofAuthor, members }
-  if (entry.kind === "message") return { ...place, id: entry.id, body: entry.text }
-  const { joined, left, promoted, demoted, created } = entry
-  return { ...place, id: null, body: JSON.stringify({ joined, left, promoted, demoted, created }) }
-}
-
-type MembersBody = Pick<MembersEntry, "joined" | "left" | "promoted" | "demoted" | "created">
-
-function toEntry(row: EntryRow): Entry {
-  const { conversation, seq, at, author: by } = row
-  const tally = { messages: row.messages, ofAuthor: row.of_author, members: row.members }
-  const base = { conversation, seq, at, by, tally }
-  return row.kind === "message"
-    ? { ...base, kind: "message", id: row.id!, text: row.body }
-    : { ...base, ...(JSON.parse(row.body) as MembersBody), kind: "members" }
-}
-
-const toMember = ({ joined_at, ...row }: MemberRow): Member => ({
-  conversation: row.conversation,
-  user: row.user,
-  role: row.role,
-  since: row.since,
-  joinedAt: joined_at,
-  until: row.until,
-  delivered: row.delivered,
-  read: row.read,
-})

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { ConfigError } from "../../service/config.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
 
@@ -102,10 +103,17 @@ export interface LowestMarks {
   read: { user: string; seq: number }[]
 }
 
-/** Opens the store that the configuration names: the one place that knows the engines. */
+/**
+ * Opens the store that the configuration names: the one place that knows the engines.
+ * @throws ConfigError where it cannot be used.
+ */
 export async function openStore(config: { dataDir: string }): Promise<Store> {
   const folder = join(config.dataDir, "chat")
-  mkdirSync(folder, { recursive: true })
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw new ConfigError(`${folder} cannot be made: ${(error as Error).message}.`)
+  }
   const { openSqliteStore } = await import("./sqlite.ts")
   return openSqliteStore(join(folder, "chat.sqlite"))
 }
