@@ -13,8 +13,6 @@ const SECURITY_HEADERS = {
 
 const config: NextConfig = {
   poweredByHeader: false,
-  // The gateway is in front and on the same machine: it decides about compression.
-  compress: false,
   agentRules: false,
   devIndicators: false,
   images: { unoptimized: true },

@@ -46,6 +46,28 @@ export function prepend(
 export const firstSeq = (conversation: Conversation): number =>
   conversation.entries[0]?.seq ?? conversation.position + 1
 
+/** Entries a page. */
+const PAGE = 50
+/** What the server gives at most in one answer. */
+export const LONGEST_PAGE = 200
+/** So many entries before the first unread one, for the context. */
+const CONTEXT = 10
+
+/**
+ * The page to load next, going back from what is loaded: `first` entries after seq `after`. The newest page goes back to
+ * the first unread message, if that is not too far.
+ */
+export function olderPage(
+  conversation: Conversation,
+  viewer: string,
+): { after: number; first: number } {
+  const before = firstSeq(conversation) - 1
+  const read = conversation.members[viewer]?.read ?? before
+  const toRead = conversation.entries.length ? before : read - CONTEXT
+  const after = Math.max(0, before - LONGEST_PAGE, Math.min(before - PAGE, toRead))
+  return { after, first: before - after }
+}
+
 /** True while entries wait beyond a hole. */
 export const hasGap = (conversation: Conversation): boolean => conversation.ahead.length > 0
 

@@ -47,7 +47,7 @@ export function createLiveSocket(): LiveSocket {
         // A session that is renewed and refused in turn must not become a busy loop.
         if (attempt === 0) return
       }
-      await pause(backoff(attempt), lookedAt())
+      await pause(backoff(attempt, { most: 8_000 }), lookedAt())
     },
     on: {
       connected: () => change("open"),

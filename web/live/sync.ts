@@ -9,7 +9,7 @@ import {
   type WireConversationPage,
   type WireEvent,
 } from "./documents.ts"
-import { firstSeq } from "./log.ts"
+import { LONGEST_PAGE, olderPage } from "./log.ts"
 import type { Entry } from "./model.ts"
 import type { LiveStore, Need } from "./store.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
@@ -34,13 +34,10 @@ export interface SyncOptions {
   arrived(): void
 }
 
-/** Entries a page. */
-export const PAGE = 50
 /** Members that come with each conversation of the list: enough for the ticks of small groups. */
 export const LIST_MEMBERS = 10
 export const OPEN_MEMBERS = 100
 export const LIST_PAGE = 30
-const FILL_PAGE = 200
 /** The acknowledgement of one's own message may be ahead of the stream for a moment: that is no hole yet. */
 const GAP_GRACE_MS = 400
 
@@ -72,7 +69,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       const gap = store.get().conversations[id]
       if (!gap?.ahead.length) return
       const before = gap.position
-      const entries = await log(id, before, FILL_PAGE)
+      const entries = await log(id, before, LONGEST_PAGE)
       if (entries === undefined) return store.forget(id)
       store.fill(id, entries)
       arrived()
@@ -99,8 +96,8 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   async function loadPage(id: string): Promise<void> {
     const conversation = store.get().conversations[id]
     if (!conversation || conversation.complete) return
-    const after = Math.max(0, firstSeq(conversation) - 1 - PAGE)
-    const entries = await log(id, after, Math.min(PAGE, firstSeq(conversation) - 1))
+    const { after, first } = olderPage(conversation, store.get().viewer.id)
+    const entries = await log(id, after, first)
     if (entries) store.prepend(id, entries, after)
   }
 

@@ -1,10 +1,10 @@
 import { cookies } from "next/headers"
 import { redirect } from "next/navigation"
 import { Home, Log, OneConversation, type WireLogEvent } from "../live/documents.ts"
-import { firstSeq, prepend } from "../live/log.ts"
+import { olderPage, prepend } from "../live/log.ts"
 import type { Conversation, User } from "../live/model.ts"
 import type { LiveState } from "../live/store.ts"
-import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS, PAGE } from "../live/sync.ts"
+import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS } from "../live/sync.ts"
 import { conversationOf, entryOf, usersIn, usersOf } from "../live/wire.ts"
 import { askGraph } from "./graph.ts"
 
@@ -55,9 +55,11 @@ export async function loadSeed(open?: string): Promise<Seed> {
 
   const current = open === undefined ? undefined : conversations[open]
   if (current && current.position > 0) {
-    const events = await newestPage(current)
+    const page = olderPage(current, viewer.id)
+    const { data } = await askGraph(Log, { id: current.id, ...page })
+    const events: WireLogEvent[] = data?.conversation?.log ?? []
     for (const user of events.flatMap(usersIn)) users[user.id] = user
-    conversations[current.id] = prepend(current, events.map(entryOf), pageStart(current))
+    conversations[current.id] = prepend(current, events.map(entryOf), page.after)
   }
 
   const { pageInfo } = home.data.conversations
@@ -66,17 +68,6 @@ export async function loadSeed(open?: string): Promise<Seed> {
     moreAfter: pageInfo.hasNextPage ? pageInfo.endCursor : null,
     clock: { now: Date.now(), timeZone: await timeZone() },
   }
-}
-
-const pageStart = (conversation: Conversation) => Math.max(0, firstSeq(conversation) - 1 - PAGE)
-
-async function newestPage(conversation: Conversation): Promise<WireLogEvent[]> {
-  const { data } = await askGraph(Log, {
-    id: conversation.id,
-    after: pageStart(conversation),
-    first: PAGE,
-  })
-  return data?.conversation?.log ?? []
 }
 
 async function timeZone(): Promise<string> {

@@ -28,7 +28,7 @@ export function MessageList(props: { conversation: Conversation; title: string }
   const scroller = useRef<HTMLDivElement>(null)
   const [fresh] = useState(() =>
     conversation.unread > 0
-      ? { after: members[viewer]?.read ?? 0, to: conversation.position }
+      ? { after: members[viewer]?.read ?? 0, count: conversation.unread }
       : undefined,
   )
   const atEnd = useReadMark(scroller, conversation)
@@ -82,7 +82,7 @@ export function MessageList(props: { conversation: Conversation; title: string }
           ))}
         </div>
       </div>
-      {!atEnd && (
+      {atEnd === false && (
         <button
           type="button"
           className={`${buttons.icon} ${styles.down}`}

@@ -32,8 +32,8 @@ export interface RowOptions {
   pending: readonly Pending[]
   /** Draws no more than the newest this many entries. */
   limit: number
-  /** What was unread when the conversation was opened: seqs above `after`, up to `to`. */
-  fresh?: { after: number; to: number }
+  /** What was unread when the conversation was opened: so many messages beyond the read watermark. */
+  fresh?: { after: number; count: number }
   dayKey(at: number): string
 }
 
@@ -62,6 +62,9 @@ export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
   }
 
   const entries = conversation.entries.slice(-limit)
+  // Where the first unread message is not among these, a line in their middle would lie.
+  const all = conversation.complete && entries.length === conversation.entries.length
+  const reaches = (seq: number) => all || (entries[0]?.seq ?? Number.POSITIVE_INFINITY) <= seq + 1
   for (const entry of entries) {
     if (entry.kind === "members") {
       startDay(Date.parse(entry.at))
@@ -70,11 +73,10 @@ export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
     if (entry.kind !== "message") continue
     const { message } = entry
     const own = message.sender === viewer
-    if (!divided && fresh && isFresh(entry, fresh, viewer)) {
+    if (!divided && fresh && reaches(fresh.after) && message.seq > fresh.after && !own) {
       divided = true
       startDay(Date.parse(message.sentAt))
-      const count = entries.filter((entry) => isFresh(entry, fresh, viewer)).length
-      rows.push({ row: "fresh", key: "fresh", count })
+      rows.push({ row: "fresh", key: "fresh", count: fresh.count })
     }
     addMessage({
       id: message.id,
@@ -98,12 +100,6 @@ export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
   }
   return rows
 }
-
-const isFresh = (entry: Entry, { after, to }: { after: number; to: number }, viewer: string) =>
-  entry.kind === "message" &&
-  entry.seq > after &&
-  entry.seq <= to &&
-  entry.message.sender !== viewer
 
 /** The rows day by day. */
 export function daysOf(rows: readonly Row[]): { day: Extract<Row, { row: "day" }>; rows: Row[] }[] {

@@ -4,8 +4,8 @@ import { type RefObject, useEffect, useRef, useState } from "react"
 import type { Conversation } from "../../live/model.ts"
 import { useLive } from "../shell/context.tsx"
 
-/** Entries that are drawn at first, and how many more each time the reader comes near the oldest. */
-const STEP = 100
+/** Entries that are drawn at first (the longest first page), and how many more each time the reader comes near the oldest. */
+const STEP = 220
 /** Begins to load this far before the top comes into view, in CSS pixels. */
 const AHEAD = "800px 0px 0px 0px"
 
@@ -16,7 +16,7 @@ const AHEAD = "800px 0px 0px 0px"
 export function useOlder(
   scroller: RefObject<HTMLElement | null>,
   conversation: Conversation,
-  atEnd: boolean,
+  atEnd: boolean | undefined,
 ) {
   const { sync } = useLive()
   const topRef = useRef<HTMLDivElement>(null)

@@ -4,16 +4,19 @@ import { type RefObject, useEffect, useState } from "react"
 import type { Conversation } from "../../live/model.ts"
 import { useLive } from "../shell/context.tsx"
 
+/** Less than this from the end counts as at the end, in CSS pixels. */
+export const NEAR_END = 48
+
 /**
  * Moves the read watermark while the newest message is on the screen, in a window that is visible and has the focus.
- * Returns whether the scroller is at its end. Expects an element `[data-end]` behind the newest message.
+ * Returns whether the scroller is at its end, once that is known. Expects an element `[data-end]` behind the newest message.
  */
 export function useReadMark(
   scroller: RefObject<HTMLElement | null>,
   conversation: Conversation,
-): boolean {
+): boolean | undefined {
   const live = useLive()
-  const [atEnd, setAtEnd] = useState(true)
+  const [atEnd, setAtEnd] = useState<boolean>()
   const attentive = useAttention()
 
   useEffect(() => {
@@ -22,17 +25,20 @@ export function useReadMark(
     if (!root || !end) return
     const observer = new IntersectionObserver(
       ([entry]) => entry && setAtEnd(entry.isIntersecting),
-      { root, rootMargin: "0px 0px 48px 0px" },
+      { root, rootMargin: `0px 0px ${NEAR_END}px 0px` },
     )
     observer.observe(end)
     return () => observer.disconnect()
   }, [scroller])
 
-  const { id, position } = conversation
-  // The position says that something new has come, which is then read as well.
+  const { id, position, entries } = conversation
+  const shown = entries.length > 0
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new position says that something new has come
   useEffect(() => {
-    if (atEnd && attentive && position > 0) live.markRead(id)
-  }, [live, atEnd, attentive, id, position])
+    // Asked of the scroller itself: the observer does not know yet of a jump in this very moment.
+    const there = atEnd && (scroller.current?.scrollTop ?? 0) > -NEAR_END
+    if (there && attentive && shown) live.markRead(id)
+  }, [live, atEnd, attentive, shown, id, position])
 
   return atEnd
 }

@@ -1,9 +1,7 @@
 "use client"
 
 import { type RefObject, useLayoutEffect, useRef } from "react"
-
-/** Less than this from the end counts as at the end, in CSS pixels. */
-const NEAR = 48
+import { NEAR_END } from "./use-read-mark.ts"
 
 /**
  * Keeps what is being read where it is when something is added at the end, and goes to the end for one's own message.
@@ -14,11 +12,12 @@ export function useSteadyScroll(
   newest: string | undefined,
   own: boolean,
 ): void {
-  const before = useRef<{ newest: string | undefined; height: number }>(undefined)
+  const before = useRef<{ newest: string; height: number }>(undefined)
 
+  // After every render: what was put in front in the meantime must not count as added at the end.
   useLayoutEffect(() => {
     const element = scroller.current
-    if (!element) return
+    if (!element || newest === undefined) return
     const { scrollHeight: height } = element
     const last = before.current
     before.current = { newest, height }
@@ -32,6 +31,6 @@ export function useSteadyScroll(
     if (last.newest === newest) return
     // From the bottom up, scrollTop is 0 at the end and negative above it.
     if (own) element.scrollTop = 0
-    else if (element.scrollTop < -NEAR) element.scrollTop -= height - last.height
-  }, [scroller, newest, own])
+    else if (element.scrollTop < -NEAR_END) element.scrollTop -= height - last.height
+  })
 }
