@@ -27,8 +27,10 @@ export function createInProcessExchange(): InProcessExchange {
           for (const node of nodes) {
             if (node === self) continue
             for (const [partition, record] of records) {
-              // Like a network, and unlike a call: the receiver runs later, and its failure is its own.
-              if (node.held.has(partition)) queueMicrotask(() => node.receive(record))
+              // Like a network, and unlike a call: the receiver runs later, and may have gone by then.
+              if (node.held.has(partition)) {
+                queueMicrotask(() => nodes.has(node) && node.receive(record))
+              }
             }
           }
         },

@@ -3,7 +3,8 @@ import { expect, spyOn, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { createLog } from "../test/log-builder.ts"
-import { temporaryFolder, until } from "../test/node.ts"
+import { temporaryFolder } from "../test/node.ts"
+import { until } from "../test/until.ts"
 import { openSqliteStore } from "./sqlite.ts"
 import { storeContract } from "./store.contract.ts"
 import { openStore } from "./store.ts"
@@ -131,9 +132,10 @@ test("a connection that fails while reading is UNAVAILABLE", async () => {
   await store[Symbol.asyncDispose]()
 })
 
-test("writes of one moment are one commit", async () => {
+test("writes of one moment are one commit, and a commit is on disk", async () => {
   using folder = temporaryFolder()
   const { store, db } = openWithConnection(join(folder.path, "group.sqlite"))
+  expect(db.query("PRAGMA synchronous").get()).toEqual({ synchronous: 2 })
   const run = spyOn(db, "run")
   const logs = Array.from({ length: 100 }, (_, i) => createLog(`c${i}`))
   await Promise.all(logs.map((log) => store.append([log.founded("alice")])))

@@ -85,12 +85,3 @@ export async function startNode(dataDir: string, overrides: Partial<ChatOverride
   }
 }
 export type Node = Awaited<ReturnType<typeof startNode>>
-
-/** Resolves once `condition` holds; fails, saying what it waited for, when it does not within 10 s. */
-export async function until(condition: () => boolean, what = "the condition"): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting for ${what}`)
-    await Bun.sleep(2)
-  }
-}
