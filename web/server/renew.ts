@@ -1,7 +1,10 @@
 import type { NextRequest } from "next/server"
+import type { WebConfig } from "../config.ts"
 import { webConfig } from "./web-config.ts"
 
 const TIMEOUT_MS = 5_000
+/** A token that has no longer than this to live, in ms, may be too old by the time the page asks with it. */
+const TOO_CLOSE_MS = 10_000
 
 /** What a renewal changes: the request's cookies for the page behind, and the browser's. */
 export interface Renewed {
@@ -10,14 +13,17 @@ export interface Renewed {
 }
 
 /**
- * Renews the session where the access cookie is gone and the refresh cookie is there. Undefined where there is nothing
+ * Renews the session where the access cookie is gone or about to be and the refresh cookie is there. Undefined where there is nothing
  * to renew or the renewal fails: the page then finds nobody signed in, or the browser tries again.
  */
-export async function renewedCookies(request: NextRequest): Promise<Renewed | undefined> {
-  const { publicUrl, gatewayUrl } = webConfig()
+export async function renewedCookies(
+  request: NextRequest,
+  { publicUrl, gatewayUrl }: Pick<WebConfig, "publicUrl" | "gatewayUrl"> = webConfig(),
+): Promise<Renewed | undefined> {
   const prefix = publicUrl.protocol === "https:" ? "__Host-" : ""
   const isDocument = request.method === "GET" || request.method === "HEAD"
-  if (!isDocument || request.cookies.has(`${prefix}parley_access`)) return undefined
+  const access = request.cookies.get(`${prefix}parley_access`)?.value
+  if (!isDocument || (access && !runsOut(access))) return undefined
   if (!request.cookies.has(`${prefix}parley_refresh`)) return undefined
   try {
     const response = await fetch(new URL("/graphql", gatewayUrl), {
@@ -37,6 +43,16 @@ export async function renewedCookies(request: NextRequest): Promise<Renewed | un
     return { cookie: withCookies(request, setCookies), setCookies }
   } catch {
     return undefined
+  }
+}
+
+/** Reads when a token ends, without checking anything: whether it is good is the gateway's to say. */
+function runsOut(token: string): boolean {
+  try {
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString())
+    return claims.exp * 1000 < Date.now() + TOO_CLOSE_MS
+  } catch {
+    return false
   }
 }
 

@@ -1,8 +1,11 @@
+import type { WebConfig } from "../config.ts"
 import { webConfig } from "./web-config.ts"
 
 /** Nothing inline without the nonce, nothing from elsewhere, and no page around ours. */
-export function contentPolicy(nonce: string): string {
-  const { publicUrl } = webConfig()
+export function contentPolicy(
+  nonce: string,
+  { publicUrl }: Pick<WebConfig, "publicUrl"> = webConfig(),
+): string {
   // 'self' covers the socket by the standard; older Safari wants it named.
   const socket = publicUrl.origin.replace(/^http/, "ws")
   return [

@@ -41,9 +41,9 @@ function Panes() {
         <ConnectionBanner />
         <ConversationsPane open={open} />
       </div>
-      <div className={styles.thread}>
+      <main className={styles.thread}>
         {open === undefined ? <NothingOpen /> : <ThreadPane key={open} conversation={open} />}
-      </div>
+      </main>
     </div>
   )
 }
