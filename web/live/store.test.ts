@@ -89,7 +89,7 @@ describe("the live store", () => {
   test("asks for the count where its own read mark moved among messages that are not loaded", () => {
     const store = storeWith(aConversation({ position: 90, unread: 40 }))
     const need = store.receipt("c1", ALICE, { delivered: 90, read: 70 })
-    expect(need).toEqual({ need: "conversation", conversation: "c1" })
+    expect(need).toEqual({ need: "count", conversation: "c1" })
   })
 })
 

@@ -10,9 +10,11 @@ export interface LiveState {
 }
 
 /** What must be fetched before the picture is whole again; live/sync.ts does it. */
-export type Need =
-  | { need: "fill"; conversation: string }
-  | { need: "conversation"; conversation: string }
+export interface Need {
+  /** The entries of a hole; the whole conversation, anew; or only how much of it is unread. */
+  need: "fill" | "conversation" | "count"
+  conversation: string
+}
 
 export interface LiveStore {
   get(): LiveState
@@ -101,7 +103,7 @@ export function createLiveStore(initial: LiveState): LiveStore {
         user === state.viewer.id &&
         to.read < moved.position &&
         !covers(moved, to.read)
-      return uncounted ? { need: "conversation", conversation: id } : undefined
+      return uncounted ? { need: "count", conversation: id } : undefined
     },
     adopt(snapshot, { reset = false } = {}) {
       const known = state.conversations[snapshot.id]

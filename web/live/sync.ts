@@ -10,7 +10,7 @@ import {
   type WireEvent,
 } from "./documents.ts"
 import { LONGEST_PAGE, olderPage } from "./log.ts"
-import type { Entry } from "./model.ts"
+import type { Conversation, Entry } from "./model.ts"
 import type { LiveStore, Need } from "./store.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
 
@@ -59,7 +59,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   function satisfy(need: Need | undefined): void {
     if (!need || busy.has(need.conversation)) return
     busy.add(need.conversation)
-    const work = need.need === "fill" ? closeGap : reload
+    const work = { fill: closeGap, conversation: reload, count: recount }[need.need]
     untilDone(() => work(need.conversation)).finally(() => busy.delete(need.conversation))
   }
 
@@ -81,16 +81,26 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   /** Takes the server's picture of one conversation, and its newest page where one was loaded. */
   async function reload(id: string): Promise<void> {
     const known = store.get().conversations[id]
-    const { conversation } = await ask(OneConversation, { id, members: OPEN_MEMBERS })
-    if (!conversation) return store.forget(id)
-    store.addUsers(usersOf(conversation.members))
-    const snapshot = conversationOf(conversation, store.get().viewer.id)
-    const current = store.get().conversations[id]
-    // Only a count was missing where the picture is of the same moment; else what lies between is unknown.
-    const reset = !current || current.left || snapshot.position > current.position
-    store.adopt(snapshot, { reset })
-    if (reset && known?.entries.length) await loadPage(id)
+    const snapshot = await picture(id)
+    if (!snapshot) return store.forget(id)
+    store.adopt(snapshot, { reset: true })
+    if (known?.entries.length) await loadPage(id)
     arrived()
+  }
+
+  /** A count is of use only together with the very log that it was taken from: else it is taken again. */
+  async function recount(id: string): Promise<void> {
+    const snapshot = await picture(id)
+    if (!snapshot) return store.forget(id)
+    if (snapshot.position !== store.get().conversations[id]?.position) throw new Error("Not yet.")
+    store.adopt(snapshot)
+  }
+
+  async function picture(id: string): Promise<Conversation | undefined> {
+    const { conversation } = await ask(OneConversation, { id, members: OPEN_MEMBERS })
+    if (!conversation) return undefined
+    store.addUsers(usersOf(conversation.members))
+    return conversationOf(conversation, store.get().viewer.id)
   }
 
   async function loadPage(id: string): Promise<void> {
@@ -194,10 +204,9 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       try {
         const known = store.get().conversations[id]
         if (!known || known.left) {
-          const { conversation } = await ask(OneConversation, { id, members: OPEN_MEMBERS })
-          if (!conversation) return "absent"
-          store.addUsers(usersOf(conversation.members))
-          store.adopt(conversationOf(conversation, store.get().viewer.id))
+          const snapshot = await picture(id)
+          if (!snapshot) return "absent"
+          store.adopt(snapshot)
         }
         if (!store.get().conversations[id]?.entries.length) await loadPage(id)
         const { members = {}, memberCount = 0 } = store.get().conversations[id] ?? {}
