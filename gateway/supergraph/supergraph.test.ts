@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test"
+import { composeSupergraph } from "../compose.ts"
+import sdl from "../supergraph.graphql" with { type: "text" }
+import { loadGraph } from "./supergraph.ts"
+
+test("the supergraph in the repository is what the subgraphs' schemas compose to", async () => {
+  // Else: bun gateway/compose.ts
+  expect(await composeSupergraph()).toBe(sdl)
+})
+
+test("the API has none of the federation's machinery", () => {
+  const { api } = loadGraph(sdl)
+  expect(Object.keys(api.getQueryType()!.getFields())).not.toContain("_entities")
+  expect(Object.keys(api.getQueryType()!.getFields())).not.toContain("_service")
+  expect(Object.keys(api.getTypeMap()).filter((name) => /^(_|join|link)[^_]/.test(name))).toEqual(
+    [],
+  )
+  expect(api.getDirectives().map(({ name }) => name)).not.toContain("viewer")
+})
+
+test("the public root fields are those that a visitor needs", () => {
+  const { marked } = loadGraph(sdl)
+  const fields = [marked.getQueryType()!, marked.getMutationType()!].flatMap((type) =>
+    Object.values(type.getFields()),
+  )
+  const open = fields.filter(({ astNode }) =>
+    astNode?.directives?.some(({ name }) => name.value === "public"),
+  )
+  expect(open.map(({ name }) => name).sort()).toEqual(
+    ["me", "refreshSession", "signIn", "signOut", "signUp"].sort(),
+  )
+})

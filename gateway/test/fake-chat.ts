@@ -1,0 +1,174 @@
+import { buildSubgraphSchema } from "@apollo/subgraph"
+import { badInput, notFound, unauthenticated } from "@parley/service/errors.ts"
+import { publicResult } from "@parley/service/graphql-errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { selectsMarked } from "@parley/service/marked-fields.ts"
+import { type Call, createSubgraph, type Subscription } from "@parley/service/subgraph.ts"
+import type { TokenVerifier } from "@parley/service/tokens.ts"
+import { type ExecutionResult, execute, parse, print } from "graphql"
+import typeDefs from "../../chat/graphql/schema.graphql" with { type: "text" }
+import { ALICE, BOB, SECRET } from "./fake-auth.ts"
+
+const AT = "2026-01-01T00:00:00Z"
+
+interface Message {
+  id: string
+  seq: number
+  sender: string
+  text: string
+}
+
+export type FakeEvent = { __typename: string } & Record<string, unknown>
+
+/** The whole schema of chat over one conversation of Alice and Bob in memory; a test says which events happen. */
+export async function startFakeChat(options: {
+  tokens: TokenVerifier
+  log: Logger
+  port?: number
+}) {
+  const messages: Message[] = []
+  const subscriptions = new Set<Subscription<Call>>()
+  const knobs = {
+    calls: [] as Call[],
+    /** Documents that were subscribed with, and the variables. */
+    subscribed: [] as { document: string; variables: unknown; user: string | undefined }[],
+    /** How often an event was executed. */
+    executions: 0,
+  }
+
+  const me = (user: string) => ({
+    user: { __typename: "User", id: user },
+    role: "MEMBER",
+    joinedAt: AT,
+    delivered: 0,
+    read: 0,
+  })
+  const viewer = (call: Call) => {
+    if (!call.viewer) throw unauthenticated()
+    return call.viewer.user
+  }
+  const pageInfo = { hasNextPage: false, hasPreviousPage: false }
+  const connection = (nodes: unknown[]) => ({
+    edges: nodes.map((node, at) => ({ cursor: String(at), node })),
+    pageInfo,
+    totalCount: nodes.length,
+  })
+  const conversation = { id: "c1", kind: "DIRECT", title: null, createdAt: AT, head: 1 }
+  const messageOf = ({ sender, ...message }: Message) => ({
+    ...message,
+    conversation,
+    sender: { __typename: "User", id: sender },
+    sentAt: AT,
+    status: "SENT",
+  })
+
+  const resolvers = {
+    Query: {
+      conversations: () => connection([conversation]),
+      conversation: (_: unknown, { id }: { id: string }) => {
+        if (id !== conversation.id) throw notFound("conversation")
+        return conversation
+      },
+      message: (_: unknown, { id }: { id: string }) => {
+        const message = messages.find((message) => message.id === id)
+        return message ? messageOf(message) : null
+      },
+    },
+    Mutation: {
+      sendMessage(_: unknown, { input }: { input: { id: string; text: string } }, call: Call) {
+        if (input.text === "") throw badInput("input.text", "A message has 1 to 8,000 characters.")
+        const seq = messages.length + 1
+        const message = { id: input.id, text: input.text, seq, sender: viewer(call) }
+        messages.push(message)
+        return messageOf(message)
+      },
+      markRead: (_: unknown, { seq }: { seq: number }, call: Call) => ({
+        ...me(viewer(call)),
+        delivered: seq,
+        read: seq,
+      }),
+    },
+    Conversation: {
+      me: (_: unknown, _args: unknown, call: Call) => me(viewer(call)),
+      unreadCount: (_: unknown, _args: unknown, call: Call) => viewer(call).length,
+      members: () => connection([ALICE.id, BOB.id].map(me)),
+      messages: () => connection(messages.map(messageOf)),
+      lastMessage: () => (messages.length > 0 ? messageOf(messages.at(-1)!) : null),
+      log: () => [],
+    },
+    Event: { __resolveType: ({ __typename }: FakeEvent) => __typename },
+    LogEvent: { __resolveType: ({ __typename }: FakeEvent) => __typename },
+  }
+  const schema = buildSubgraphSchema([{ typeDefs: parse(typeDefs), resolvers: resolvers as never }])
+
+  async function render({ args }: Subscription<Call>, event: FakeEvent): Promise<string> {
+    knobs.executions++
+    const result = await execute({ ...args, rootValue: { events: event } })
+    return JSON.stringify(publicResult(result as ExecutionResult, options.log))
+  }
+
+  const app = createSubgraph<Call>({
+    schema,
+    secret: SECRET,
+    tokens: options.tokens,
+    log: options.log,
+    context(call) {
+      knobs.calls.push(call)
+      return call
+    },
+    subscribe(subscription) {
+      const { document, variableValues, contextValue } = subscription.args
+      subscriptions.add(subscription)
+      knobs.subscribed.push({
+        document: print(document),
+        variables: variableValues,
+        user: contextValue.viewer?.user,
+      })
+      return () => subscriptions.delete(subscription)
+    },
+    ready: async () => {},
+  }).listen({ port: options.port ?? 0, hostname: "127.0.0.1" })
+
+  return {
+    port: app.server!.port!,
+    knobs,
+    subscriptions,
+    /** Lets an event happen for all who subscribed, or for some: once for those who asked alike, as chat does. */
+    async emit(event: FakeEvent, to: Iterable<Subscription<Call>> = subscriptions): Promise<void> {
+      const alike = Map.groupBy(to, (subscription) => {
+        const { document } = subscription.args
+        const shareable = !selectsMarked(schema, document, undefined, "viewer")
+        return shareable ? print(document) : subscription
+      })
+      for (const group of alike.values()) {
+        const payload = await render(group[0]!, event)
+        for (const [link, on] of Map.groupBy(group, ({ link }) => link)) {
+          link.deliver(
+            on.map(({ id }) => id),
+            payload,
+          )
+        }
+      }
+    },
+    async stop() {
+      if (app.server) await app.stop(true)
+    },
+  }
+}
+export type FakeChat = Awaited<ReturnType<typeof startFakeChat>>
+
+/** A message that was sent, as an event. */
+export const messageSent = (seq: number, text = `message ${seq}`, by = ALICE.id): FakeEvent => {
+  const user = { __typename: "User", id: by }
+  const conversation = { id: "c1", kind: "DIRECT", createdAt: AT }
+  const message = {
+    id: `m${seq}`,
+    conversation,
+    seq,
+    sender: user,
+    text,
+    sentAt: AT,
+    status: "SENT",
+  }
+  return { __typename: "MessageSent", conversation, seq, at: AT, by: user, message }
+}

@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test"
+import { type Connection, createConnection } from "./connection.ts"
+
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** A peer that acknowledges, and answers pings as long as it is not frozen. */
+function startPeer(options: { acknowledges?: boolean; port?: number } = {}) {
+  const peer = {
+    frozen: false,
+    connections: 0,
+    closed: 0,
+    frames: [] as string[],
+    sockets: new Set<Bun.ServerWebSocket<unknown>>(),
+    server: undefined as unknown as ReturnType<typeof Bun.serve>,
+    [Symbol.dispose]: () => void peer.server.stop(true),
+  }
+  peer.server = Bun.serve({
+    port: options.port ?? 0,
+    hostname: "127.0.0.1",
+    fetch: (request, server) =>
+      server.upgrade(request, { data: undefined }) ? undefined : new Response(null),
+    websocket: {
+      open(socket) {
+        peer.connections++
+        peer.sockets.add(socket)
+      },
+      message(socket, text) {
+        const frame = String(text)
+        if (peer.frozen) return
+        if (frame.includes("connection_init") && options.acknowledges !== false) {
+          socket.send('{"type":"connection_ack"}')
+        } else if (frame === '{"type":"ping"}') socket.send('{"type":"pong"}')
+        else peer.frames.push(frame)
+      },
+      close(socket) {
+        peer.closed++
+        peer.sockets.delete(socket)
+      },
+    },
+  })
+  return peer
+}
+
+function connect(port: number) {
+  const seen = { frames: [] as string[], downs: 0 }
+  const connection = createConnection({
+    name: "peer",
+    url: `ws://127.0.0.1:${port}/`,
+    init: { secret: "x" },
+    log,
+    onFrame: (frame) => seen.frames.push(frame),
+    onDown: () => seen.downs++,
+  })
+  return { connection, seen, [Symbol.dispose]: () => connection.close() }
+}
+
+const isUp = ({ connection }: { connection: Connection }) => connection.within(10_000)
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error("gave up waiting")
+    await Bun.sleep(5)
+  }
+}
+
+test("what is sent arrives, and what arrives is handed on, without the protocol's own frames", async () => {
+  using peer = startPeer()
+  using mine = connect(peer.server.port!)
+  expect(mine.connection.send("early")).toBeFalse()
+  expect(await isUp(mine)).toBeTrue()
+  expect(mine.connection.send("hello")).toBeTrue()
+  await until(() => peer.frames.includes("hello"))
+  for (const socket of peer.sockets) socket.send('{"type":"ping"}')
+  for (const socket of peer.sockets) socket.send('{"id":"1","type":"next"}')
+  await until(() => mine.seen.frames.length > 0)
+  expect(mine.seen.frames).toEqual(['{"id":"1","type":"next"}'])
+  await until(() => peer.frames.includes('{"type":"pong"}'))
+})
+
+test("a peer that is quiet but alive is kept; one that is frozen is dropped within some 5 s and found again", async () => {
+  using peer = startPeer()
+  using mine = connect(peer.server.port!)
+  await isUp(mine)
+  await Bun.sleep(3_500)
+  expect(mine.connection.up).toBeTrue()
+  expect(peer.connections).toBe(1)
+  peer.frozen = true
+  const since = Date.now()
+  await until(() => mine.seen.downs === 1)
+  expect(Date.now() - since).toBeLessThan(9_000)
+  expect(mine.connection.up).toBeFalse()
+  peer.frozen = false
+  expect(await isUp(mine)).toBeTrue()
+}, 30_000)
+
+test("a peer that comes late or restarts is found, and its absence is said at once after a second", async () => {
+  const port = (() => {
+    using peer = startPeer()
+    return peer.server.port!
+  })()
+  using mine = connect(port)
+  expect(await mine.connection.afterShortBreak()).toBeFalse()
+  const since = Date.now()
+  expect(await mine.connection.afterShortBreak()).toBeFalse()
+  expect(Date.now() - since).toBeLessThan(500)
+  const waiting = mine.connection.within(10_000)
+  using peer = startPeer({ port })
+  expect(await waiting).toBeTrue()
+  for (const socket of peer.sockets) socket.terminate()
+  await until(() => mine.seen.downs === 1)
+  // A short break is waited for.
+  expect(await mine.connection.afterShortBreak()).toBeTrue()
+}, 30_000)
+
+test("closing it is the end of it", async () => {
+  using peer = startPeer()
+  const mine = connect(peer.server.port!)
+  await isUp(mine)
+  mine.connection.close()
+  expect(mine.seen.downs).toBe(1)
+  expect(await mine.connection.within(10_000)).toBeFalse()
+  await until(() => peer.closed === 1)
+  expect(peer.connections).toBe(1)
+})
