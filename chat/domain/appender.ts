@@ -33,7 +33,7 @@ export interface AppenderOptions {
   store: Store
   pictures: Pictures
   clock: Clock
-  /** Told of every stored entry, in order, with the conversation as it stands at that entry. */
+  /** Told of every stored entry, in order, with the conversation as it stands at that entry, or a little later. */
   onStored(entry: Entry, picture: Picture): void
 }
 
@@ -42,12 +42,17 @@ const MAX_BATCH = 256
 /** More intents than this for one conversation at one node are refused. */
 const MAX_WAITING = 10_000
 /** Losing a seq this often in a row means something else is wrong. */
-const MAX_ATTEMPTS = 100
+const MAX_LOST = 100
 
 interface Waiting {
   intent: Intent<unknown>
   resolve(result: unknown): void
   reject(reason: unknown): void
+}
+
+interface Checked {
+  draft: Draft
+  waiting: Waiting
 }
 
 /**
@@ -75,17 +80,34 @@ export function createAppender(options: AppenderOptions): Appender {
   async function commit(conversation: string, batch: Waiting[]): Promise<void> {
     const picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
     let rest = batch
-    for (let attempt = 0; rest.length > 0; attempt++) {
-      if (attempt === MAX_ATTEMPTS) throw unavailable("This conversation is too busy just now.")
-      const checked = check(picture, rest)
-      if (checked.length === 0) return
+    let isCurrent = false
+    let lost = 0
+    while (rest.length > 0) {
+      if (lost === MAX_LOST) throw unavailable("This conversation is too busy just now.")
+      const { head } = picture
+      const { checked, answers } = check(picture, rest)
+      // The picture may be behind other nodes. A yes is put to the test by the append; a no only counts once the
+      // picture has been compared with the log.
+      if (answers.length > 0 && !isCurrent) {
+        await pictures.catchUp(picture)
+        isCurrent = true
+        continue
+      }
+      for (const answer of answers) answer()
+      rest = checked.map(({ waiting }) => waiting)
       await learnAuthors(picture, checked)
+      // A reader may have caught the picture up: what was checked at another head is checked again.
+      if (picture.head !== head) continue
+
       const entries = place(picture, checked)
+      if (entries.length === 0) return
       const stored = await store.append(entries)
       for (let i = 0; i < stored; i++) acknowledge(picture, entries[i]!, checked[i]!.waiting)
       if (stored === entries.length) return
-      rest = checked.slice(stored).map(({ waiting }) => waiting)
-      if (await answeredByLog(entries[stored]!, rest[0]!)) rest.shift()
+      rest = rest.slice(stored)
+      const isAnswered = await answeredByLog(entries[stored]!, rest[0]!)
+      if (isAnswered) rest.shift()
+      lost = isAnswered || stored > 0 ? 0 : lost + 1
       await pictures.catchUp(picture)
     }
   }
@@ -103,31 +125,33 @@ export function createAppender(options: AppenderOptions): Appender {
     return true
   }
 
-  /** The drafts of those intents that still hold; the others are answered here. */
+  /** What those intents that hold want appended, and how to answer the others. */
   function check(picture: Picture, batch: Waiting[]) {
-    const checked: { draft: Draft; waiting: Waiting }[] = []
+    const checked: Checked[] = []
+    const answers: (() => void)[] = []
     for (const waiting of batch) {
       try {
         const draft = waiting.intent.check(picture)
         if (draft) checked.push({ draft, waiting })
-        else waiting.resolve(waiting.intent.result(picture, undefined))
+        else answers.push(() => waiting.resolve(waiting.intent.result(picture, undefined)))
       } catch (error) {
-        waiting.reject(error)
+        answers.push(() => waiting.reject(error))
       }
     }
-    return checked
+    return { checked, answers }
   }
 
   /** Entries carry how many messages their author has written; for an author new to this picture, the log is asked. */
-  async function learnAuthors(picture: Picture, checked: { draft: Draft }[]): Promise<void> {
+  async function learnAuthors(picture: Picture, checked: Checked[]): Promise<void> {
     for (const { draft } of checked) {
       if (picture.authored.has(draft.by)) continue
       const count = await store.countMessages(picture.id, picture.head, draft.by)
-      picture.authored.set(draft.by, count)
+      // Whoever caught the picture up meanwhile may have learnt a newer count.
+      if (!picture.authored.has(draft.by)) picture.authored.set(draft.by, count)
     }
   }
 
-  function place(picture: Picture, checked: { draft: Draft }[]): Entry[] {
+  function place(picture: Picture, checked: Checked[]): Entry[] {
     // Time may step back; the log's time does not.
     const at = Math.max(clock.now(), picture.at)
     const authored = new Map<string, number>()
@@ -145,7 +169,8 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 
   function acknowledge(picture: Picture, entry: Entry, waiting: Waiting): void {
-    fold(picture, entry)
+    // A reader may have found it in the log before its writer heard that it was stored.
+    if (entry.seq > picture.head) fold(picture, entry)
     waiting.resolve(waiting.intent.result(picture, entry))
     onStored(entry, picture)
   }

@@ -44,7 +44,8 @@ export function createPictures(store: Store): Pictures {
     async catchUp(picture) {
       for (;;) {
         const missed = await store.entries(picture.id, picture.head, CATCH_UP_PAGE)
-        for (const entry of missed) fold(picture, entry)
+        // Several may be catching the same picture up: each folds in what the others have not.
+        for (const entry of missed) if (entry.seq > picture.head) fold(picture, entry)
         if (picture.head > 0) known.set(picture.id, picture)
         if (missed.length < CATCH_UP_PAGE) return
       }

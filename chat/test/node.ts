@@ -13,7 +13,7 @@ import { startChat } from "../start.ts"
 const SECRET = "the link secret of a chat node under test"
 
 /** In these tests a token is a user's name; who exists is who has a short one. */
-const tokens: TokenVerifier = {
+export const tokens: TokenVerifier = {
   verify(token) {
     if (!/^[a-z]+\d*$/.test(token)) throw unauthenticated()
     return { user: token, session: `session of ${token}`, expiresAt: Number.MAX_SAFE_INTEGER }
