@@ -1,0 +1,114 @@
+import { figure } from "../report.ts"
+import type { Scenario } from "../scenario.ts"
+import { summary } from "../stats.ts"
+import { lastWords, stop, waitForLine } from "../system/child.ts"
+import { temporaryFolder } from "../system/folder.ts"
+import { commandLine, processTree, pssBytes, rssBytes } from "../system/proc.ts"
+import { inRoot } from "../system/root.ts"
+
+const READY_WITHIN_MS = 90_000
+const READY = /Parley is ready: (\S+)/
+
+interface Started {
+  seconds: number
+  stoppedIn: number
+  rss: number
+  pss: number
+  /** Megabytes in RAM by process. */
+  processes: Map<string, number>
+}
+
+/** `./parley start` on a clone that has been started before: how long to the ready line, and what it takes idle. */
+export const start: Scenario = async ({ quick, say }) => {
+  const rounds = quick ? 1 : 5
+  say("getting the clone ready")
+  const build = Bun.spawnSync([inRoot("parley"), "build"], { stdout: "ignore", stderr: "inherit" })
+  if (build.exitCode !== 0) throw new Error("./parley build failed.")
+  const runs: Started[] = []
+  for (let round = 0; round < rounds; round++) {
+    say(`start ${round + 1} of ${rounds}`)
+    runs.push(await once(quick ? 2_000 : 15_000))
+  }
+
+  const of = (read: (run: Started) => number) => summary(runs.map(read))
+  const names = [...new Set(runs.flatMap(({ processes }) => [...processes.keys()]))]
+  return {
+    scenario: "start",
+    about: "./parley start on a warm clone with an empty data folder",
+    figures: [
+      figure({ name: "to the ready line", unit: "s", value: of((run) => run.seconds), atMost: 5 }),
+      figure({
+        name: "RSS idle, all processes",
+        unit: "MB",
+        value: of((run) => run.rss),
+        atMost: 450,
+      }),
+      ...names.map((name) =>
+        figure({
+          name: `RSS idle, ${name}`,
+          unit: "MB",
+          value: of(({ processes }) => processes.get(name) ?? 0),
+        }),
+      ),
+      figure({ name: "PSS idle, all processes", unit: "MB", value: of((run) => run.pss) }),
+      figure({
+        name: "from SIGTERM to the end",
+        unit: "s",
+        value: of((run) => run.stoppedIn),
+        atMost: 10,
+      }),
+    ],
+  }
+}
+
+async function once(idleMs: number): Promise<Started> {
+  using folder = temporaryFolder()
+  const port = freePort()
+  const began = performance.now()
+  const child = Bun.spawn([inRoot("parley"), "start"], {
+    env: { ...process.env, PORT: String(port), DATA_DIR: folder.path, PUBLIC_URL: "" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const said = lastWords(child.stderr)
+  try {
+    await waitForLine(child, READY, READY_WITHIN_MS).catch((error) => {
+      throw new Error(`./parley start: ${error.message}\n${said()}`)
+    })
+    const seconds = (performance.now() - began) / 1_000
+    await Bun.sleep(idleMs)
+    const family = processTree(child.pid)
+    const megabytes = (read: (pid: number) => number) => family.map((pid) => read(pid) / 1e6)
+    const rss = megabytes(rssBytes)
+    const processes = new Map<string, number>()
+    for (const [index, pid] of family.entries()) {
+      const name = nameOf(pid)
+      processes.set(name, (processes.get(name) ?? 0) + rss[index]!)
+    }
+    const told = performance.now()
+    await stop(child)
+    return {
+      seconds,
+      stoppedIn: (performance.now() - told) / 1_000,
+      rss: sum(rss),
+      pss: sum(megabytes(pssBytes)),
+      processes,
+    }
+  } finally {
+    await stop(child)
+  }
+}
+
+/** Which part of Parley a process is, by what it was started with. */
+const nameOf = (pid: number): string =>
+  /\b(auth|chat|gateway|web)\/main\.ts/.exec(commandLine(pid))?.[1] ?? "launcher"
+
+const sum = (values: number[]) => values.reduce((sum, value) => sum + value, 0)
+
+function freePort(): number {
+  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
+  const { port } = server
+  server.stop(true)
+  return port
+}
