@@ -28,7 +28,7 @@ const MAX_SEQ = 2 ** 31 - 1
 const MAX_RECEIPT_SPAN = 500
 
 export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): Receipts {
-  /** @throws ParleyError BAD_INUT beyond the head of the log, as any node knows it. */
+  /** @throws ParleyError BAD_INPUT beyond the head of the log, as any node knows it. */
   async function checkSeq(conversation: string, seq: number): Promise<void> {
     checkCount(seq, "seq", MAX_SEQ)
     const picture = await pictures.get(conversation)
@@ -43,8 +43,9 @@ export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): R
    * everyone's receipts would cost the square of its size.
    */
   async function concerned(before: Member, now: Member): Promise<string[]> {
-    const from = Math.min(before.delivered, before.read)
-    const upTo = Math.max(now.delivered, now.read)
+    // What is read was delivered before, or is now: the lower mark that moved covers both.
+    const mark = now.read > before.read ? "read" : "delivered"
+    const [from, upTo] = [before[mark], now[mark]]
     const after = Math.max(from, upTo - MAX_RECEIPT_SPAN)
     const authors = await store.authors(now.conversation, after, upTo)
     const { members } = await pictures.get(now.conversation)
