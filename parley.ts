@@ -1,0 +1,18 @@
+import process from "node:process"
+
+/**
+ * What the launcher `parley` hands over to, once Bun, the packages and the web app are there. Each command is loaded
+ * when it is called, and answers with the status to end with.
+ */
+const commands: Record<string, (args: string[]) => Promise<number>> = {
+  start: async () => (await import("./launcher/start.ts")).start(process.env),
+  test: async (args) => (await import("./launcher/test-run.ts")).runTests(args),
+}
+
+const [name = "", ...args] = process.argv.slice(2)
+const command = commands[name]
+if (!command) {
+  process.stderr.write(`There is no command "${name}": ./parley help lists them.\n`)
+  process.exit(2)
+}
+process.exit(await command(args))
