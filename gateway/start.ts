@@ -4,6 +4,7 @@ import { Elysia } from "elysia"
 import type { GatewayConfig } from "./config.ts"
 import { createGateway, type GatewayOverrides } from "./context.ts"
 import { type Part, readiness } from "./health.ts"
+import { createPlayground } from "./playground/playground.ts"
 import { createProxy } from "./proxy.ts"
 import { plain, SECURITY_HEADERS } from "./responses.ts"
 import { GATEWAY_SOCKETS } from "./upgrade.ts"
@@ -21,6 +22,7 @@ export async function startGateway(
   const gateway = createGateway(config, overrides)
   const { log } = gateway
   const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
+  const playground = createPlayground(log)
   const parts: Part[] = [
     { name: "auth", url: new URL("/readyz", config.authUrl).href },
     { name: "chat", url: new URL("/readyz", config.chatUrl).href },
@@ -43,10 +45,12 @@ export async function startGateway(
           return gateway.upgrade(request, server as Server<unknown>, address)
         }
         if (request.method === "POST") return gateway.http(request, address)
+        if (request.method === "GET" && wantsPage(request)) return playground.page()
         return plain(405, "Send queries and mutations with POST.", { allow: "POST" })
       },
       { parse: "none" },
     )
+    .get("/graphql/:asset", ({ params }) => playground.asset(params.asset))
     .get("/.well-known/jwks.json", () => jwks(config.authUrl))
     .get("/healthz", () => plain(200, "ok"))
     .get("/readyz", () => (stopping ? plain(503, "stopping") : readiness(parts, downLinks)))
@@ -97,6 +101,9 @@ async function jwks(authUrl: string): Promise<Response> {
 
 const isUpgrade = (request: Request) =>
   request.headers.get("upgrade")?.toLowerCase() === "websocket"
+
+const wantsPage = (request: Request) =>
+  request.headers.get("accept")?.includes("text/html") ?? false
 
 /** The peer's address. What a client says in `x-forwarded-for` is its own invention. */
 const addressOf = (server: Server<unknown>, request: Request) =>

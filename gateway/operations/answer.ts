@@ -8,6 +8,8 @@ export interface Answer {
   json: string
   /** The code of the first error where there is no `data` at all: the request as such was refused. */
   refused: ErrorCode | undefined
+  /** Whether any part of it may succeed later without anybody changing anything. */
+  retryable: boolean
   /** `Set-Cookie` values; they leave over HTTP only. */
   setCookies: readonly string[]
 }
@@ -30,17 +32,19 @@ export function answer(
   // missing, and it has to hear of it.
   const given = outcome.errors?.length ? outcome.errors : outcome.extensions?.valueCompletion
   const errors = given?.length ? given.map((error) => publicWireError(error, log)) : undefined
+  const retryable = errors?.some(({ extensions }) => extensions?.retryable) ?? false
   if (outcome.data === undefined) {
     return {
       json: JSON.stringify({ errors }),
       refused: errors?.[0]?.extensions?.code ?? "INTERNAL",
+      retryable,
       setCookies,
     }
   }
   const json = errors
     ? JSON.stringify({ errors, data: outcome.data })
     : JSON.stringify({ data: outcome.data })
-  return { json, refused: undefined, setCookies }
+  return { json, refused: undefined, retryable, setCookies }
 }
 
 /** The answer to a request that is refused as a whole. */

@@ -52,7 +52,8 @@ export function createExecutor<S extends Upstreamed>(options: {
   ): Promise<Answer> {
     const link = links.get(subgraph)!
     const payload = await link.request({ query: text, variables }, extensionsFor(subgraph, caller))
-    if (isPlainData(payload)) return { json: payload, refused: undefined, setCookies: [] }
+    if (isPlainData(payload))
+      return { json: payload, refused: undefined, retryable: false, setCookies: [] }
     const { data, errors, extensions } = JSON.parse(payload) as SubgraphResult
     return answer({ data, errors }, log, extensions?.setCookies)
   }

@@ -30,8 +30,16 @@ function send(to: readonly Subscriber[], text: string | Promise<string>): void {
   const delivery: Delivery = { text: typeof text === "string" ? text : undefined }
   for (const subscriber of to) subscriber.push(delivery)
   if (typeof text === "string") return
-  void text.then((text) => {
-    delivery.text = text
-    for (const subscriber of to) subscriber.flush()
-  })
+  void text
+    .then(
+      (text) => {
+        delivery.text = text
+      },
+      (error: Error) => {
+        delivery.failure = error
+      },
+    )
+    .then(() => {
+      for (const subscriber of to) subscriber.flush()
+    })
 }

@@ -1,8 +1,9 @@
 import type { QueryPlan } from "@apollo/query-planner"
+import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
 import { Kind, visit } from "graphql"
-import { answer, refusal } from "../operations/answer.ts"
+import { type Answer, answer, refusal } from "../operations/answer.ts"
 import type { Executor, Variables } from "../operations/executor.ts"
 import type { Operation } from "../operations/operation.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
@@ -21,7 +22,7 @@ export interface Program {
   shareable: boolean
   /**
    * From a result of the subgraph to what the client asked for, both JSON; at once where nothing has to be fetched.
-   * The caller of a shareable one is NOBODY.
+   * The caller of a shareable one is NOBODY. Rejects with UNAVAILABLE where the event cannot be completed now.
    */
   render(payload: string, caller: Caller): string | Promise<string>
 }
@@ -92,9 +93,9 @@ export function createPrograms(options: {
         const sources = { [EVENT]: { process: async () => event } }
         const scope = { caller, setCookies: [] }
         const outcome = await executor.runPlan({ plan, context, variables, scope, sources })
-        return answer(outcome, log).json
+        return checkComplete(answer(outcome, log))
       } catch (error) {
-        return refusal(error, log).json
+        return checkComplete(refusal(error, log))
       }
     }
 
@@ -118,6 +119,16 @@ export function createPrograms(options: {
       return program
     },
   }
+}
+
+/**
+ * An event that lacks something which is there, only not to be had just now, must not pass for what happened: its
+ * reader would never hear of the rest.
+ * @throws ParleyError UNAVAILABLE, upon which the subscription ends and resumes by position.
+ */
+function checkComplete({ json, retryable }: Answer): string {
+  if (retryable) throw unavailable("An event cannot be completed just now: resume by position.")
+  return json
 }
 
 /** Not the name of any subgraph. */

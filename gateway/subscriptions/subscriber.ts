@@ -15,6 +15,8 @@ export interface Reader {
 /** An event on its way to one or many: its text is there as soon as it has been worked out. */
 export interface Delivery {
   text: string | undefined
+  /** Why there will be none: the subscription ends there, and its client resumes by position. */
+  failure?: Error
 }
 
 /** Events that may wait behind one that takes longer. More than a replay has; beyond it the client is to resume. */
@@ -54,7 +56,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
     else this.write(delivery.text)
   }
 
-  /** Sends what has become ready meanwhile, up to the first event that has not. */
+  /** Sends what has become ready meanwhile, up to the first event that has not; one that has failed ends it all. */
   flush(): void {
     const { queue } = this
     if (!queue || this.over) return
@@ -62,6 +64,8 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
     const ready = unready < 0 ? queue.length : unready
     this.queue = unready < 0 ? undefined : queue.slice(ready)
     for (let i = 0; i < ready; i++) this.write(queue[i]!.text!)
+    const failure = queue[ready]?.failure
+    if (failure) this.finish(failure)
   }
 
   private write(text: string): void {

@@ -83,21 +83,27 @@ test("a subgraph that does not answer is not waited for beyond the time-out", as
   expect((await world.ask("{ me { name } }", {}, bearer)).data).toEqual({ me: { name: "Alice" } })
 })
 
-test("an event whose join fails says so, and the ones after it are whole", async () => {
+test("an event whose join fails ends its subscription, so that it is resumed and not missed", async () => {
   await using world = await startWorld({}, { timeout: 500 })
   const socket = await world.socket({ init: await world.bearer(ALICE.id) })
   socket.subscribe("e", EVENTS)
   await until(() => world.chat.subscriptions.size === 1, "the subscription")
   world.auth.knobs.gate = new Promise(() => {})
   await world.chat.emit(messageSent(1))
-  expect((await socket.next("next", "e")).payload).toMatchObject({
-    data: null,
-    errors: [{ extensions: { code: "UNAVAILABLE", retryable: true } }],
-  })
-  world.auth.knobs.gate = undefined
   await world.chat.emit(messageSent(2))
-  expect((await socket.next("next", "e")).payload).toEqual({
-    data: { events: { seq: 2, by: { name: "Alice" } } },
+  expect((await socket.next("error", "e")).payload).toMatchObject([
+    { extensions: { code: "UNAVAILABLE", retryable: true } },
+  ])
+  await until(() => world.chat.subscriptions.size === 0, "the subscription to end upstream")
+  expect(socket.frames).toEqual([])
+
+  // The socket goes on, and so does whoever subscribes again.
+  world.auth.knobs.gate = undefined
+  socket.subscribe("again", EVENTS)
+  await until(() => world.chat.subscriptions.size === 1, "the subscription")
+  await world.chat.emit(messageSent(1))
+  expect((await socket.next("next", "again")).payload).toEqual({
+    data: { events: { seq: 1, by: { name: "Alice" } } },
   })
 })
 

@@ -1,0 +1,2 @@
+/** Bun gathers what is imported like this into the bundle's style sheet. */
+declare module "*.css"
