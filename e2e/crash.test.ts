@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test"
+import { type Parley, startParley } from "./parley.ts"
+import type { Person } from "./person.ts"
+import type { Reading } from "./reading.ts"
+import { until } from "./until.ts"
+
+const SENDERS = 4
+const EACH = 60
+
+interface Sent {
+  id: string
+  seq: number
+  text: string
+}
+
+/** Sends under load, each sender one message after the other, each until it is acknowledged. */
+async function sendAll(people: Person[], chat: string, acknowledged: Sent[]): Promise<void> {
+  await Promise.all(
+    people.map(async (person, index) => {
+      for (let i = 0; i < EACH; i++) {
+        const text = `${index}:${i}`
+        acknowledged.push({ ...(await person.deliver(chat, text)), text })
+      }
+    }),
+  )
+}
+
+async function logOf(person: Person, chat: string): Promise<{ seq: number; id: string }[]> {
+  const { conversation } = await person.get<{
+    conversation: { log: { seq: number; message?: { id: string } }[] }
+  }>(
+    `query($c: ID!) { conversation(id: $c) {
+      log(after: 0, first: 1000) { seq ... on MessageSent { message { id } } }
+    } }`,
+    { c: chat },
+  )
+  return conversation.log.flatMap(({ seq, message }) => (message ? [{ seq, id: message.id }] : []))
+}
+
+/** Kills a service while everyone sends, and looks at what everyone has in the end. */
+async function survives(service: "chat" | "gateway" | "auth", parley: Parley): Promise<void> {
+  const people: Person[] = []
+  for (let i = 0; i < SENDERS; i++) people.push(await parley.person("Sender"))
+  const [first, ...others] = people
+  const chat = await first!.chatWith(...others)
+  const readings: Reading[] = people.map((person) => person.read())
+  await Promise.all(readings.map((reading) => reading.ready()))
+
+  const acknowledged: Sent[] = []
+  const sending = sendAll(people, chat, acknowledged)
+  await until(() => acknowledged.length >= EACH, "the first messages")
+  process.kill(parley.pidOf(service), "SIGKILL")
+  await sending
+
+  expect(acknowledged).toHaveLength(SENDERS * EACH)
+  const log = await logOf(first!, chat)
+  expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + log[0]!.seq))
+  expect(log.map(({ id }) => id).toSorted()).toEqual(acknowledged.map(({ id }) => id).toSorted())
+  for (const { id, seq } of acknowledged)
+    expect(log.find((entry) => entry.id === id)?.seq).toBe(seq)
+
+  // Nobody did anything: the open clients came back by themselves.
+  for (const reading of readings) {
+    await until(() => reading.messages(chat).length === log.length, "everyone to catch up", 30_000)
+    expect(reading.seqs(chat).filter((seq) => seq >= log[0]!.seq)).toEqual(
+      log.map(({ seq }) => seq),
+    )
+    await reading.stop()
+  }
+}
+
+test.each(["chat", "gateway", "auth"] as const)(
+  "%s killed under load: every acknowledged message is there once, in order, and everyone catches up",
+  async (service) => {
+    await using parley = await startParley()
+    await survives(service, parley)
+  },
+  120_000,
+)
