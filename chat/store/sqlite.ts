@@ -63,45 +63,47 @@ export function openSqliteStore(path: string): Store {
   const present = db.query<MemberRow, [string]>(
     "SELECT * FROM members WHERE conversation = ? AND until IS NULL",
   )
+  // `= +?` and `LIMIT ? + 0` look odd and mean the same as without: where a bare parameter equals a column in a query
+  // with ORDER BY, DISTINCT or a join, or is the LIMIT, SQLite prepares the statement anew each time it is bound.
   const entriesAfter = db.query<EntryRow, [string, number, number]>(
-    "SELECT * FROM entries WHERE conversation = ? AND seq > ? ORDER BY seq LIMIT ?",
+    "SELECT * FROM entries WHERE conversation = +? AND seq > ? ORDER BY seq LIMIT ? + 0",
   )
   const messageRange = (order: "ASC" | "DESC") =>
     db.query<EntryRow, [string, number, number, number]>(
-      `SELECT * FROM entries WHERE conversation = ? AND seq BETWEEN ? AND ? AND kind = 'message'
-       ORDER BY seq ${order} LIMIT ?`,
+      `SELECT * FROM entries WHERE conversation = +? AND seq BETWEEN ? AND ? AND kind = 'message'
+       ORDER BY seq ${order} LIMIT ? + 0`,
     )
   const oldestMessages = messageRange("ASC")
   const newestMessages = messageRange("DESC")
   const byId = db.query<EntryRow, [string]>("SELECT * FROM entries WHERE id = ?")
   const newestBy = db.query<{ of_author: number }, [string, string, number]>(
-    `SELECT of_author FROM entries WHERE conversation = ? AND author = ? AND seq <= ? AND kind = 'message'
+    `SELECT of_author FROM entries WHERE conversation = +? AND author = +? AND seq <= ? AND kind = 'message'
      ORDER BY seq DESC LIMIT 1`,
   )
   const newestUpTo = db.query<{ messages: number }, [string, number]>(
-    "SELECT messages FROM entries WHERE conversation = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+    "SELECT messages FROM entries WHERE conversation = +? AND seq <= ? ORDER BY seq DESC LIMIT 1",
   )
   const authorsIn = db.query<{ author: string }, [string, number, number]>(
-    `SELECT DISTINCT author FROM entries WHERE conversation = ? AND seq > ? AND seq <= ? AND kind = 'message'`,
+    `SELECT DISTINCT author FROM entries WHERE conversation = +? AND seq > ? AND seq <= ? AND kind = 'message'`,
   )
   const memberRow = db.query<MemberRow, [string, string]>(
     "SELECT * FROM members WHERE conversation = ? AND user = ?",
   )
   const memberPage = db.query<MemberRow, [string, string, number]>(
-    "SELECT * FROM members WHERE conversation = ? AND user > ? AND until IS NULL ORDER BY user LIMIT ?",
+    "SELECT * FROM members WHERE conversation = +? AND user > ? AND until IS NULL ORDER BY user LIMIT ? + 0",
   )
   const memberCount = db.query<{ n: number }, [string]>(
     "SELECT count(*) AS n FROM members WHERE conversation = ? AND until IS NULL",
   )
   const ofUser = db.query<MemberRow & { head: number; head_at: number }, [string]>(
-    `SELECT members.*, head, head_at FROM members JOIN conversations ON id = conversation WHERE user = ?`,
+    `SELECT members.*, head, head_at FROM members JOIN conversations ON id = conversation WHERE user = +?`,
   )
   const setMarks = db.query(
     "UPDATE members SET delivered = ?, read = ? WHERE conversation = ? AND user = ?",
   )
   const lowest = (mark: "delivered" | "read") =>
     db.query<{ user: string; seq: number }, [string]>(
-      `SELECT user, ${mark} AS seq FROM members WHERE conversation = ? AND until IS NULL
+      `SELECT user, ${mark} AS seq FROM members WHERE conversation = +? AND until IS NULL
        ORDER BY ${mark} LIMIT 2`,
     )
   const lowestDelivered = lowest("delivered")
