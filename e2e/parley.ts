@@ -32,7 +32,7 @@ export async function startParley(environment: Record<string, string> = {}) {
     /** Someone with a new account, signed in. Names that were used before get a number. */
     async person(name: string): Promise<Person> {
       people += 1
-      const person = new Person(url, `${name.toLowerCase()}${people}`)
+      const person = new Person(url, `${name.toLowerCase().replaceAll(" ", ".")}${people}`)
       await person.signUp(name)
       return person
     },
