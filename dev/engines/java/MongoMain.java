@@ -1,0 +1,69 @@
+import de.bwaldvogel.mongo.MongoServer;
+import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.bson.Document;
+import io.netty.channel.Channel;
+import java.util.List;
+import org.h2.mvstore.MVStore;
+
+/**
+ * mongo-java-server on a file, with what a MongoDB client may rely on and the server itself does not give: a version
+ * that drivers accept, one command at a time, and nothing acknowledged that a kill could still undo.
+ *
+ * <p>Arguments: the file, the port. Says `ready` on stdout once it listens.
+ */
+public final class MongoMain extends H2Backend {
+  /** Without its background thread the store only cleans up when told to. */
+  private static final int COMMITS_PER_CLEANING = 2_000;
+
+  private final MVStore store;
+  private int commits;
+
+  private MongoMain(MVStore store) {
+    super(store);
+    this.store = store;
+    version(new Version());
+  }
+
+  @Override
+  public synchronized Document handleCommand(Channel channel, String db, String name, Document query) {
+    try {
+      Document reply = super.handleCommand(channel, db, name, query);
+      if (name.equals("insert")) countInserted(query, reply);
+      // The reply is written after the next command may have changed the documents that it refers to.
+      return reply.cloneDeeply();
+    } finally {
+      // What failed half-way may have written, too.
+      if (store.hasUnsavedChanges()) commit();
+      if (++commits % COMMITS_PER_CLEANING == 0) store.compact(50, 8 << 20);
+    }
+  }
+
+  /** The server claims to have inserted all documents, also where some were refused. */
+  private static void countInserted(Document query, Document reply) {
+    if (!(reply.get("writeErrors") instanceof List<?> errors)) return;
+    int first = (int) ((Document) errors.get(0)).get("index");
+    int all = ((List<?>) query.get("documents")).size();
+    reply.put("n", Boolean.FALSE.equals(query.get("ordered")) ? all - errors.size() : first);
+  }
+
+  private record Version() implements MongoVersion {
+    public List<Integer> getVersionArray() {
+      return List.of(5, 0, 0);
+    }
+
+    public int getWireVersion() {
+      return 13;
+    }
+  }
+
+  public static void main(String[] args) {
+    // The store's own thread would write documents while a command changes them.
+    MVStore store = new MVStore.Builder().fileName(args[0]).autoCommitDisabled().open();
+    store.setRetentionTime(0);
+    MongoServer server = new MongoServer(new MongoMain(store));
+    server.bind("127.0.0.1", Integer.parseInt(args[1]));
+    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
+    System.out.println("ready");
+  }
+}
