@@ -71,7 +71,7 @@ export async function messagePage(
   const isMore = found.length > size
   if (isMore && order === "oldest") found.pop()
   if (isMore && order === "newest") found.shift()
-  const edges = found.map((node) => ({ cursor: toCursor("m", node.seq), node }))
+  const edges = found.map((node) => ({ cursor: () => toCursor("m", node.seq), node }))
   return connection(edges, {
     hasNextPage: order === "oldest" ? isMore : page.before != null,
     hasPreviousPage: order === "newest" ? isMore : page.after != null,
@@ -134,7 +134,7 @@ export const Conversation = {
     const { store } = context.services
     const found = await store.members(ref.id, from, first + 1)
     const page = found.slice(0, first)
-    const edges = page.map((node) => ({ cursor: toCursor("u", node.user), node }))
+    const edges = page.map((node) => ({ cursor: () => toCursor("u", node.user), node }))
     return {
       ...connection(edges, { hasNextPage: found.length > first, hasPreviousPage: from !== "" }),
       totalCount: () => store.countMembers(ref.id),

@@ -5,7 +5,8 @@ import { checkCount } from "../domain/checks.ts"
 export const MAX_PAGE = 200
 
 export interface Edge<Node> {
-  cursor: string
+  /** Made when asked for: most documents ask for the cursors at both ends at the most. */
+  cursor(): string
   node: Node
 }
 
@@ -14,8 +15,8 @@ export interface Connection<Node> {
   pageInfo: {
     hasNextPage: boolean
     hasPreviousPage: boolean
-    startCursor: string | null
-    endCursor: string | null
+    startCursor: (() => string) | null
+    endCursor: (() => string) | null
   }
 }
 

@@ -40,7 +40,7 @@ const Query = {
       headAt < Number(at) || (headAt === Number(at) && conversation < id!)
     const rest = id === undefined ? all : all.filter(isAfter)
     const edges = rest.slice(0, first).map((membership) => ({
-      cursor: toCursor("c", membership.headAt, membership.conversation),
+      cursor: () => toCursor("c", membership.headAt, membership.conversation),
       node: { id: membership.conversation, membership },
     }))
     return connection(edges, {
