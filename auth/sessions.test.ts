@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT, UnsecuredJWT } from "jose"
+import { KEY_PERIOD_MS } from "./domain/keys.ts"
+import { REFRESH_GRACE_MS } from "./domain/sessions.ts"
+import { startWorld, type World } from "./test/world.ts"
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(() => world[Symbol.asyncDispose]())
+
+async function newcomer(username: string, own = world) {
+  const device = own.device()
+  await device.signUp(username)
+  return device
+}
+
+describe("cookies", () => {
+  test("are out of reach of scripts and other sites", async () => {
+    const { setCookies } = await newcomer("alice")
+    expect(setCookies).toHaveLength(2)
+    for (const cookie of setCookies) {
+      expect(cookie).toContain("HttpOnly")
+      expect(cookie).toContain("SameSite=Lax")
+      expect(cookie).toContain("Path=/")
+    }
+    expect(setCookies[0]).toStartWith("parley_access=")
+    expect(setCookies[0]).toContain("Max-Age=600")
+  })
+
+  test("are tied to the host and to TLS under https", async () => {
+    await using secure = await startWorld({ publicUrl: "https://chat.example.org" })
+    const { setCookies } = await newcomer("alice", secure)
+    for (const cookie of setCookies) expect(cookie).toMatch(/^__Host-parley_.*; Secure/)
+  })
+})
+
+describe("tokens", () => {
+  test("say who and for how long, and can be checked with the published key", async () => {
+    const device = await newcomer("bob")
+    const { data } = await device.ask<{ me: { id: string } }>("{ me { id } }")
+    const claims = decodeJwt(device.access)
+    expect(claims).toMatchObject({
+      sub: data?.me.id,
+      iss: "http://localhost:4000",
+      aud: "parley",
+    })
+    expect(claims.exp! - claims.iat!).toBe(600)
+    const { keys } = await (await fetch(`${world.url}/.well-known/jwks.json`)).json()
+    const { kid, alg } = decodeProtectedHeader(device.access)
+    expect(alg).toBe("EdDSA")
+    expect(keys.map((key: { kid: string }) => key.kid)).toContain(kid)
+    expect(keys.length).toBeGreaterThanOrEqual(2)
+    expect(JSON.stringify(keys)).not.toContain('"d"')
+  })
+
+  test("that are expired, unsigned, signed by another or no tokens at all are refused", async () => {
+    await using own = await startWorld()
+    const device = await newcomer("carol", own)
+    const claims = decodeJwt(device.access)
+    const { kid } = decodeProtectedHeader(device.access)
+    const { privateKey } = await generateKeyPair("EdDSA")
+    const forged = await new SignJWT(claims)
+      .setProtectedHeader({ alg: "EdDSA", kid: kid! })
+      .sign(privateKey)
+    const unsigned = new UnsecuredJWT(claims).encode()
+    const [head, , signature] = device.access.split(".")
+    const changed = Buffer.from(JSON.stringify({ ...claims, sub: "someone else" }))
+    const altered = `${head}.${changed.toString("base64url")}.${signature}`
+    for (const token of [forged, unsigned, altered, "nonsense", "a.b.c", "x".repeat(5_000)]) {
+      expect(await own.device().code("{ sessions { id } }", {}, token)).toBe("UNAUTHENTICATED")
+    }
+    expect(await own.device().code("{ sessions { id } }", {}, device.access)).toBeUndefined()
+    own.pass(601_000)
+    expect(await own.device().code("{ sessions { id } }", {}, device.access)).toBe(
+      "UNAUTHENTICATED",
+    )
+  })
+
+  test("the keys are their owner's alone, and rotate without cutting anybody off", async () => {
+    await using own = await startWorld()
+    const device = await newcomer("dave", own)
+    expect(statSync(join(own.dataDir, "auth", "keys.json")).mode & 0o777).toBe(0o600)
+    const before = decodeProtectedHeader(device.access).kid
+    own.pass(KEY_PERIOD_MS - 60_000)
+    await device.signIn("dave")
+    const old = device.access
+    own.pass(120_000)
+    await device.signIn("dave")
+    expect(decodeProtectedHeader(old).kid).toBe(before)
+    expect(decodeProtectedHeader(device.access).kid).not.toBe(before)
+    expect(await own.device().code("{ sessions { id } }", {}, old)).toBeUndefined()
+    expect(await device.isSignedIn()).toBeTrue()
+    await own.restart()
+    expect(await device.isSignedIn()).toBeTrue()
+  })
+})
+
+describe("refreshing", () => {
+  test("renews both tokens, and nothing plain is stored", async () => {
+    const device = await newcomer("erin")
+    const [access, refresh] = [device.access, device.cookies.get("parley_refresh")!]
+    world.pass(1_000)
+    expect((await device.refresh()).data?.refreshSession).toBeDefined()
+    expect(device.access).not.toBe(access)
+    expect(device.cookies.get("parley_refresh")).not.toBe(refresh)
+    const database = readFileSync(join(world.dataDir, "auth", "auth.sqlite-wal"), "latin1")
+    expect(database).not.toContain(device.cookies.get("parley_refresh")!)
+    expect(database).not.toContain(refresh)
+  })
+
+  test("two tabs that refresh at the same moment both stay signed in, with the same cookie", async () => {
+    const tab = await newcomer("frank")
+    const twin = world.device()
+    for (const [name, value] of tab.cookies) twin.cookies.set(name, value)
+    const [one, two] = await Promise.all([tab.refresh(), twin.refresh()])
+    expect(one.errors ?? two.errors).toBeUndefined()
+    expect(tab.cookies.get("parley_refresh")).toBe(twin.cookies.get("parley_refresh")!)
+    world.pass(60_000)
+    expect((await tab.refresh()).data?.refreshSession).toBeDefined()
+  })
+
+  test("a token that is used again later ends the whole session", async () => {
+    const device = await newcomer("gina")
+    const [current] = await device.sessions()
+    const thief = world.device()
+    thief.cookies.set("parley_refresh", device.cookies.get("parley_refresh")!)
+    await device.refresh()
+    world.pass(REFRESH_GRACE_MS + 1)
+    expect((await thief.refresh()).errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED")
+    expect((await device.refresh()).errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED")
+    expect((await world.endedSessions()).map(({ id }) => id)).toContain(current!.id)
+  })
+
+  test.each(["", "nonsense", "a.b.c"])("the token %j is refused", async (token) => {
+    const device = world.device()
+    if (token) device.cookies.set("parley_refresh", token)
+    expect((await device.refresh()).errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED")
+  })
+
+  test("a session that nobody renews for a month is over", async () => {
+    await using own = await startWorld()
+    const device = await newcomer("hugo", own)
+    own.pass(31 * 24 * 60 * 60 * 1000)
+    expect((await device.refresh()).errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED")
+  })
+})
+
+describe("devices", () => {
+  test("are listed by name, and one can sign out another", async () => {
+    const phone = await newcomer("ivy")
+    const laptop = world.device()
+    await laptop.signIn("ivy")
+    const sessions = await phone.sessions()
+    expect(sessions).toHaveLength(2)
+    expect(sessions.filter(({ current }) => current)).toHaveLength(1)
+    expect(sessions[0]?.device).toContain("Chrome")
+    const other = sessions.find(({ current }) => !current)!
+    const revoke = "mutation($id: ID!) { revokeSession(id: $id) }"
+
+    expect(await (await newcomer("mallory")).code(revoke, { id: other.id })).toBe("NOT_FOUND")
+    expect(await laptop.isSignedIn()).toBeTrue()
+    expect(await phone.code(revoke, { id: other.id })).toBeUndefined()
+    expect(await laptop.code("{ sessions { id } }")).toBe("UNAUTHENTICATED")
+    expect((await world.endedSessions()).map(({ id }) => id)).toContain(other.id)
+  })
+
+  test("signing out ends the session and takes the cookies away, and may be done twice", async () => {
+    const device = await newcomer("jack")
+    const { access } = device
+    expect((await device.ask("mutation { signOut }")).data).toEqual({ signOut: true } as never)
+    expect(device.cookies.size).toBe(0)
+    expect(await device.code("{ sessions { id } }", {}, access)).toBe("UNAUTHENTICATED")
+    expect((await device.ask("mutation { signOut }")).data).toEqual({ signOut: true } as never)
+  })
+
+  test("which sessions have ended is told to holders of the secret only", async () => {
+    const response = await fetch(`${world.url}/internal/ended-sessions?after=0`)
+    expect(response.status).toBe(403)
+  })
+})
