@@ -10,7 +10,7 @@ const SERVICES = ["gateway", "chat"] as const
 /** Sockets of users who all differ, signed in and subscribed, that do nothing: what each of them keeps in memory. */
 export const idle: Scenario = async ({ quick, say }) => {
   const count = quick ? 300 : 5_000
-  const warmUp = quick ? 50 : 500
+  const warmUp = quick ? 20 : 100
   await using parley = await startInstallation()
   await using load = await startLoad()
 

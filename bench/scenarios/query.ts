@@ -17,7 +17,7 @@ const query = (user: string) =>
 /** A query whose answer takes two subgraphs, asked of the gateway, of a stock gateway, and of chat as far as it goes. */
 export const twoSubgraphs: Scenario = async ({ quick, say }) => {
   const rounds = quick ? 1 : 6
-  const count = quick ? 200 : 2_000
+  const count = quick ? 200 : 4_000
   await using parley = await startInstallation()
   const { auth, chat, gateway } = parley
   const secret = { "x-parley-secret": parley.linkSecret }
@@ -64,7 +64,7 @@ export const twoSubgraphs: Scenario = async ({ quick, say }) => {
   }
   const names = Object.keys(contenders) as (keyof typeof contenders)[]
   say("warming up")
-  for (const name of names) await ask(name, count)()
+  for (const name of [...names, ...names]) await ask(name, count)()
   say(`${rounds} rounds of ${count} requests each`)
   const samples = await inTurn(rounds, {
     gateway: ask("gateway", count),

@@ -78,21 +78,24 @@ async function once(idleMs: number): Promise<Started> {
     })
     const seconds = (performance.now() - began) / 1_000
     await Bun.sleep(idleMs)
-    const family = processTree(child.pid)
-    const megabytes = (read: (pid: number) => number) => family.map((pid) => read(pid) / 1e6)
-    const rss = megabytes(rssBytes)
     const processes = new Map<string, number>()
-    for (const [index, pid] of family.entries()) {
+    let rss = 0
+    let pss = 0
+    for (const pid of processTree(child.pid)) {
       const name = nameOf(pid)
-      processes.set(name, (processes.get(name) ?? 0) + rss[index]!)
+      if (name === undefined) continue
+      const own = rssBytes(pid) / 1e6
+      processes.set(name, (processes.get(name) ?? 0) + own)
+      rss += own
+      pss += pssBytes(pid) / 1e6
     }
     const told = performance.now()
     await stop(child)
     return {
       seconds,
       stoppedIn: (performance.now() - told) / 1_000,
-      rss: sum(rss),
-      pss: sum(megabytes(pssBytes)),
+      rss,
+      pss,
       processes,
     }
   } finally {
@@ -100,11 +103,12 @@ async function once(idleMs: number): Promise<Started> {
   }
 }
 
-/** Which part of Parley a process is, by what it was started with. */
-const nameOf = (pid: number): string =>
-  /\b(auth|chat|gateway|web)\/main\.ts/.exec(commandLine(pid))?.[1] ?? "launcher"
-
-const sum = (values: number[]) => values.reduce((sum, value) => sum + value, 0)
+/** Which part of Parley a process is, by what it was started with; undefined where it has ended. */
+function nameOf(pid: number): string | undefined {
+  const line = commandLine(pid)
+  if (line === "") return undefined
+  return /\b(auth|chat|gateway|web)\/main\.ts/.exec(line)?.[1] ?? "launcher"
+}
 
 function freePort(): number {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })

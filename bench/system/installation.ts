@@ -24,13 +24,14 @@ export const linkSecret = () =>
 export const startService = (name: string, environment: Record<string, string>): Promise<Child> =>
   startChild(name, [process.execPath, ...bunOptions(), inRoot(name, "main.ts")], {
     NODE_ENV: "production",
+    APOLLO_TELEMETRY_DISABLED: "true",
     LOG_LEVEL: "warn",
     ...environment,
   })
 
-/** As the launcher calls Bun; BENCH_BUN_OPTIONS adds some, a profiler's say. */
+/** As the launcher calls Bun; BENCH_BUN_OPTIONS adds what a profiler needs. */
 const bunOptions = () => [
-  `--config=${inRoot("bunfig.toml")}`,
+  "--no-orphans",
   "--no-env-file",
   "--no-install",
   ...(process.env.BENCH_BUN_OPTIONS?.split(" ").filter(Boolean) ?? []),
