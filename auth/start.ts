@@ -2,11 +2,14 @@ import type { Running } from "@parley/service/process.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { AuthConfig } from "./config.ts"
 import { type AuthOverrides, createAuthContext } from "./context.ts"
+import { createInFlight } from "./graphql/in-flight.ts"
 import { createOperations } from "./graphql/operation.ts"
 import { createAuthSchema } from "./graphql/schema.ts"
 import { routes } from "./routes.ts"
 
 const PRUNE_EVERY_MS = 10 * 60 * 1000
+/** What a stop waits for work in flight: more than a full queue of passwords takes. */
+const FINISH_WITHIN_MS = 6_000
 
 /**
  * Starts the auth service.
@@ -17,8 +20,9 @@ export async function startAuth(
   overrides: AuthOverrides = {},
 ): Promise<Running> {
   const auth = await createAuthContext(config, overrides)
+  const inFlight = createInFlight()
   const app = createSubgraph({
-    schema: createAuthSchema(),
+    schema: createAuthSchema(inFlight),
     secret: config.linkSecret,
     tokens: auth.tokens,
     log: auth.log,
@@ -38,6 +42,12 @@ export async function startAuth(
     port: server.port ?? config.port,
     async stop() {
       clearInterval(pruning)
+      // No new connections; those that are there stay until what they asked for is answered. A connection that a
+      // gateway keeps open never ends by itself, so the wait is for the work and not for the connections.
+      void server.stop()
+      const deadline = performance.now() + FINISH_WITHIN_MS
+      do await Bun.sleep(5)
+      while ((inFlight.count > 0 || server.pendingRequests > 0) && performance.now() < deadline)
       await server.stop(true)
       await auth[Symbol.asyncDispose]()
     },

@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite"
+import { chmodSync } from "node:fs"
 import { migrate } from "./sqlite-schema.ts"
 import type { Counter, Credentials, Session, Store, User } from "./store.ts"
 
@@ -16,6 +17,8 @@ const prefixEnd = (prefix: string) => `${prefix}\u{10FFFF}`
  */
 export function openSqliteStore(file: string): Store {
   const db = new Database(file, { create: true, strict: true })
+  // SQLite gives the files beside it, which come with WAL, the same mode.
+  chmodSync(file, 0o600)
   db.run("PRAGMA busy_timeout = 5000")
   db.run("PRAGMA journal_mode = WAL")
   db.run("PRAGMA synchronous = FULL")
