@@ -3,6 +3,7 @@ import { badInput } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
 import type { Graph } from "../supergraph/supergraph.ts"
+import { createViewerCheck } from "../supergraph/viewer-check.ts"
 import { createDataSources, type Scope, type SubgraphResult } from "../upstream/data-sources.ts"
 import type { Upstreamed } from "../upstream/link.ts"
 import { type Caller, extensionsFor, type Links } from "../upstream/links.ts"
@@ -41,7 +42,7 @@ export function createExecutor<S extends Upstreamed>(options: {
   log: Logger
 }): Executor {
   const { graph, links, log } = options
-  const subgraphs = createDataSources(links)
+  const subgraphs = createDataSources(links, createViewerCheck(graph.marked))
   const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
   async function direct(

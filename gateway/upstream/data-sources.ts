@@ -16,16 +16,23 @@ export interface SubgraphResult {
   extensions?: { setCookies?: string[] }
 }
 
-/** Lets `executeQueryPlan` fetch over the links. Look-ups that no viewer has a part in are put together. */
+/**
+ * Lets `executeQueryPlan` fetch over the links. Look-ups of entities of which no field depends on who asks are made on
+ * nobody's behalf and put together, whoever they are for.
+ */
 export function createDataSources<S extends Upstreamed>(
   links: Links<S>,
+  isForAnyone: (query: string) => boolean,
 ): Record<string, GraphQLDataSource<{ scope: Scope }>> {
-  return Object.fromEntries([...links].map(([name, link]) => [name, createDataSource(name, link)]))
+  return Object.fromEntries(
+    [...links].map(([name, link]) => [name, createDataSource(name, link, isForAnyone)]),
+  )
 }
 
 function createDataSource<S extends Upstreamed>(
   name: string,
   link: Link<S>,
+  isForAnyone: (query: string) => boolean,
 ): GraphQLDataSource<{ scope: Scope }> {
   const fetch = async (ask: Ask, caller: Caller): Promise<SubgraphResult> =>
     JSON.parse(await link.request(ask, extensionsFor(name, caller)))
@@ -34,7 +41,7 @@ function createDataSource<S extends Upstreamed>(
   return {
     async process({ request, context: { scope } }) {
       const ask = request as Ask
-      if (scope.caller === NOBODY && ask.variables?.representations) {
+      if (ask.variables?.representations && isForAnyone(ask.query)) {
         return (await entities(ask)) as never
       }
       const result = await fetch(ask, scope.caller)

@@ -99,8 +99,17 @@ function share(result: SubgraphResult, places: readonly number[]): SubgraphResul
   })
   return {
     data: Array.isArray(entities)
-      ? { _entities: places.map((place) => structuredClone(entities[place])) }
+      ? { _entities: places.map((place) => copy(entities[place])) }
       : result.data && { ...result.data },
     ...(errors && errors.length > 0 ? { errors } : {}),
   }
+}
+
+/** A deep copy of JSON. */
+function copy(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map(copy)
+  const copied: Record<string, unknown> = {}
+  for (const key in value) copied[key] = copy((value as Record<string, unknown>)[key])
+  return copied
 }
