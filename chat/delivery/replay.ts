@@ -114,6 +114,10 @@ async function goLive(session: Session): Promise<void> {
 async function send(session: Session, event: SessionEvent): Promise<void> {
   if (session.phase === "ended") return
   const { program, user, link, id } = session
-  const payload = program.render(event, user)
-  link.deliver([id], payload instanceof Promise ? await payload : payload)
+  const rendered = program.render(event, user)
+  const payload = rendered instanceof Promise ? await rendered : rendered
+  if (!hasEnded(session)) link.deliver([id], payload)
 }
+
+/** The session may have ended since the compiler last looked. */
+const hasEnded = ({ phase }: Session) => phase === "ended"

@@ -37,6 +37,8 @@ export interface Session {
    * ahead of the room's tail is kept once the session is live.
    */
   covered: Map<string, number>
+  /** For conversations that the user has left, as far as this session knows: the last seq that was theirs to see. */
+  departed: Map<string, number>
   /** Ends the subscription; with an error, where its client is to know why. */
   end(error?: ParleyError): void
 }

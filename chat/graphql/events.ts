@@ -44,6 +44,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       phase: "replaying",
       buffer: [],
       covered: new Map(),
+      departed: new Map(),
       end(error) {
         stop()
         end(error)

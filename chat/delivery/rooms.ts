@@ -1,0 +1,274 @@
+import { unavailable } from "../../service/errors.ts"
+import type { Logger } from "../../service/log.ts"
+import type { BusEvent } from "../bus/bus.ts"
+import type { Entry, MembersEntry } from "../domain/entry.ts"
+import type { Store } from "../store/store.ts"
+import { dispatch } from "./dispatch.ts"
+import type { Session } from "./session.ts"
+
+/** The sessions of this node that belong to one conversation, and how far they have been told of its log. */
+interface Room {
+  readonly conversation: string
+  /** Every entry up to here has been dispatched. */
+  tail: number
+  /** An entry up to here is known to be in the log. */
+  known: number
+  readonly sessions: Set<Session>
+  /** What has arrived while an earlier event was still being rendered or read. */
+  queue: { event: BusEvent; users: readonly string[] }[]
+  busy: boolean
+}
+
+/** Beyond this, entries are read from the log again instead of being kept. */
+const MAX_QUEUED = 1_000
+const FILL_PAGE = 200
+const FILL_RETRY_MS = 250
+
+export interface Rooms {
+  /** Tells those in the event's room of it; an entry may also bring somebody in. */
+  take(event: BusEvent, users: readonly string[]): void
+  /**
+   * Lets a session in whose membership was read when the log ended at `head`: it is told of every entry after that.
+   * False where the room is ahead of `head`: the membership must be read again.
+   */
+  place(session: Session, conversation: string, head: number): boolean
+  /** Between these two a session reads its memberships, and misses nothing that passes meanwhile. */
+  beginPlacing(): void
+  endPlacing(): void
+  /** Forgets what only the session's replay needed. */
+  settle(session: Session): void
+  /** The session leaves every room. */
+  remove(session: Session): void
+  readonly size: number
+}
+
+export interface RoomsOptions {
+  store: Pick<Store, "entries">
+  log: Logger
+  /** The sessions that a user has on this node. */
+  sessionsOf(user: string): ReadonlySet<Session>
+}
+
+/**
+ * A room goes through its log strictly in order: an entry that arrives early makes the room read what is missing, and
+ * who is in the room at an entry is who was a member at that entry's seq. So order, absence of holes and of leaks do not
+ * depend on what the bus does.
+ */
+export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
+  const rooms = new Map<string, Room>()
+  const roomsOf = new Map<Session, Set<Room>>()
+  /** While sessions are being placed: the newest entry of conversations that had no room when it passed. */
+  const strays = new Map<string, number>()
+  let placing = 0
+
+  function openRoom(conversation: string, tail: number): Room {
+    const empty = { sessions: new Set<Session>(), queue: [], busy: false }
+    const room: Room = { conversation, tail, known: tail, ...empty }
+    rooms.set(conversation, room)
+    return room
+  }
+
+  function enter(room: Room, session: Session): void {
+    room.sessions.add(session)
+    const entered = roomsOf.get(session)
+    if (entered) entered.add(room)
+    else roomsOf.set(session, new Set([room]))
+  }
+
+  function exit(room: Room, session: Session): void {
+    room.sessions.delete(session)
+    roomsOf.get(session)?.delete(room)
+    if (!room.busy) closeIfEmpty(room)
+  }
+
+  function closeIfEmpty(room: Room): void {
+    if (room.sessions.size > 0) return
+    rooms.delete(room.conversation)
+    noteStray(room.conversation, room.known)
+  }
+
+  /** Who is being placed may have read of the conversation before that entry, and finds no room that knows of it. */
+  function noteStray(conversation: string, seq: number): void {
+    if (placing === 0) return
+    strays.set(conversation, Math.max(seq, strays.get(conversation) ?? 0))
+  }
+
+  function takeEntry(event: BusEvent & { kind: "entry" }): void {
+    const { entry } = event
+    const room = rooms.get(entry.conversation) ?? roomForJoined(entry)
+    if (room) {
+      room.known = Math.max(room.known, entry.seq)
+      queue(room, event, [])
+    } else noteStray(entry.conversation, entry.seq)
+  }
+
+  /** A user who is here and has just been added brings the conversation to this node. */
+  function roomForJoined(entry: Entry): Room | undefined {
+    if (entry.kind !== "members" || latecomers(entry).size === 0) return undefined
+    const room = openRoom(entry.conversation, entry.seq - 1)
+    // What follows it may have come here first, and found no room: the log is asked once.
+    room.known = entry.seq + 1
+    return room
+  }
+
+  function queue(room: Room, event: BusEvent, users: readonly string[]): void {
+    // What does not fit is not lost: an entry is in the log ahead, and a receipt's present state is in the graph. Only
+    // a change of members that the room has passed is not read again, and may still bring somebody in.
+    const isLate =
+      event.kind === "entry" && event.entry.kind === "members" && event.entry.seq <= room.tail
+    if (isLate || room.queue.length < MAX_QUEUED) room.queue.push({ event, users })
+    if (!room.busy) pump(room)
+  }
+
+  /**
+   * Works through a room's queue in the order of the log; runs on without a promise as long as nothing waits. A room
+   * ends with its last session, but not before its queue: an entry in it may bring somebody in.
+   */
+  function pump(room: Room): void {
+    room.busy = true
+    let wait: Promise<void> | undefined
+    while (!wait) {
+      const next = room.queue[0]
+      const isAhead = next?.event.kind === "entry" && next.event.entry.seq > room.tail + 1
+      if (isAhead || (!next && room.sessions.size > 0 && room.known > room.tail)) wait = fill(room)
+      else if (next) {
+        room.queue.shift()
+        wait = pass(room, next.event, next.users) ?? undefined
+      } else {
+        room.busy = false
+        closeIfEmpty(room)
+        return
+      }
+    }
+    void wait
+      .catch((error) => {
+        log.warn("a room waits for the store", { conversation: room.conversation, error })
+        return Bun.sleep(FILL_RETRY_MS)
+      })
+      .then(() => pump(room))
+  }
+
+  /** Reads the next entries from the log: the bus has brought a later one first, or one was not kept. */
+  async function fill(room: Room): Promise<void> {
+    const missed = await store.entries(room.conversation, room.tail, FILL_PAGE)
+    for (const entry of missed) await pass(room, { kind: "entry", entry }, [])
+    if (missed.length > 0) return
+    // The log has no such entry: whatever spoke of it must not keep the room waiting.
+    room.known = room.tail
+    const [first] = room.queue
+    if (first?.event.kind === "entry" && first.event.entry.seq > room.tail + 1) {
+      log.error("an event is not in the log", { entry: first.event.entry })
+      room.queue.shift()
+    }
+  }
+
+  function pass(room: Room, event: BusEvent, users: readonly string[]): void | Promise<void> {
+    if (event.kind !== "entry") return dispatch(event, [...users].flatMap(sessionsIn(room)), log)
+    const { entry } = event
+    if (entry.seq <= room.tail) return entry.kind === "members" ? admit(room, entry) : undefined
+    room.tail = entry.seq
+    if (entry.kind === "message") return dispatch(event, room.sessions, log)
+    for (const session of latecomers(entry)) enter(room, session)
+    const sent = dispatch(event, room.sessions, log)
+    for (const user of entry.left)
+      for (const session of sessionsOf(user)) depart(room, session, entry)
+    return sent
+  }
+
+  /** The sessions of those who joined by the entry, apart from those who were told of it and have left since. */
+  function latecomers(entry: MembersEntry, room?: Room): Set<Session> {
+    const sessions = entry.joined.flatMap((user) => [...sessionsOf(user)])
+    const isNews = (session: Session) =>
+      entry.seq > (session.departed.get(entry.conversation) ?? 0) && !room?.sessions.has(session)
+    return new Set(sessions.filter(isNews))
+  }
+
+  function depart(room: Room, session: Session, entry: MembersEntry): void {
+    session.departed.set(room.conversation, entry.seq)
+    exit(room, session)
+  }
+
+  /**
+   * Lets in those whose joining the room has not seen: somebody else opened it at a later entry, before this one came.
+   * They are told what they have missed first; who cannot be told resumes from their position.
+   */
+  function admit(room: Room, joining: MembersEntry): Promise<void> | undefined {
+    const late = latecomers(joining, room)
+    if (late.size === 0) return undefined
+    return tellMissed(room, joining.seq - 1, late).then(
+      () => {
+        for (const session of late) if (session.phase !== "ended") enter(room, session)
+      },
+      (error) => {
+        log.warn("what was missed before joining cannot be read", { error })
+        for (const session of late) session.end(unavailable("The missed events cannot be read."))
+      },
+    )
+  }
+
+  /** The room stands still meanwhile. Who leaves on the way is taken out. */
+  async function tellMissed(room: Room, after: number, late: Set<Session>): Promise<void> {
+    for (let position = after; position < room.tail && late.size > 0; ) {
+      const limit = Math.min(FILL_PAGE, room.tail - position)
+      const missed = await store.entries(room.conversation, position, limit)
+      if (missed.length === 0) throw new Error(`${room.conversation} ends at ${position}`)
+      for (const entry of missed) {
+        await dispatch({ kind: "entry", entry }, late, log)
+        position = entry.seq
+        if (entry.kind === "message") continue
+        for (const session of late) {
+          if (!entry.left.includes(session.user)) continue
+          depart(room, session, entry)
+          late.delete(session)
+        }
+      }
+    }
+  }
+
+  const sessionsIn = (room: Room) => (user: string) =>
+    [...sessionsOf(user)].filter((session) => room.sessions.has(session))
+
+  return {
+    take(event, users) {
+      if (event.kind === "entry") return takeEntry(event)
+      const room = rooms.get(event.conversation)
+      if (room) queue(room, event, users)
+    },
+
+    place(session, conversation, head) {
+      const room = rooms.get(conversation) ?? openRoom(conversation, head)
+      if (room.tail > head) return false
+      enter(room, session)
+      // The replay reads up to the head; the room may still be on its way there.
+      session.covered.set(conversation, head)
+      room.known = Math.max(room.known, head, strays.get(conversation) ?? 0)
+      if (!room.busy && room.known > room.tail) pump(room)
+      return true
+    },
+
+    beginPlacing() {
+      placing += 1
+    },
+
+    endPlacing() {
+      placing -= 1
+      if (placing === 0) strays.clear()
+    },
+
+    settle(session) {
+      for (const [conversation, upTo] of session.covered) {
+        const room = rooms.get(conversation)
+        if (!room?.sessions.has(session) || room.tail >= upTo) session.covered.delete(conversation)
+      }
+    },
+
+    remove(session) {
+      for (const room of roomsOf.get(session) ?? []) exit(room, session)
+      roomsOf.delete(session)
+    },
+
+    get size() {
+      return rooms.size
+    },
+  }
+}

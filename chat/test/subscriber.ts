@@ -1,0 +1,104 @@
+import type { Link } from "../../service/subgraph.ts"
+import type { ChatContainer } from "../context.ts"
+import { type Positions, replay } from "../delivery/replay.ts"
+import type { Program, Session, SessionEvent } from "../delivery/session.ts"
+import type { Entry } from "../domain/entry.ts"
+import { silent } from "./world.ts"
+
+/** A program whose answer is the event itself, as JSON. */
+export const plainProgram = (shareable = true, pause?: () => Promise<void>): Program => ({
+  shareable,
+  render(event, viewer) {
+    if (!shareable && viewer === undefined) throw new Error("this document needs a viewer")
+    const payload = JSON.stringify(event)
+    return pause ? pause().then(() => payload) : payload
+  },
+})
+
+let ids = 0
+
+/** A session of its own, as `createEvents` makes one, that keeps what it was sent. */
+export function openSession(
+  node: ChatContainer,
+  user: string,
+  positions: Positions | undefined,
+  options: {
+    program?: Program
+    onEvent?(event: SessionEvent): void
+    store?: ChatContainer["services"]["store"]
+  } = {},
+) {
+  const received: SessionEvent[] = []
+  let error: Error | undefined
+  const link: Link = {
+    deliver(_ids, payload) {
+      // What is written to a connection that is gone reaches nobody.
+      if (session.phase === "ended") return false
+      const event = JSON.parse(payload) as SessionEvent
+      received.push(event)
+      options.onEvent?.(event)
+      return true
+    },
+  }
+  ids += 1
+  const session: Session = {
+    ...{ user, link, id: `${ids}`, program: options.program ?? plainProgram() },
+    ...{ phase: "replaying", buffer: [], covered: new Map(), departed: new Map() },
+    end(given) {
+      error = given ?? error
+      stop()
+    },
+  }
+  function stop(): void {
+    if (session.phase === "ended") return
+    session.phase = "ended"
+    session.buffer = []
+    node.hub.unregister(session)
+  }
+  const store = options.store ?? node.services.store
+  const replayed = replay(session, positions, { hub: node.hub, store, log: silent })
+  return {
+    session,
+    received,
+    stop,
+    /** Resolves once the session is live, or has ended. */
+    replayed,
+    get error() {
+      return error
+    },
+    entries: () => received.flatMap((event) => (event.kind === "entry" ? [event.entry] : [])),
+    readies: () => received.filter((event) => event.kind === "ready"),
+  }
+}
+
+/** Someone at a device: is cut off, comes back on any node from where they were, and keeps all they were ever told. */
+export function createSubscriber(user: string, program: Program) {
+  const positions = new Map<string, number>()
+  const told: Entry[] = []
+  let current: ReturnType<typeof openSession> | undefined
+  return {
+    user,
+    /** Every entry, in the order of its arrival, over all connections. */
+    told,
+    get isConnected() {
+      return current !== undefined && current.session.phase !== "ended"
+    },
+    get isLive() {
+      return current?.session.phase === "live"
+    },
+    connect(node: ChatContainer): void {
+      current?.stop()
+      current = openSession(node, user, new Map(positions), {
+        program,
+        onEvent(event) {
+          if (event.kind === "ready" && event.reload.length > 0) throw new Error("reload?")
+          if (event.kind !== "entry") return
+          told.push(event.entry)
+          positions.set(event.entry.conversation, event.entry.seq)
+        },
+      })
+    },
+    disconnect: () => current?.stop(),
+  }
+}
+export type Subscriber = ReturnType<typeof createSubscriber>
