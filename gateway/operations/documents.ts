@@ -50,13 +50,23 @@ export function createDocuments(graph: Graph, options: { introspection: boolean 
     }
     const excess = exceeds(ast)
     if (excess) return [excess]
-    const errors = validate(graph.api, ast, rules, {
-      maxErrors: 10,
-      // A suggestion is introspection by another name.
-      hideSuggestions: !options.introspection,
-    })
+    const errors = validated(ast)
     if (errors.length > 0) return errors.map((error) => coded(error, "GRAPHQL_VALIDATION_FAILED"))
     return split(text, ast)
+  }
+
+  function validated(ast: DocumentNode): readonly GraphQLError[] {
+    try {
+      return validate(graph.api, ast, rules, {
+        maxErrors: 10,
+        // A suggestion is introspection by another name.
+        hideSuggestions: !options.introspection,
+      })
+    } catch (error) {
+      // The rule on a subscription's single field throws where a variable decides whether that field is there.
+      if (error instanceof GraphQLError) return [error]
+      throw error
+    }
   }
 
   function split(text: string, ast: DocumentNode): Document {

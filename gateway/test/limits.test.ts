@@ -95,6 +95,11 @@ describe("a document is refused with a code", () => {
     await refused(`{ me(x: ${"[".repeat(50_000)}`, "GRAPHQL_PARSE_FAILED")
   })
 
+  test("when a variable decides whether a subscription has a field", async () => {
+    const query = "subscription ($no: Boolean = false) { events @include(if: $no) { __typename } }"
+    await refused(query, "GRAPHQL_VALIDATION_FAILED")
+  })
+
   test("when it introspects in circles", async () => {
     const circles =
       "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }"
