@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs"
+import { mkdirSync, readFileSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { fingerprint } from "./fingerprint.ts"
 import { type Lock, takeLock } from "./lock.ts"
@@ -26,11 +26,13 @@ interface Need {
   failed: string
 }
 
+const workspaces: string[] = JSON.parse(readFileSync(inRoot("package.json"), "utf8")).workspaces
+
 const packageFiles = [
   "bun.lock",
   "bunfig.toml",
   "package.json",
-  ...["auth", "chat", "gateway", "service", "web"].map((workspace) => `${workspace}/package.json`),
+  ...workspaces.map((folder) => `${folder}/package.json`),
 ]
 
 /** No source of ours, or nothing that ends up in what is made. */
