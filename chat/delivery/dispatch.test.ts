@@ -1,0 +1,141 @@
+import { describe, expect, test } from "bun:test"
+import type { ParleyError } from "../../service/errors.ts"
+import type { Link } from "../../service/subgraph.ts"
+import type { BusEvent } from "../bus/bus.ts"
+import { createLog } from "../test/log-builder.ts"
+import { silent } from "../test/world.ts"
+import { dispatch } from "./dispatch.ts"
+import type { Program, Session } from "./session.ts"
+
+const event: BusEvent = { kind: "entry", entry: createLog("group").founded("alice") }
+
+function createLink() {
+  const frames: { ids: string[]; payload: string }[] = []
+  const link: Link = {
+    deliver(ids, payload) {
+      frames.push({ ids: [...ids], payload })
+      return true
+    },
+  }
+  return { link, frames }
+}
+
+function createProgram(
+  shareable: boolean,
+  render: Program["render"] = (_event, viewer) => `for ${viewer}`,
+) {
+  const viewers: (string | undefined)[] = []
+  const program: Program = {
+    shareable,
+    render(event, viewer) {
+      viewers.push(viewer)
+      return render(event, viewer)
+    },
+  }
+  return { program, viewers }
+}
+
+let ids = 0
+function createSession(user: string, program: Program, link: Link) {
+  ids += 1
+  const errors: (ParleyError | undefined)[] = []
+  const session: Session = {
+    ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [] },
+    ...{ covered: new Map(), departed: new Map() },
+    end(error) {
+      errors.push(error)
+      session.phase = "ended"
+    },
+  }
+  return Object.assign(session, { errors })
+}
+const idsOf = (sessions: Session[]) => sessions.map(({ id }) => id)
+
+describe("an event for many sessions", () => {
+  test("with one document is rendered once and is one frame per connection", () => {
+    const { program, viewers } = createProgram(true)
+    const [one, two] = [createLink(), createLink()]
+    const onOne = Array.from({ length: 500 }, (_, i) =>
+      createSession(`user${i}`, program, one.link),
+    )
+    const onTwo = Array.from({ length: 3 }, () => createSession("alice", program, two.link))
+    expect(dispatch(event, [...onOne, ...onTwo], silent)).toBeUndefined()
+    expect(viewers).toEqual([undefined])
+    expect(one.frames).toEqual([{ ids: idsOf(onOne), payload: "for undefined" }])
+    expect(two.frames).toEqual([{ ids: idsOf(onTwo), payload: "for undefined" }])
+  })
+
+  test("with a document that depends on the viewer is rendered for each of them", async () => {
+    const { program, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
+    const { link, frames } = createLink()
+    const sessions = ["alice", "bob"].map((user) => createSession(user, program, link))
+    await dispatch(event, sessions, silent)
+    expect(viewers).toEqual(["alice", "bob"])
+    expect(frames).toEqual(sessions.map(({ id, user }) => ({ ids: [id], payload: `for ${user}` })))
+  })
+
+  test("goes to those only who are live, and waits in the buffer of those who replay", () => {
+    const { program } = createProgram(true)
+    const { link, frames } = createLink()
+    const live = createSession("alice", program, link)
+    const replaying = Object.assign(createSession("bob", program, link), {
+      phase: "replaying" as const,
+    })
+    const ended = Object.assign(createSession("carol", program, link), { phase: "ended" as const })
+    dispatch(event, [live, replaying, ended], silent)
+    expect(frames.map(({ ids }) => ids)).toEqual([[live.id]])
+    expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
+  })
+
+  test("does not go to those whose replay has told them", () => {
+    const { program, viewers } = createProgram(true)
+    const { link, frames } = createLink()
+    const told = createSession("alice", program, link)
+    told.covered.set("group", 1)
+    dispatch(event, [told], silent)
+    expect(frames).toEqual([])
+    expect(viewers).toEqual([])
+    dispatch({ kind: "entry", entry: { ...event.entry, seq: 2 } } as BusEvent, [told], silent)
+    expect(frames).toHaveLength(1)
+    expect(told.covered.size).toBe(0)
+  })
+
+  test("does not go to those who end while it is being rendered", async () => {
+    const { program } = createProgram(true, async () => "late")
+    const { link, frames } = createLink()
+    const [stays, goes] = [
+      createSession("alice", program, link),
+      createSession("bob", program, link),
+    ]
+    const sent = dispatch(event, [stays, goes], silent)
+    goes.phase = "ended"
+    await sent
+    expect(frames).toEqual([{ ids: [stays.id], payload: "late" }])
+  })
+})
+
+describe("an event that cannot be rendered", () => {
+  test.each([
+    [
+      "at once",
+      () => {
+        throw new Error("broken")
+      },
+    ],
+    ["later", () => Promise.reject(new Error("broken"))],
+  ] as [string, Program["render"]][])(
+    "ends the sessions of that document, and no others: %s",
+    async (_when, render) => {
+      const [bad, good] = [createProgram(true, render), createProgram(true)]
+      const { link, frames } = createLink()
+      const losers = ["alice", "bob"].map((user) => createSession(user, bad.program, link))
+      const winner = createSession("carol", good.program, link)
+      await dispatch(event, [...losers, winner], silent)
+      for (const { errors } of losers) {
+        expect(errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])
+      }
+      expect(frames.map(({ ids }) => ids)).toEqual([[winner.id]])
+      expect(winner.errors).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,314 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { unavailable } from "../../service/errors.ts"
+import { type Bus, partitionOf } from "../bus/bus.ts"
+import { createInProcessExchange } from "../bus/in-process.ts"
+import type { ChatContainer } from "../context.ts"
+import type { Entry } from "../domain/entry.ts"
+import type { Store } from "../store/store.ts"
+import { createLog, type LogBuilder, messageId } from "../test/log-builder.ts"
+import { openSession } from "../test/subscriber.ts"
+import { until } from "../test/until.ts"
+import { createWorld, type World } from "../test/world.ts"
+
+const group = "group"
+let world: World
+let node: ChatContainer
+let log: LogBuilder
+/** What the node's reads of a log do instead of being answered. */
+let reading: "answered" | "failing" | Promise<void> = "answered"
+let reads = 0
+let held: string[] = []
+
+const watched = (bus: Bus): Bus => ({
+  ...bus,
+  hold(partition) {
+    held.push(`+${partition}`)
+    return bus.hold(partition)
+  },
+  release(partition) {
+    held.push(`-${partition}`)
+    bus.release(partition)
+  },
+})
+const watchedStore = (store: Store): Store => ({
+  ...store,
+  async entries(...args) {
+    reads += 1
+    if (reading === "failing") throw unavailable("the disk is gone")
+    if (reading !== "answered") await reading
+    return store.entries(...args)
+  },
+})
+
+beforeEach(async () => {
+  ;[reading, reads, held] = ["answered", 0, []]
+  world = await createWorld(1, (store) => ({
+    store: watchedStore(store),
+    bus: watched(createInProcessExchange().join()),
+  }))
+  node = world.nodes[0]!
+  log = createLog(group)
+  await store(log.founded("alice", ["bob"]))
+})
+afterEach(() => world[Symbol.asyncDispose]())
+
+/** Puts entries into the log as another node does: this one has yet to hear of them. */
+async function store(...entries: Entry[]): Promise<Entry[]> {
+  expect(await world.store.append(entries)).toBe(entries.length)
+  return entries
+}
+const hear = (...entries: Entry[]) => {
+  for (const entry of entries) node.hub.take({ kind: "entry", entry }, [])
+}
+async function open(user: string) {
+  const session = openSession(node, user, undefined)
+  await session.replayed
+  return session
+}
+const seqs = (session: Awaited<ReturnType<typeof open>>) => session.entries().map(({ seq }) => seq)
+const messages = (n: number) => Array.from({ length: n }, () => log.message("alice"))
+
+describe("a room", () => {
+  test("goes by the log's order, whatever the order in which it hears of entries", async () => {
+    const bob = await open("bob")
+    const [second, third, fourth] = await store(...messages(3))
+    hear(fourth!, third!, fourth!, second!, second!)
+    await until(() => bob.entries().length === 3, "three messages")
+    expect(seqs(bob)).toEqual([2, 3, 4])
+  })
+
+  test("reads what it never heard of, in pages", async () => {
+    const bob = await open("bob")
+    const entries = await store(...messages(950))
+    hear(entries.at(-1)!)
+    await until(() => bob.entries().length === 950, "950 messages")
+    expect(seqs(bob)).toEqual(entries.map(({ seq }) => seq))
+  })
+
+  test("keeps a bounded number of entries while it waits, and loses none", async () => {
+    const bob = await open("bob")
+    let letGo = () => {}
+    reading = new Promise((resolve) => {
+      letGo = resolve
+    })
+    const entries = await store(...messages(2_500))
+    hear(...entries.slice(1))
+    expect(bob.entries()).toEqual([])
+    letGo()
+    await until(() => bob.entries().length >= 2_500, "2,500 messages")
+    expect(seqs(bob)).toEqual(entries.map(({ seq }) => seq))
+  })
+
+  test("tries again where the store fails, and goes on when it answers", async () => {
+    const bob = await open("bob")
+    reading = "failing"
+    const [, third] = await store(...messages(2))
+    hear(third!)
+    await until(() => reads >= 2, "a second attempt")
+    expect(bob.entries()).toEqual([])
+    expect(bob.session.phase).toBe("live")
+    reading = "answered"
+    await until(() => bob.entries().length === 2, "both messages")
+    expect(seqs(bob)).toEqual([2, 3])
+  })
+
+  test("is not kept waiting by an event that is not in the log", async () => {
+    const bob = await open("bob")
+    const ghost = { ...createLog(group).founded("mallory"), seq: 9 }
+    hear(ghost)
+    const [second] = await store(log.message("alice"))
+    hear(second!)
+    await until(() => bob.entries().length === 1, "the message")
+    expect(seqs(bob)).toEqual([2])
+    expect(reads).toBeGreaterThan(0)
+    // Nor by one that comes before entries which the room has yet to read.
+    hear({ ...ghost, seq: 20 })
+    const [third] = await store(log.message("alice"))
+    hear(third!)
+    await until(() => bob.entries().length === 2, "the next message")
+    expect(seqs(bob)).toEqual([2, 3])
+  })
+
+  test("is of members only, and passes on receipts to those whom they concern", async () => {
+    const [alice, bob, carol] = [await open("alice"), await open("bob"), await open("carol")]
+    hear(...(await store(log.message("alice"))))
+    const receipt = {
+      kind: "receipt",
+      conversation: group,
+      user: "bob",
+      delivered: 2,
+      read: 2,
+    } as const
+    node.hub.take(receipt, ["bob", "alice", "carol", "nobody"])
+    node.hub.take({ ...receipt, read: 1 }, ["bob"])
+    node.hub.take({ ...receipt, conversation: "of others" }, ["bob"])
+    const kinds = (session: typeof alice) => session.received.map(({ kind }) => kind)
+    expect(kinds(alice)).toEqual(["ready", "entry", "receipt"])
+    expect(kinds(bob)).toEqual(["ready", "entry", "receipt", "receipt"])
+    expect(kinds(carol)).toEqual(["ready"])
+  })
+
+  test("ends with its last session", async () => {
+    const sessions = [
+      await open("alice"),
+      await open("bob"),
+      await open("bob"),
+      await open("carol"),
+    ]
+    expect([node.hub.size, node.hub.rooms]).toEqual([4, 1])
+    for (const session of sessions) session.stop()
+    for (const session of sessions) session.stop()
+    expect([node.hub.size, node.hub.rooms]).toEqual([0, 0])
+  })
+
+  test("ends too where it was busy when its last session went", async () => {
+    const bob = await open("bob")
+    let letGo = () => {}
+    reading = new Promise((resolve) => {
+      letGo = resolve
+    })
+    const [, third] = await store(...messages(2))
+    hear(third!)
+    bob.stop()
+    expect(node.hub.size).toBe(0)
+    letGo()
+    await until(() => node.hub.rooms === 0, "the room to end")
+    expect(bob.entries()).toEqual([])
+  })
+})
+
+describe("whoever is added", () => {
+  test("enters at the entry that adds them, and leaves at the one that removes them", async () => {
+    const carol = await open("carol")
+    hear(
+      ...(await store(
+        log.message("alice", "before"),
+        log.changed("alice", { joined: ["carol"] }),
+        log.message("alice", "during"),
+        log.changed("alice", { left: ["carol"] }),
+        log.message("alice", "after"),
+      )),
+    )
+    await until(() => node.hub.rooms === 0, "the room to end")
+    expect(seqs(carol)).toEqual([3, 4, 5])
+  })
+
+  test("is told of what followed, though it came here before", async () => {
+    const carol = await open("carol")
+    const [joining, message] = await store(
+      log.changed("alice", { joined: ["carol"] }),
+      log.message("alice"),
+    )
+    hear(message!)
+    hear(joining!)
+    await until(() => carol.entries().length === 2, "both entries")
+    expect(seqs(carol)).toEqual([2, 3])
+  })
+
+  test("is let in late, where another had opened the room at a later entry", async () => {
+    const carol = await open("carol")
+    const [joining, message] = await store(
+      log.changed("alice", { joined: ["carol"] }),
+      log.message("alice"),
+    )
+    const bob = await open("bob")
+    hear(message!, joining!, joining!)
+    await until(() => carol.entries().length === 2, "both entries")
+    hear(...(await store(log.message("alice"))))
+    await until(() => bob.entries().length === 1, "the message")
+    expect(seqs(carol)).toEqual([2, 3, 4])
+    expect(seqs(bob)).toEqual([4])
+  })
+
+  test("and has left again before anyone heard of it, is told of both and no more", async () => {
+    const carol = await open("carol")
+    const [joining] = await store(
+      log.changed("alice", { joined: ["carol"] }),
+      log.message("alice"),
+      log.changed("alice", { left: ["carol"] }),
+      log.message("alice", "after"),
+    )
+    const bob = await open("bob")
+    hear(joining!)
+    await until(() => carol.entries().length === 3, "three entries")
+    hear(joining!, ...(await store(log.message("alice", "long after"))))
+    await until(() => bob.entries().length === 1, "the message")
+    expect(seqs(carol)).toEqual([2, 3, 4])
+  })
+
+  test("and cannot be told what they missed, resumes from their position", async () => {
+    const carol = await open("carol")
+    const [joining] = await store(log.changed("alice", { joined: ["carol"] }), log.message("alice"))
+    const bob = await open("bob")
+    reading = "failing"
+    hear(joining!)
+    await until(() => carol.session.phase === "ended", "the end of the subscription")
+    expect(carol.error).toMatchObject({ code: "UNAVAILABLE" })
+    expect(node.hub.size).toBe(1)
+    reading = "answered"
+    hear(...(await store(log.message("alice"))))
+    await until(() => bob.entries().length === 1, "the message")
+  })
+
+  test("is not brought in a second time by a copy that comes after they have left", async () => {
+    const carol = await open("carol")
+    const [joining, leaving] = await store(
+      log.changed("alice", { joined: ["carol"] }),
+      log.changed("alice", { left: ["carol"] }),
+    )
+    hear(joining!, leaving!)
+    await until(() => node.hub.rooms === 0, "the room to end")
+    hear(joining!)
+    const again = await open("carol")
+    hear(joining!)
+    const [back] = await store(log.changed("alice", { joined: ["carol"] }))
+    hear(back!)
+    await until(() => again.entries().length === 1, "the return")
+    expect(seqs(carol)).toEqual([2, 3, 4])
+    expect(seqs(again)).toEqual([4])
+  })
+
+  test("is brought in, though the room's last session goes while the room is busy", async () => {
+    const [alice, carol] = [await open("alice"), await open("carol")]
+    let letGo = () => {}
+    reading = new Promise((resolve) => {
+      letGo = resolve
+    })
+    const [, third, joining] = await store(
+      log.message("bob"),
+      log.message("bob"),
+      log.changed("alice", { joined: ["carol"] }),
+    )
+    hear(third!, joining!)
+    alice.stop()
+    letGo()
+    await until(() => carol.entries().length === 1, "the joining")
+    expect(seqs(carol)).toEqual([4])
+    hear(...(await store(log.message("alice"))))
+    await until(() => carol.entries().length === 2, "the message")
+  })
+})
+
+describe("the partitions of the bus", () => {
+  test("are held while they have sessions, whoever of them comes and goes", async () => {
+    const partition = partitionOf("bob", 64)
+    const [one, two] = [await open("bob"), await open("bob")]
+    one.stop()
+    expect(held).not.toContain(`-${partition}`)
+    const three = await open("bob")
+    two.stop()
+    three.stop()
+    expect(held.filter((step) => step === `-${partition}`)).toHaveLength(1)
+    expect(held.at(-1)).toBe(`-${partition}`)
+  })
+})
+
+test("a room that is ahead of the store ends the registration, not the node", async () => {
+  const bob = await open("bob")
+  // Announced, and never stored: as after the store was put back to an earlier state.
+  hear(log.message("alice", "a ghost", messageId()))
+  expect(seqs(bob)).toEqual([2])
+  const alice = await open("alice")
+  expect(alice.error).toMatchObject({ code: "UNAVAILABLE" })
+  expect(node.hub.size).toBe(1)
+})

@@ -1,0 +1,293 @@
+import { describe, expect, test } from "bun:test"
+import { unavailable } from "../../service/errors.ts"
+import type { Store } from "../store/store.ts"
+import { createLog } from "../test/log-builder.ts"
+import { openSession, plainProgram } from "../test/subscriber.ts"
+import { until } from "../test/until.ts"
+import { createWorld, send, type World } from "../test/world.ts"
+import type { Registered } from "./hub.ts"
+import { plan } from "./replay.ts"
+import { MAX_BUFFERED } from "./session.ts"
+
+/** A membership of Bob's, and the head of its log. */
+function registered(
+  conversation: string,
+  head: number,
+  window: { since?: number; until?: number | null } = {},
+): Registered {
+  const { since = 1, until = null } = window
+  const member = { conversation, user: "bob", role: "MEMBER", joinedAt: 0, delivered: 0, read: 0 }
+  const membership = { ...member, since, until, head, headAt: 0 } as Registered["membership"]
+  return { membership, upTo: until ?? head }
+}
+
+describe("the plan of a replay", () => {
+  test("is what lies between each position and the head", () => {
+    const memberships = [registered("a", 10), registered("b", 7), registered("c", 3)]
+    expect(
+      plan(
+        memberships,
+        new Map([
+          ["a", 4],
+          ["b", 7],
+        ]),
+      ),
+    ).toEqual({
+      missed: [
+        { conversation: "c", after: 0, upTo: 3 },
+        { conversation: "a", after: 4, upTo: 10 },
+      ],
+      reload: [],
+    })
+  })
+
+  test("begins where the membership begins and ends where it ends", () => {
+    const memberships = [
+      registered("joined", 10, { since: 6 }),
+      registered("left", 10, { since: 3, until: 8 }),
+      registered("unknown", 10, { since: 3, until: 8 }),
+      registered("told", 10, { since: 3, until: 8 }),
+    ]
+    const positions = new Map([
+      ["joined", 2],
+      ["left", 5],
+      ["told", 8],
+    ])
+    expect(plan(memberships, positions)).toEqual({
+      missed: [
+        { conversation: "left", after: 5, upTo: 8 },
+        { conversation: "joined", after: 5, upTo: 10 },
+      ],
+      reload: [],
+    })
+  })
+
+  test("takes 1,000 missed entries of a conversation, and names the one that has more", () => {
+    const memberships = [registered("a", 1_001), registered("b", 1_000)]
+    expect(plan(memberships, new Map())).toEqual({
+      missed: [{ conversation: "b", after: 0, upTo: 1_000 }],
+      reload: ["a"],
+    })
+    expect(plan(memberships, new Map([["a", 1]])).reload).toEqual([])
+  })
+
+  test("takes 5,000 missed entries in all, of as many conversations as fit", () => {
+    const many = Array.from({ length: 6 }, (_, i) => registered(`large-${i}`, 1_000))
+    const few = [registered("small", 1)]
+    const { missed, reload } = plan([...many, ...few], new Map())
+    expect(missed.map(({ conversation }) => conversation)).toEqual([
+      ...["small", "large-0", "large-1", "large-2", "large-3"],
+    ])
+    expect(reload).toEqual(["large-4", "large-5"])
+    expect(plan(many.slice(0, 5), new Map()).reload).toEqual([])
+  })
+
+  test("names a conversation whose log is shorter than the position", () => {
+    const memberships = [registered("a", 10), registered("left", 10, { since: 3, until: 8 })]
+    expect(
+      plan(
+        memberships,
+        new Map([
+          ["a", 11],
+          ["left", 10],
+        ]),
+      ),
+    ).toEqual({ missed: [], reload: ["a"] })
+  })
+
+  test("takes no notice of positions in conversations that are not the user's", () => {
+    expect(
+      plan(
+        [],
+        new Map([
+          ["of others", 5],
+          ["__proto__", 1],
+        ]),
+      ),
+    ).toEqual({ missed: [], reload: [] })
+  })
+})
+
+/** A group of Alice and Bob with some messages in it. */
+async function groupWith(world: World, messages: number): Promise<string> {
+  const conversation = `group-of-${messages}`
+  const log = createLog(conversation)
+  await world.store.append([log.founded("alice", ["bob"])])
+  if (messages > 0) {
+    await world.store.append(
+      Array.from({ length: messages }, (_, i) => log.message("alice", `${i}`)),
+    )
+  }
+  return conversation
+}
+const seqs = (session: ReturnType<typeof openSession>) => session.entries().map(({ seq }) => seq)
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
+
+describe("a subscription", () => {
+  test("is told what it missed, then that this is all, then what is new", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    const conversation = await groupWith(world, 450)
+    const session = openSession(node!, "bob", new Map([[conversation, 20]]))
+    await session.replayed
+    await send(node!, "alice", conversation, "live")
+    expect(seqs(session)).toEqual(upTo(452).slice(20))
+    const ready = session.received.findIndex(({ kind }) => kind === "ready")
+    expect(ready).toBe(431)
+    expect(session.received[ready]).toEqual({ kind: "ready", recovered: true, reload: [] })
+  })
+
+  test("without positions is ready at once and told only what is new", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    const conversation = await groupWith(world, 10)
+    const session = openSession(node!, "bob", undefined)
+    await session.replayed
+    await send(node!, "alice", conversation, "live")
+    expect(session.received.map(({ kind }) => kind)).toEqual(["ready", "entry"])
+    expect(seqs(session)).toEqual([12])
+  })
+
+  test("that missed too much is told to reload, and told what is new all the same", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    const large = await groupWith(world, 1_200)
+    const small = await groupWith(world, 3)
+    const session = openSession(node!, "bob", new Map())
+    await session.replayed
+    expect(session.readies()).toEqual([{ kind: "ready", recovered: false, reload: [large] }])
+    expect(session.entries().map(({ conversation, seq }) => [conversation, seq])).toEqual(
+      upTo(4).map((seq) => [small, seq]),
+    )
+    await send(node!, "alice", large, "live")
+    expect(session.entries().at(-1)).toMatchObject({ conversation: large, seq: 1_202 })
+  })
+
+  test("that begins while messages are being written misses none and has none twice", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    const conversation = await groupWith(world, 300)
+    const sent: Promise<unknown>[] = []
+    const session = openSession(node!, "bob", new Map(), {
+      // Each entry that is replayed makes Alice write another one.
+      program: {
+        shareable: true,
+        async render(event) {
+          if (event.kind === "entry" && event.entry.seq < 250 && event.entry.seq % 5 === 0) {
+            sent.push(send(node!, "alice", conversation, "at the same time"))
+            await new Promise(setImmediate)
+          }
+          return JSON.stringify(event)
+        },
+      },
+    })
+    await session.replayed
+    await Promise.all(sent)
+    await until(() => session.entries().length >= 301 + sent.length, "the last message")
+    expect(sent.length).toBeGreaterThan(30)
+    expect(seqs(session)).toEqual(upTo(301 + sent.length))
+  })
+
+  test("that ends in the middle of its replay is told nothing more, and leaves nothing behind", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    await groupWith(world, 900)
+    const session = openSession(node!, "bob", new Map(), {
+      onEvent: () => session.received.length === 250 && session.stop(),
+    })
+    await session.replayed
+    expect(session.received).toHaveLength(250)
+    expect(session.error).toBeUndefined()
+    expect([node!.hub.size, node!.hub.rooms]).toEqual([0, 0])
+  })
+
+  test("that ends before it was registered leaves nothing behind", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    await groupWith(world, 3)
+    const session = openSession(node!, "bob", new Map())
+    session.stop()
+    await session.replayed
+    expect(session.received).toEqual([])
+    expect([node!.hub.size, node!.hub.rooms]).toEqual([0, 0])
+  })
+})
+
+describe("a store that fails during a replay", () => {
+  const failing = (method: "entries" | "memberships", after: number) => {
+    let calls = 0
+    return (store: Store) => ({
+      store: {
+        ...store,
+        [method](...args: never[]) {
+          calls += 1
+          if (calls > after) return Promise.reject(unavailable("the disk is gone"))
+          return (store[method] as (...args: never[]) => unknown)(...args)
+        },
+      } as Store,
+    })
+  }
+
+  test.each([
+    ["memberships", 0, 0],
+    ["entries", 0, 0],
+    ["entries", 2, 400],
+  ] as const)("ends the subscription with UNAVAILABLE: %s", async (method, after, told) => {
+    await using world = await createWorld(1, failing(method, after))
+    const [node] = world.nodes
+    await groupWith(world, 900)
+    const session = openSession(node!, "bob", new Map())
+    await session.replayed
+    expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
+    expect(seqs(session)).toEqual(upTo(told))
+    expect(session.readies()).toEqual([])
+    expect([node!.hub.size, node!.hub.rooms]).toEqual([0, 0])
+  })
+
+  test("ends it too where the log is shorter than its head says", async () => {
+    await using world = await createWorld(1, (store) => ({
+      store: {
+        ...store,
+        entries: async (...args) => (await store.entries(...args)).filter(({ seq }) => seq < 5),
+      },
+    }))
+    const [node] = world.nodes
+    await groupWith(world, 10)
+    const session = openSession(node!, "bob", new Map())
+    await session.replayed
+    expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
+    expect(node!.hub.size).toBe(0)
+  })
+})
+
+test(`more than ${MAX_BUFFERED} events during a replay end it: the client resumes from where it is`, async () => {
+  let letGo = () => {}
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  await using world = await createWorld(1, (store) => ({
+    store: {
+      ...store,
+      async entries(...args) {
+        await held
+        return store.entries(...args)
+      },
+    },
+  }))
+  const [node] = world.nodes
+  const conversation = await groupWith(world, 10)
+  const slow = openSession(node!, "bob", new Map())
+  const live = openSession(node!, "alice", undefined, { program: plainProgram(false) })
+  await live.replayed
+  for (let i = 0; i < MAX_BUFFERED; i++) void send(node!, "alice", conversation, "more")
+  await until(() => live.entries().length === MAX_BUFFERED, "5,000 messages")
+  expect(slow.session.phase).toBe("replaying")
+  await send(node!, "alice", conversation, "one more")
+  expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
+  expect(slow.session.buffer).toEqual([])
+  expect([node!.hub.size, node!.hub.rooms]).toEqual([1, 1])
+  letGo()
+  await slow.replayed
+  expect(slow.received).toEqual([])
+  expect(live.entries()).toHaveLength(MAX_BUFFERED + 1)
+}, 30_000)
