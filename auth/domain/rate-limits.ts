@@ -3,7 +3,7 @@ import { ParleyError } from "@parley/service/errors.ts"
 import type { Counter, Store } from "../store/store.ts"
 
 export interface RateLimitOptions {
-  store: Store
+  store: Pick<Store, "counter" | "putCounter">
   clock: Clock
   /** Tells its counters from those of other limits. */
   name: string
@@ -34,7 +34,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { store, clock, name, limit, windowMs, message } = options
   const slotMs = limit <= EXACT_UP_TO ? 1 : Math.ceil(windowMs / SLOTS)
 
-  /** Compares and sets until it succeeds. Each failure is someone else's success, and those are at most `limit`. */
+  /** Compares and sets until it succeeds: each failure is the success of another process. */
   async function change(key: string, next: (hits: Counter["hits"]) => Counter["hits"]) {
     for (;;) {
       const counter = await store.counter(key)
@@ -44,6 +44,10 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       if (await store.putCounter({ key, version, hits, expiresAt: now + windowMs + slotMs })) return
     }
   }
+
+  // Within this process, changes of one counter wait for each other instead of failing: a crowd of n would else try n²
+  // times.
+  const inTurn = createTurns()
 
   function refuseAtLimit(hits: Counter["hits"], now: number) {
     let excess = hits.reduce((sum, hit) => sum + hit.count, 0) - limit
@@ -61,12 +65,28 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       const key = `${name}:${digest(subject)}`
       // Rounded up: a slot counts until its youngest event has left the window.
       const at = Math.ceil(clock.now() / slotMs) * slotMs
-      await change(key, (hits) => {
+      const count = (hits: Counter["hits"]) => {
         refuseAtLimit(hits, clock.now())
         return add(hits, at, 1)
-      })
-      return () => change(key, (hits) => add(hits, at, -1))
+      }
+      await inTurn(key, () => change(key, count))
+      return () => inTurn(key, () => change(key, (hits) => add(hits, at, -1)))
     },
+  }
+}
+
+/** Runs the jobs of one key one after the other, in the order in which they came. */
+function createTurns() {
+  const last = new Map<string, Promise<void>>()
+  return (key: string, job: () => Promise<void>): Promise<void> => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(job)
+    const done = turn
+      .catch(() => {})
+      .then(() => {
+        if (last.get(key) === done) last.delete(key)
+      })
+    last.set(key, done)
+    return turn
   }
 }
 

@@ -12,7 +12,8 @@ export interface RefreshTokens {
   hash(token: string): string
 }
 
-const FORM = /^([\w-]{1,64})\.(\d{1,9})\.([\w-]{43})$/
+/** One spelling per number: no leading zeros. */
+const FORM = /^([\w-]{1,64})\.([1-9]\d{0,8})\.([\w-]{43})$/
 
 /** @param secret known to this service alone; without it no token can be made or changed. */
 export function createRefreshTokens(secret: string): RefreshTokens {

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
-import { describe, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { describe, expect, spyOn, test } from "bun:test"
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
@@ -47,5 +47,43 @@ describe("the file of the SQLite engine", () => {
     expect(database.query("SELECT name FROM sqlite_schema").all()).toEqual([
       { name: "from_the_future" },
     ])
+  })
+
+  test("that is none is refused with a sentence", () => {
+    using place = newFolder()
+    const file = join(place.folder, "auth.sqlite")
+    writeFileSync(file, "This is a diary. ".repeat(500))
+    expect(() => openSqliteStore(file)).toThrow(ConfigError)
+    expect(() => openSqliteStore(file)).toThrow(/auth.sqlite cannot be used as a store: .*\.$/)
+  })
+
+  test("on a full disk makes writes UNAVAILABLE, harms nothing that is stored, and recovers", async () => {
+    using place = newFolder()
+    const run = spyOn(Database.prototype, "run")
+    await using store = openSqliteStore(join(place.folder, "auth.sqlite"))
+    const db = run.mock.contexts[0] as Database
+    run.mockRestore()
+    const user = (username: string, about: string) => ({
+      id: username,
+      username,
+      name: username,
+      about,
+      avatarUrl: null,
+      createdAt: 1,
+      passwordHash: "hash",
+      nameTerms: [username],
+    })
+    await store.insertUser(user("alice", "fits"))
+    db.run("PRAGMA max_page_count = 1")
+    const large = user("bob", "x".repeat(400_000))
+    await expect(store.insertUser(large)).rejects.toMatchObject({ code: "UNAVAILABLE" })
+    await expect(store.updateProfile("alice", { about: large.about })).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    })
+    expect((await store.userByUsername("alice"))?.about).toBe("fits")
+    expect(await store.userByUsername("bob")).toBeUndefined()
+    expect(await store.usersByNamePrefix("bob", 1)).toEqual([])
+    db.run("PRAGMA max_page_count = 100000")
+    expect(await store.insertUser(large)).toBeTrue()
   })
 })

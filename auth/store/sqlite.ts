@@ -1,5 +1,7 @@
-import { Database } from "bun:sqlite"
+import { Database, SQLiteError } from "bun:sqlite"
 import { chmodSync } from "node:fs"
+import { ConfigError } from "@parley/service/config.ts"
+import { unavailable } from "@parley/service/errors.ts"
 import { migrate } from "./sqlite-schema.ts"
 import type { Counter, Credentials, Session, Store, User } from "./store.ts"
 
@@ -13,16 +15,11 @@ const prefixEnd = (prefix: string) => `${prefix}\u{10FFFF}`
 
 /**
  * The embedded engine: one SQLite file, WAL, every commit fsynced before it is answered.
- * @throws ConfigError where a newer Parley wrote the file.
+ * What the engine cannot do just now (a full disk, a lock that another process holds) is UNAVAILABLE.
+ * @throws ConfigError where the file cannot be used, or a newer Parley wrote it.
  */
 export function openSqliteStore(file: string): Store {
-  const db = new Database(file, { create: true, strict: true })
-  // SQLite gives the files beside it, which come with WAL, the same mode.
-  chmodSync(file, 0o600)
-  db.run("PRAGMA busy_timeout = 5000")
-  db.run("PRAGMA journal_mode = WAL")
-  db.run("PRAGMA synchronous = FULL")
-  migrate(db, file)
+  const db = openDatabase(file)
 
   const one = <Row>(sql: string) => {
     const statement = db.prepare<Row, Bindings[]>(sql)
@@ -116,7 +113,7 @@ export function openSqliteStore(file: string): Store {
     return true
   })
 
-  return {
+  return refusing({
     async insertUser({ nameTerms, ...user }) {
       return addUser(user, JSON.stringify(nameTerms))
     },
@@ -195,7 +192,39 @@ export function openSqliteStore(file: string): Store {
     async [Symbol.asyncDispose]() {
       db.close()
     },
-  }
+  })
 }
 
 type Bindings = Record<string, string | number | null>
+
+function openDatabase(file: string): Database {
+  let db: Database | undefined
+  try {
+    db = new Database(file, { create: true, strict: true })
+    // SQLite gives the files beside it, which come with WAL, the same mode.
+    chmodSync(file, 0o600)
+    db.run("PRAGMA busy_timeout = 2000")
+    db.run("PRAGMA journal_mode = WAL")
+    db.run("PRAGMA synchronous = FULL")
+    migrate(db, file)
+    return db
+  } catch (error) {
+    db?.close()
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError(`${file} cannot be used as a store: ${(error as Error).message}.`)
+  }
+}
+
+/** The same store; what the engine refuses is UNAVAILABLE, and its own words stay in the log. */
+function refusing(store: Store): Store {
+  const refuse = (error: unknown): never => {
+    if (!(error instanceof SQLiteError)) throw error
+    throw unavailable("The store does not answer just now.", error)
+  }
+  const guarded = Object.entries(store as unknown as Record<string, Operation>).map(
+    ([name, operation]) => [name, (...values: unknown[]) => operation(...values).catch(refuse)],
+  )
+  return { ...store, ...(Object.fromEntries(guarded) as Partial<Store>) }
+}
+
+type Operation = (...values: unknown[]) => Promise<unknown>

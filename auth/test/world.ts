@@ -5,7 +5,7 @@ import { SECRET_HEADER } from "@parley/service/link.ts"
 import type { AuthConfig } from "../config.ts"
 import { startAuth } from "../start.ts"
 
-const SECRET = "the link secret of an auth service under test"
+export const SECRET = "the link secret of an auth service under test"
 export const PASSWORD = "correct horse battery staple"
 
 export interface Answer<Data> {
@@ -16,25 +16,29 @@ export interface Answer<Data> {
   }[]
 }
 
+export const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+/** The cost of a hash is not what most tests are about. */
+export const CHEAP = { memoryCost: 8, timeCost: 1 }
+
+export const configFor = (dataDir: string, settings: Partial<AuthConfig> = {}): AuthConfig => ({
+  port: 0,
+  host: "127.0.0.1",
+  publicUrl: "http://localhost:4000",
+  dataDir,
+  linkSecret: SECRET,
+  logLevel: "error",
+  signUpsPerAddress: 1_000,
+  guessesPerAddress: 200,
+  ...settings,
+})
+
 /** A real auth service on a port of its own, with a clock that a test can move. */
 export async function startWorld(settings: Partial<AuthConfig> = {}, hashing = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), "parley-auth-"))
   let offset = 0
   const clock = { now: () => Date.now() + offset }
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-  const config: AuthConfig = {
-    port: 0,
-    host: "127.0.0.1",
-    publicUrl: "http://localhost:4000",
-    dataDir,
-    linkSecret: SECRET,
-    logLevel: "error",
-    signUpsPerAddress: 1_000,
-    guessesPerAddress: 200,
-    ...settings,
-  }
-  // The cost of a hash is not what these tests are about.
-  const overrides = { clock, log: quiet, hashing: { memoryCost: 8, timeCost: 1, ...hashing } }
+  const config = configFor(dataDir, settings)
+  const overrides = { clock, log: quiet, hashing: { ...CHEAP, ...hashing } }
   let auth = await startAuth(config, overrides)
 
   const world = {

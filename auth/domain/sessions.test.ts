@@ -1,0 +1,152 @@
+import { describe, expect, test } from "bun:test"
+import { startParts } from "../test/parts.ts"
+import { createRefreshTokens } from "./refresh-tokens.ts"
+import { REFRESH_GRACE_MS, REFRESH_LIFETIME } from "./sessions.ts"
+
+const refused = { code: "UNAUTHENTICATED" }
+const MINUTE = 60_000
+
+describe("refresh tokens", () => {
+  test("go on for ever, each with a successor of its own", async () => {
+    await using parts = await startParts()
+    let { refreshToken } = await parts.sessions.begin("alice", "phone")
+    const seen = new Set([refreshToken])
+    for (let i = 0; i < 20; i++) {
+      parts.clock.pass(REFRESH_LIFETIME * 1000 - 1)
+      refreshToken = (await parts.sessions.refresh(refreshToken)).refreshToken
+      seen.add(refreshToken)
+    }
+    expect(seen.size).toBe(21)
+    parts.clock.pass(REFRESH_LIFETIME * 1000)
+    await expect(parts.sessions.refresh(refreshToken)).rejects.toMatchObject(refused)
+  })
+
+  test("lead the slower of two tabs to the same successor", async () => {
+    let other: (() => Promise<unknown>) | undefined
+    await using parts = await startParts((store) => ({
+      async rotateSession(...rotation) {
+        const faster = other
+        other = undefined
+        await faster?.()
+        return store.rotateSession(...rotation)
+      },
+    }))
+    const { refreshToken } = await parts.sessions.begin("alice", "phone")
+    let faster = ""
+    // Between the slower one's look and its write.
+    other = async () => {
+      faster = (await parts.sessions.refresh(refreshToken)).refreshToken
+    }
+    const slower = (await parts.sessions.refresh(refreshToken)).refreshToken
+    expect(slower).toBe(faster)
+    expect(slower).not.toBe(refreshToken)
+    parts.clock.pass(REFRESH_GRACE_MS)
+    expect((await parts.sessions.refresh(refreshToken)).refreshToken).toBe(faster)
+    await parts.sessions.refresh(faster)
+  })
+
+  test("end the session when used again after the grace, or when older than that", async () => {
+    await using parts = await startParts()
+    const late = await parts.sessions.begin("alice", "phone")
+    const next = await parts.sessions.refresh(late.refreshToken)
+    parts.clock.pass(REFRESH_GRACE_MS + 1)
+    await expect(parts.sessions.refresh(late.refreshToken)).rejects.toMatchObject(refused)
+    await expect(parts.sessions.refresh(next.refreshToken)).rejects.toMatchObject(refused)
+
+    const old = await parts.sessions.begin("alice", "laptop")
+    const second = await parts.sessions.refresh(old.refreshToken)
+    const third = await parts.sessions.refresh(second.refreshToken)
+    await expect(parts.sessions.refresh(old.refreshToken)).rejects.toMatchObject(refused)
+    await expect(parts.sessions.refresh(third.refreshToken)).rejects.toMatchObject(refused)
+    expect(await parts.sessions.list("alice")).toEqual([])
+    const { sessions } = await parts.sessions.endedSince(0)
+    expect(sessions.map(({ id }) => id).sort()).toEqual([late.session, old.session].sort())
+  })
+
+  test("of a session that ends during the renewal are refused", async () => {
+    let end: (() => Promise<unknown>) | undefined
+    await using parts = await startParts((store) => ({
+      async rotateSession(...rotation) {
+        await end?.()
+        return store.rotateSession(...rotation)
+      },
+    }))
+    const { refreshToken, session } = await parts.sessions.begin("alice", "phone")
+    end = () => parts.sessions.end(session)
+    await expect(parts.sessions.refresh(refreshToken)).rejects.toMatchObject(refused)
+  })
+
+  test("cannot be made, changed or guessed without the secret, and end nothing then", async () => {
+    await using parts = await startParts()
+    const { refreshToken, session } = await parts.sessions.begin("alice", "phone")
+    await parts.sessions.refresh(refreshToken)
+    const [id, generation, seal] = refreshToken.split(".")
+    const foreign = createRefreshTokens("another secret")
+    for (const token of [
+      foreign.issue(session, 1),
+      `${id}.0.${seal}`,
+      `${id}.2.${seal}`,
+      `${id}.${generation}.${seal?.slice(1)}`,
+      `${id}.0${generation}.${seal}`,
+      `${id}.${generation}.`,
+      `${refreshToken}\n`,
+      ` ${refreshToken}`,
+      `${"9".repeat(10_000)}.1.${seal}`,
+      "__proto__.1.constructor",
+    ]) {
+      await expect(parts.sessions.refresh(token)).rejects.toMatchObject(refused)
+      await parts.sessions.endByToken(token)
+    }
+    expect(await parts.sessions.list("alice")).toHaveLength(1)
+  })
+})
+
+describe("sessions", () => {
+  test("remember when they were seen: at the sign-in and at each renewal", async () => {
+    await using parts = await startParts()
+    const { refreshToken } = await parts.sessions.begin("alice", "phone")
+    const began = parts.clock.now()
+    parts.clock.pass(7 * MINUTE)
+    await parts.sessions.refresh(refreshToken)
+    expect(await parts.sessions.list("alice")).toMatchObject([
+      { device: "phone", createdAt: began, lastSeenAt: began + 7 * MINUTE },
+    ])
+  })
+
+  test("are bounded per account: the one that was seen least recently makes room", async () => {
+    await using parts = await startParts()
+    const first = await parts.sessions.begin("alice", "phone 0")
+    for (let i = 1; i <= 100; i++) {
+      parts.clock.pass(1)
+      await parts.sessions.begin("alice", `phone ${i}`)
+    }
+    const live = await parts.sessions.list("alice")
+    expect(live).toHaveLength(100)
+    expect(live.map(({ id }) => id)).not.toContain(first.session)
+    await expect(parts.sessions.refresh(first.refreshToken)).rejects.toMatchObject(refused)
+  })
+
+  test("that ended are told for as long as their tokens may live, oldest end first", async () => {
+    await using parts = await startParts()
+    const ids: string[] = []
+    for (let i = 0; i < 3; i++) {
+      const { session } = await parts.sessions.begin("alice", "phone")
+      parts.clock.pass(MINUTE)
+      await parts.sessions.end(session)
+      ids.push(session)
+    }
+    const lastEnd = parts.clock.now()
+    parts.clock.pass(13 * MINUTE)
+    const told = await parts.sessions.endedSince(0)
+    expect(told.now).toBe(parts.clock.now())
+    expect(told.sessions.map(({ id }) => id)).toEqual(ids)
+    expect(told.sessions.at(-1)?.endedAt).toBe(lastEnd)
+    const later = await parts.sessions.endedSince(lastEnd - 1)
+    expect(later.sessions.map(({ id }) => id)).toEqual(ids.slice(2))
+    expect((await parts.sessions.endedSince(lastEnd)).sessions).toEqual([])
+    await parts.prune()
+    expect((await parts.sessions.endedSince(0)).sessions).toHaveLength(3)
+    parts.clock.pass(60 * MINUTE)
+    expect((await parts.sessions.endedSince(0)).sessions).toEqual([])
+  })
+})
