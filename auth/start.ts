@@ -1,3 +1,4 @@
+import { ConfigError } from "@parley/service/config.ts"
 import type { Running } from "@parley/service/process.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { AuthConfig } from "./config.ts"
@@ -13,7 +14,7 @@ const FINISH_WITHIN_MS = 6_000
 
 /**
  * Starts the auth service.
- * @throws ConfigError where DATA_DIR cannot be used.
+ * @throws ConfigError where DATA_DIR or PORT cannot be used.
  */
 export async function startAuth(
   config: AuthConfig,
@@ -28,9 +29,15 @@ export async function startAuth(
     log: auth.log,
     context: createOperations(auth),
     ready: () => auth.store.ping(),
-  })
-    .use(routes(auth))
-    .listen({ port: config.port, hostname: config.host })
+  }).use(routes(auth))
+  try {
+    app.listen({ port: config.port, hostname: config.host })
+  } catch (error) {
+    await auth[Symbol.asyncDispose]()
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== "EADDRINUSE") throw error
+    throw new ConfigError(`PORT cannot be used: ${message}`)
+  }
   const server = app.server
   if (!server) throw new Error("The server did not start.")
 
