@@ -143,7 +143,7 @@ describe("stopping", () => {
     using folder = temporaryFolder()
     const config = configFor(folder.path)
     // Dear enough that the last ones still wait for their hash when the stop begins.
-    const dear = { log: quiet, hashing: { memoryCost: 32_768, timeCost: 4 } }
+    const dear = { log: quiet, hashing: { memoryCost: 19_456, timeCost: 4 } }
     const auth = await startAuth(config, dear)
     const signUp = async (username: string) => {
       const response = await fetch(`http://127.0.0.1:${auth.port}/graphql`, {
@@ -166,7 +166,7 @@ describe("stopping", () => {
     const store = openStore(join(folder.path, "auth"))
     for (const name of names) expect(await store.userByUsername(name)).toBeDefined()
     await store[Symbol.asyncDispose]()
-  })
+  }, 30_000)
 
   test("forgets at the next start what has no meaning any more", async () => {
     await using world = await startWorld()

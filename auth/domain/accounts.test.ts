@@ -165,7 +165,7 @@ describe("guesses", () => {
       )
       await expect(guess).rejects.toMatchObject({ code: "UNAUTHENTICATED" })
     }
-  })
+  }, 30_000)
 })
 
 describe("sign-ups", () => {

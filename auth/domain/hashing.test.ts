@@ -55,7 +55,7 @@ describe("passwords", () => {
     const ratio = Math.min(...unknown!) / Math.min(...known!)
     expect(ratio).toBeGreaterThan(0.5)
     expect(ratio).toBeLessThan(2)
-  })
+  }, 30_000)
 })
 
 describe("the gate", () => {

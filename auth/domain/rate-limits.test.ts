@@ -98,15 +98,15 @@ describe("a rate limit", () => {
   })
 
   test("costs a crowd of one process one write each, not one for each pair", async () => {
-    await using limit = openLimit(300)
+    await using limit = openLimit(100)
     let writes = 0
     const { putCounter } = limit.store
     limit.store.putCounter = (counter) => {
       writes++
       return putCounter(counter)
     }
-    await Promise.all(Array.from({ length: 400 }, () => wait(limit.take("alice"))))
-    expect(writes).toBe(300)
+    await Promise.all(Array.from({ length: 150 }, () => wait(limit.take("alice"))))
+    expect(writes).toBe(100)
   })
 
   test("remembers over a restart, and keeps nothing readable", async () => {
@@ -164,18 +164,20 @@ describe("a rate limit", () => {
   })
 
   test("of any size stays a small document", async () => {
-    await using limit = openLimit(1_000)
-    for (let i = 0; i < 300; i++) {
+    const clock = stoppedClock()
+    const store = inMemory()
+    const limit = createRateLimit({
+      store,
+      clock,
+      name: "test",
+      limit: 1_000,
+      windowMs: WINDOW,
+      message: "Too often.",
+    })
+    for (let i = 0; i < 900; i++) {
       await limit.take("alice")
-      limit.clock.pass(WINDOW / 300)
+      clock.pass(WINDOW / 900)
     }
-    const counters: unknown[] = []
-    const { putCounter } = limit.store
-    limit.store.putCounter = (counter) => {
-      counters.push(counter.hits.length)
-      return putCounter(counter)
-    }
-    await limit.take("alice")
-    expect(counters[0]).toBeLessThanOrEqual(61)
+    expect((await store.counter())?.hits.length).toBeLessThanOrEqual(61)
   })
 })

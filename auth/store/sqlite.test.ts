@@ -13,6 +13,15 @@ function newFolder() {
   return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
+/** A store, and the connection beneath it. */
+function openWithConnection(file: string) {
+  const run = spyOn(Database.prototype, "run")
+  const store = openSqliteStore(file)
+  const db = run.mock.contexts[0] as Database
+  run.mockRestore()
+  return { store, db }
+}
+
 storeContract("SQLite", async () => {
   const place = newFolder()
   return {
@@ -27,10 +36,12 @@ describe("the file of the SQLite engine", () => {
   test("is its owner's alone, and commits are fsynced", async () => {
     using place = newFolder()
     const file = join(place.folder, "auth.sqlite")
-    await using _store = openSqliteStore(file)
+    const { db, store } = openWithConnection(file)
     for (const one of [file, `${file}-wal`]) expect(statSync(one).mode & 0o077).toBe(0)
-    using database = new Database(file, { readonly: true })
-    expect(database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
+    expect(db.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
+    const full = 2
+    expect(db.query("PRAGMA synchronous").get()).toEqual({ synchronous: full })
+    await store[Symbol.asyncDispose]()
   })
 
   test("of a newer Parley is refused with a sentence, and left as it is", () => {
@@ -59,10 +70,7 @@ describe("the file of the SQLite engine", () => {
 
   test("on a full disk makes writes UNAVAILABLE, harms nothing that is stored, and recovers", async () => {
     using place = newFolder()
-    const run = spyOn(Database.prototype, "run")
-    await using store = openSqliteStore(join(place.folder, "auth.sqlite"))
-    const db = run.mock.contexts[0] as Database
-    run.mockRestore()
+    const { db, store } = openWithConnection(join(place.folder, "auth.sqlite"))
     const user = (username: string, about: string) => ({
       id: username,
       username,
@@ -85,5 +93,6 @@ describe("the file of the SQLite engine", () => {
     expect(await store.usersByNamePrefix("bob", 1)).toEqual([])
     db.run("PRAGMA max_page_count = 100000")
     expect(await store.insertUser(large)).toBeTrue()
+    await store[Symbol.asyncDispose]()
   })
 })
