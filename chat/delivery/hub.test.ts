@@ -30,8 +30,11 @@ const watched = (bus: Bus): Bus => ({
     bus.release(partition)
   },
 })
+/** How the node's readings of memberships are answered. */
+let memberships: (store: Store, user: string) => ReturnType<Store["memberships"]>
 const watchedStore = (store: Store): Store => ({
   ...store,
+  memberships: (user) => memberships(store, user),
   async entries(...args) {
     reads += 1
     if (reading === "failing") throw unavailable("the disk is gone")
@@ -42,6 +45,7 @@ const watchedStore = (store: Store): Store => ({
 
 beforeEach(async () => {
   ;[reading, reads, held] = ["answered", 0, []]
+  memberships = (store, user) => store.memberships(user)
   world = await createWorld(1, (store) => ({
     store: watchedStore(store),
     bus: watched(createInProcessExchange().join()),
@@ -287,6 +291,91 @@ describe("whoever is added", () => {
     hear(...(await store(log.message("alice"))))
     await until(() => carol.entries().length === 2, "the message")
   })
+})
+
+describe("a session that is registering", () => {
+  /** The next reading of memberships is answered when it is let go, with what it read before. */
+  function holdMemberships() {
+    let letGo = () => {}
+    const isHeld = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const inner = memberships
+    memberships = async (store, user) => {
+      memberships = inner
+      const read = await store.memberships(user)
+      await isHeld
+      return read
+    }
+    return () => letGo()
+  }
+
+  test("misses nothing that passed a room which has ended since", async () => {
+    const alice = await open("alice")
+    const letGo = holdMemberships()
+    const bob = openSession(node, "bob", undefined)
+    await Promise.resolve()
+    hear(...(await store(log.message("alice"))))
+    expect(seqs(alice)).toEqual([2])
+    alice.stop()
+    expect(node.hub.rooms).toBe(0)
+    letGo()
+    await until(() => bob.entries().length === 1, "the message")
+    expect(seqs(bob)).toEqual([2])
+  })
+
+  test("misses nothing that passed while there was no room", async () => {
+    const letGo = holdMemberships()
+    const bob = openSession(node, "bob", undefined)
+    await Promise.resolve()
+    hear(...(await store(log.message("alice"), log.message("alice"))))
+    letGo()
+    await until(() => bob.entries().length === 2, "both messages")
+    expect(seqs(bob)).toEqual([2, 3])
+  })
+
+  test("has nothing twice of a conversation that it joins and leaves meanwhile", async () => {
+    const positions = new Map([[group, 1]])
+    await store(log.changed("alice", { left: ["bob"] }))
+    let letGo = () => {}
+    const isHeld = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    memberships = async (store, user) => {
+      await isHeld
+      return store.memberships(user)
+    }
+    const started = openSession(node, "bob", positions)
+    hear(
+      ...(await store(
+        log.changed("alice", { joined: ["bob"] }),
+        log.message("alice"),
+        log.changed("alice", { left: ["bob"] }),
+      )),
+    )
+    letGo()
+    await started.replayed
+    expect(seqs(started)).toEqual([3, 4, 5])
+  })
+})
+
+test("a session becomes live in the very moment in which nothing is left to tell it", async () => {
+  const entries = await store(...messages(50))
+  memberships = async (_store, user) =>
+    (await world.store.memberships(user)).map((membership) => ({ ...membership, head: 1 }))
+  const bob = openSession(node, "bob", undefined, {
+    onEvent({ kind }) {
+      if (kind !== "ready") return
+      // One entry now and then in the next turns, so that one comes in the gap, were there one.
+      let turn = Promise.resolve()
+      for (const [i, entry] of entries.entries()) {
+        for (let gap = i % 9; gap > 0; gap--) turn = turn.then(() => {})
+        turn = turn.then(() => hear(entry))
+      }
+    },
+  })
+  await until(() => bob.entries().length === 50, "50 messages")
+  expect(seqs(bob)).toEqual(entries.map(({ seq }) => seq))
 })
 
 describe("the partitions of the bus", () => {
