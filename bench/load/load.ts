@@ -17,20 +17,23 @@ interface Answer {
 
 export async function startLoad(): Promise<Load> {
   let answer = Promise.withResolvers<unknown>()
-  const child = Bun.spawn([process.execPath, "--no-env-file", join(import.meta.dir, "main.ts")], {
-    env: { ...process.env, NODE_ENV: "production" },
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "inherit",
-    ipc(message: Answer) {
-      if (message.error === undefined) answer.resolve(message.result)
-      else answer.reject(new Error(message.error))
+  const child = Bun.spawn(
+    [process.execPath, "--no-orphans", "--no-env-file", join(import.meta.dir, "main.ts")],
+    {
+      env: { ...process.env, NODE_ENV: "production" },
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+      ipc(message: Answer) {
+        if (message.error === undefined) answer.resolve(message.result)
+        else answer.reject(new Error(message.error))
+      },
+      onExit(_child, code, signal) {
+        answer.promise.catch(() => {})
+        answer.reject(new Error(`The load process ended: ${signal ?? code}.`))
+      },
     },
-    onExit(_child, code, signal) {
-      answer.promise.catch(() => {})
-      answer.reject(new Error(`The load process ended: ${signal ?? code}.`))
-    },
-  })
+  )
   await answer.promise
 
   return {

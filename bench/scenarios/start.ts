@@ -1,7 +1,7 @@
 import { figure } from "../report.ts"
 import type { Scenario } from "../scenario.ts"
 import { summary } from "../stats.ts"
-import { lastWords, stop, waitForLine } from "../system/child.ts"
+import { lastWords, spawn, stop, waitForLine } from "../system/child.ts"
 import { temporaryFolder } from "../system/folder.ts"
 import { commandLine, processTree, pssBytes, rssBytes } from "../system/proc.ts"
 import { inRoot } from "../system/root.ts"
@@ -65,12 +65,8 @@ async function once(idleMs: number): Promise<Started> {
   using folder = temporaryFolder()
   const port = freePort()
   const began = performance.now()
-  const child = Bun.spawn([inRoot("parley"), "start"], {
-    env: { ...process.env, PORT: String(port), DATA_DIR: folder.path, PUBLIC_URL: "" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  })
+  const own = { PORT: String(port), DATA_DIR: folder.path, PUBLIC_URL: "", LOG_LEVEL: "info" }
+  const child = spawn([inRoot("parley"), "start"], own)
   const said = lastWords(child.stderr)
   try {
     await waitForLine(child, READY, READY_WITHIN_MS).catch((error) => {
@@ -91,6 +87,7 @@ async function once(idleMs: number): Promise<Started> {
     }
     const told = performance.now()
     await stop(child)
+    if (child.exitCode !== 0) throw new Error(`./parley start ended badly.\n${said()}`)
     return {
       seconds,
       stoppedIn: (performance.now() - told) / 1_000,

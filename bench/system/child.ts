@@ -12,6 +12,25 @@ export interface Child extends AsyncDisposable {
 const LISTENS_WITHIN_MS = 60_000
 const STOPS_WITHIN_MS = 12_000
 
+const running = new Set<Subprocess>()
+// An interrupted run leaves nothing behind.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGTERM")
+})
+
+/** Starts a process that ends with this one, however this one ends by itself. */
+export function spawn(command: string[], environment: Record<string, string | undefined>) {
+  const child = Bun.spawn(command, {
+    env: { ...process.env, ...environment },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  running.add(child)
+  void child.exited.then(() => running.delete(child))
+  return child
+}
+
 /**
  * Starts a process and resolves once it says `listening <port>` on stdout. What it writes on stderr is shown only where
  * it does not come up.
@@ -22,12 +41,7 @@ export async function startChild(
   command: string[],
   environment: Record<string, string>,
 ): Promise<Child> {
-  const child = Bun.spawn(command, {
-    env: { ...process.env, ...environment },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  })
+  const child = spawn(command, environment)
   const said = lastWords(child.stderr)
   try {
     const line = await waitForLine(child, /^listening (\d+)$/, LISTENS_WITHIN_MS)
