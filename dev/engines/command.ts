@@ -23,8 +23,8 @@ export async function runCommand(
       killSignal: "SIGKILL",
     })
     const [out, error, status] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
       child.exited,
     ])
     return { status, output: `${out}${error}` }
