@@ -1,7 +1,7 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
-import type { BunSocket } from "@parley/service/socket.ts"
+import { type BunSocket, closeSocket, sendFrame } from "@parley/service/socket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import { type ExecutionArgs, GraphQLError } from "graphql"
 import { type Context, makeServer, type Server, type SubscribePayload } from "graphql-ws"
@@ -62,11 +62,11 @@ export class Client implements Reader {
   }
 
   send(frame: string): void {
-    this.socket?.sendText(frame)
+    if (this.socket) sendFrame(this.socket, frame)
   }
 
   close(code: number, reason: string): void {
-    this.socket?.close(code, reason)
+    if (this.socket) closeSocket(this.socket, code, reason)
   }
 
   caller(): Caller {

@@ -12,6 +12,8 @@ export interface SocketData {
   close(socket: BunSocket, code: number, reason: string): void
   handle?: (frame: string) => Promise<void>
   closed?: (code: number, reason: string) => Promise<void>
+  /** Frames of this turn of the event loop that have not been written yet. */
+  unsent?: string[]
 }
 export type BunSocket = ServerWebSocket<SocketData>
 
@@ -24,6 +26,50 @@ export const socketLimits = (limits: { maxFrameBytes: number; maxQueuedBytes: nu
   idleTimeout: 120,
   perMessageDeflate: false,
 })
+
+let unflushed: BunSocket[] = []
+
+/**
+ * Sends a frame together with the others that this turn of the event loop has for the socket: an operation's `next`
+ * and `complete`, and the events around them, cost one write and not one each. Every frame of a socket goes this way,
+ * or it would overtake those that wait. False where the connection is gone.
+ */
+export function sendFrame(socket: BunSocket, frame: string): boolean {
+  const { data } = socket
+  if (data.unsent) {
+    data.unsent.push(frame)
+    return true
+  }
+  if (socket.readyState !== WebSocket.OPEN) return false
+  data.unsent = [frame]
+  if (unflushed.push(socket) === 1) setImmediate(flushAll)
+  return true
+}
+
+/** Closes a connection after the frames that were sent before. */
+export function closeSocket(socket: BunSocket, code?: number, reason?: string): void {
+  flush(socket)
+  socket.close(code, reason)
+}
+
+function flushAll(): void {
+  const sockets = unflushed
+  unflushed = []
+  for (const socket of sockets) flush(socket)
+}
+
+function flush(socket: BunSocket): void {
+  const frames = socket.data.unsent
+  if (!frames) return
+  socket.data.unsent = undefined
+  if (frames.length === 1) {
+    socket.sendText(frames[0]!)
+    return
+  }
+  socket.cork(() => {
+    for (const frame of frames) socket.sendText(frame)
+  })
+}
 
 /**
  * Joins a graphql-ws protocol server to Bun's sockets. `extra` becomes the protocol's per-connection context; whoever
@@ -45,9 +91,9 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
         {
           protocol: GRAPHQL_TRANSPORT_WS_PROTOCOL,
           send(frame) {
-            socket.sendText(frame)
+            sendFrame(socket, frame)
           },
-          close: (code, reason) => socket.close(code, reason),
+          close: (code, reason) => closeSocket(socket, code, reason),
           onMessage(handle) {
             socket.data.handle = handle
           },
@@ -56,7 +102,9 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
       ) as SocketData["closed"]
     },
     message(socket, frame) {
-      socket.data.handle?.(String(frame)).catch(() => socket.close(4500, "Internal server error"))
+      socket.data
+        .handle?.(String(frame))
+        .catch(() => closeSocket(socket, 4500, "Internal server error"))
     },
     close(socket, code, reason) {
       void socket.data.closed?.(code, reason)

@@ -17,7 +17,7 @@ import {
 } from "./link.ts"
 import type { Logger } from "./log.ts"
 import { createDocumentCache } from "./operations.ts"
-import { type BunSocket, socketLimits, upgradeSocket } from "./socket.ts"
+import { type BunSocket, sendFrame, socketLimits, upgradeSocket } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 
 /** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
@@ -237,11 +237,11 @@ export function secretCheck(secret: string): (given: string) => boolean {
 }
 
 const sharedLink = (socket: BunSocket): Link => ({
-  deliver: (ids, payload) => socket.sendText(sharedNext(ids, payload)) !== 0,
+  deliver: (ids, payload) => sendFrame(socket, sharedNext(ids, payload)),
 })
 
 const plainLink = (socket: BunSocket): Link => ({
-  deliver: (ids, payload) => ids.every((id) => socket.sendText(plainNext(id, payload)) !== 0),
+  deliver: (ids, payload) => ids.every((id) => sendFrame(socket, plainNext(id, payload))),
 })
 
 const wrap = (error: unknown): GraphQLError =>
