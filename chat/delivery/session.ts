@@ -16,7 +16,10 @@ export interface Ready {
 export interface Program {
   /** Whether the answer is the same for every viewer, so that one rendering serves all. */
   readonly shareable: boolean
-  /** The result as JSON. Without a viewer only where `shareable`; without a promise where nothing had to be read. */
+  /**
+   * The result as JSON. Without a viewer only where `shareable`; without a promise where nothing had to be read.
+   * @throws ParleyError UNAVAILABLE where something could not be read just now.
+   */
   render(event: SessionEvent, viewer: string | undefined): string | Promise<string>
 }
 

@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
+  type ExecutionResult,
   execute,
   type GraphQLSchema,
   getOperationAST,
@@ -8,6 +9,7 @@ import {
   type OperationDefinitionNode,
   visit,
 } from "graphql"
+import { unavailable } from "../../service/errors.ts"
 import { publicResult } from "../../service/graphql-errors.ts"
 import type { Logger } from "../../service/log.ts"
 import { selectsMarked } from "../../service/marked-fields.ts"
@@ -57,8 +59,13 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
     operationName: string | null | undefined,
     variableValues: Record<string, unknown>,
   ): Program {
-    const finish = (result: Awaited<ReturnType<typeof execute>>) =>
-      JSON.stringify(publicResult(result, log))
+    function finish(result: ExecutionResult): string {
+      const shown = publicResult(result, log)
+      // What could not be read just now would be lost if half an answer stood for it: whoever is told resumes.
+      const passing = shown.errors?.find(({ extensions }) => extensions.retryable)
+      if (passing) throw unavailable(passing.message)
+      return JSON.stringify(shown)
+    }
     return {
       shareable,
       render(event: SessionEvent, viewer) {
@@ -74,8 +81,12 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
   return {
     of(args) {
       const event = eventDocument(args)
+      const given = args.variableValues ?? {}
+      // A variable that is not given has its default, which one that is given as undefined has not.
       const variables = Object.fromEntries(
-        event.variables.map((name) => [name, args.variableValues?.[name]]),
+        event.variables.flatMap((name) =>
+          Object.hasOwn(given, name) ? [[name, given[name]]] : [],
+        ),
       )
       const key = JSON.stringify(variables)
       const program = event.variants.get(key) ?? compile(event, args.operationName, variables)
