@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test"
+import { buildASTSchema, isUnionType, parse } from "graphql"
+import { ROOT } from "../launcher/root.ts"
+import { ERROR_CODES } from "../service/errors.ts"
+
+const read = (path: string) => Bun.file(`${ROOT}/${path}`).text()
+const protocol = await read("docs/protocol.md")
+
+test("docs/protocol.md documents every error code", () => {
+  for (const code of Object.keys(ERROR_CODES)) expect(protocol).toContain(`\`${code}\``)
+})
+
+test("docs/protocol.md documents every event", async () => {
+  const schema = buildASTSchema(parse(await read("chat/graphql/schema.graphql")), {
+    assumeValidSDL: true,
+  })
+  const union = schema.getType("Event")
+  if (!isUnionType(union)) throw new Error("Event is no union")
+  for (const { name } of union.getTypes()) expect(protocol).toContain(`\`${name}\``)
+})
+
+test("docs/protocol.md documents every close code that is used", async () => {
+  const used = new Set<string>()
+  for await (const path of new Bun.Glob("{gateway,service,chat}/**/*.ts").scan(ROOT)) {
+    if (path.includes("test") || path.includes("node_modules")) continue
+    for (const [, code] of (await read(path)).matchAll(/\b(?:close|quit)\((\d{4})\b/g)) {
+      used.add(code!)
+    }
+  }
+  expect(used.size).toBeGreaterThan(2)
+  for (const code of used) expect(protocol).toMatch(new RegExp(`^\\| *\`?${code}`, "m"))
+})
