@@ -10,7 +10,7 @@ import type { ChatOverrides } from "../context.ts"
 import type { Directory } from "../directory.ts"
 import { startChat } from "../start.ts"
 
-const SECRET = "the link secret of a chat node under test"
+export const SECRET = "the link secret of a chat node under test"
 
 /** In these tests a token is a user's name; who exists is who has a short one. */
 export const tokens: TokenVerifier = {
