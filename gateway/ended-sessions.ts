@@ -22,8 +22,10 @@ export function followEndedSessions(options: {
   secret: string
   log: Logger
   onEnded(ids: readonly string[]): void
+  /** In ms. */
+  every?: number
 }): Disposable {
-  const { authUrl, secret, log, onEnded } = options
+  const { authUrl, secret, log, onEnded, every = EVERY_MS } = options
   let after: number | undefined
   let failing = false
   let stopped = false
@@ -38,7 +40,9 @@ export function followEndedSessions(options: {
     })
     if (!response.ok) throw new Error(`auth answered ${response.status}`)
     const { sessions, now } = v.parse(Feed, await response.json())
-    after = now - OVERLAP_MS
+    // Where auth had more to tell than fits into one answer, `now` is only how far it came: go on from there.
+    const next = now - OVERLAP_MS
+    after = after !== undefined && next <= after ? now : next
     if (sessions.length > 0) onEnded(sessions.map(({ id }) => id))
   }
 
@@ -50,7 +54,7 @@ export function followEndedSessions(options: {
       if (!failing && !stopped) log.warn("ended sessions cannot be read", { error })
       failing = true
     }
-    if (!stopped) timer = setTimeout(follow, EVERY_MS)
+    if (!stopped) timer = setTimeout(follow, every)
   }
   void follow()
 

@@ -24,10 +24,12 @@ export interface Documents {
   check(text: string, operationName: string | null | undefined): Checked
 }
 
-/** How many documents are remembered, with their plans; those of an application are few and come again and again. */
-const REMEMBERED = 1_000
-/** Longer documents are worked out each time, so that nobody fills our memory with what nobody asks for twice. */
-const LONGEST_REMEMBERED = 10_000
+/**
+ * How many documents are remembered, with their plans: those of an application are few and come again and again. Long
+ * ones take the more memory, so fewer of them are; the longest are worked out each time.
+ */
+const SHORT = { characters: 2_000, remembered: 500 }
+const LONG = { characters: 10_000, remembered: 50 }
 
 interface Document {
   operations: Map<string, Operation>
@@ -36,7 +38,8 @@ interface Document {
 }
 
 export function createDocuments(graph: Graph, options: { introspection: boolean }): Documents {
-  const known = new LruMap<string, Document>(REMEMBERED)
+  const short = new LruMap<string, Document>(SHORT.remembered)
+  const long = new LruMap<string, Document>(LONG.remembered)
   const rules = options.introspection
     ? specifiedRules
     : [...specifiedRules, NoSchemaIntrospectionCustomRule]
@@ -52,7 +55,8 @@ export function createDocuments(graph: Graph, options: { introspection: boolean 
     if (excess) return [excess]
     const errors = validated(ast)
     if (errors.length > 0) return errors.map((error) => coded(error, "GRAPHQL_VALIDATION_FAILED"))
-    return split(text, ast)
+    // Errors point into the text; what is remembered need not, and is much smaller without.
+    return split(text, parse(text, { noLocation: true }))
   }
 
   function validated(ast: DocumentNode): readonly GraphQLError[] {
@@ -86,12 +90,13 @@ export function createDocuments(graph: Graph, options: { introspection: boolean 
 
   return {
     check(text, operationName) {
+      const known = text.length <= SHORT.characters ? short : long
       let document = known.get(text)
       if (!document) {
         const made = read(text)
         if (!("operations" in made)) return { errors: made }
         document = made
-        if (text.length <= LONGEST_REMEMBERED) known.set(text, document)
+        if (text.length <= LONG.characters) known.set(text, document)
       }
       const operation = operationName ? document.operations.get(operationName) : document.only
       return operation ? { operation } : { errors: [noOperation(operationName)] }

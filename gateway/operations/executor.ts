@@ -1,6 +1,7 @@
 import { executeQueryPlan } from "@apollo/gateway"
 import { badInput } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
+import { LruMap } from "@parley/service/lru.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
 import type { Graph } from "../supergraph/supergraph.ts"
 import { createViewerCheck } from "../supergraph/viewer-check.ts"
@@ -43,6 +44,8 @@ export function createExecutor<S extends Upstreamed>(options: {
 }): Executor {
   const { graph, links, log } = options
   const subgraphs = createDataSources(links, createViewerCheck(graph.marked))
+  /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
+  const introspected = new LruMap<Operation, Answer>(10)
   const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
   async function direct(
@@ -59,8 +62,16 @@ export function createExecutor<S extends Upstreamed>(options: {
     return answer({ data, errors }, log, extensions?.setCookies)
   }
 
-  function introspect({ document }: Operation, variables: Variables): Answer {
-    return answer(executeSync({ schema: graph.api, document, variableValues: variables }), log)
+  function introspect(operation: Operation, variables: Variables): Answer {
+    const known = introspected.get(operation)
+    if (known) return known
+    const { document } = operation
+    const result = answer(
+      executeSync({ schema: graph.api, document, variableValues: variables }),
+      log,
+    )
+    if (Object.keys(variables).length === 0) introspected.set(operation, result)
+    return result
   }
 
   const runPlan = ({ plan, context, variables, scope, sources }: PlanRun) =>

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { type Connection, createConnection } from "./connection.ts"
+import { type Connection, createConnection, TIMES } from "./connection.ts"
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -8,6 +8,7 @@ function startPeer(options: { acknowledges?: boolean; port?: number } = {}) {
   const peer = {
     frozen: false,
     connections: 0,
+    pings: 0,
     closed: 0,
     frames: [] as string[],
     sockets: new Set<Bun.ServerWebSocket<unknown>>(),
@@ -29,8 +30,10 @@ function startPeer(options: { acknowledges?: boolean; port?: number } = {}) {
         if (peer.frozen) return
         if (frame.includes("connection_init") && options.acknowledges !== false) {
           socket.send('{"type":"connection_ack"}')
-        } else if (frame === '{"type":"ping"}') socket.send('{"type":"pong"}')
-        else peer.frames.push(frame)
+        } else if (frame === '{"type":"ping"}') {
+          peer.pings++
+          socket.send('{"type":"pong"}')
+        } else peer.frames.push(frame)
       },
       close(socket) {
         peer.closed++
@@ -41,7 +44,10 @@ function startPeer(options: { acknowledges?: boolean; port?: number } = {}) {
   return peer
 }
 
-function connect(port: number) {
+/** A second of theirs is a tenth of one. */
+const QUICK = { quiet: 200, pong: 300, watch: 50 }
+
+function connect(port: number, times: Partial<typeof TIMES> = QUICK) {
   const seen = { frames: [] as string[], downs: 0 }
   const connection = createConnection({
     name: "peer",
@@ -50,6 +56,7 @@ function connect(port: number) {
     log,
     onFrame: (frame) => seen.frames.push(frame),
     onDown: () => seen.downs++,
+    times,
   })
   return { connection, seen, [Symbol.dispose]: () => connection.close() }
 }
@@ -78,21 +85,28 @@ test("what is sent arrives, and what arrives is handed on, without the protocol'
   await until(() => peer.frames.includes('{"type":"pong"}'))
 })
 
-test("a peer that is quiet but alive is kept; one that is frozen is dropped within some 5 s and found again", async () => {
+test("a peer that is quiet but alive is kept; one that is frozen is dropped and found again", async () => {
+  // As they are, they end a frozen connection after some 5 s.
+  expect(TIMES.quiet + TIMES.pong + 2 * TIMES.watch).toBeLessThanOrEqual(6_000)
   using peer = startPeer()
   using mine = connect(peer.server.port!)
   await isUp(mine)
-  await Bun.sleep(3_500)
+  await until(() => peer.pings >= 3)
   expect(mine.connection.up).toBeTrue()
   expect(peer.connections).toBe(1)
   peer.frozen = true
-  const since = Date.now()
   await until(() => mine.seen.downs === 1)
-  expect(Date.now() - since).toBeLessThan(9_000)
   expect(mine.connection.up).toBeFalse()
   peer.frozen = false
   expect(await isUp(mine)).toBeTrue()
 }, 30_000)
+
+test("a peer that never acknowledges is not up, and is tried again", async () => {
+  using peer = startPeer({ acknowledges: false })
+  using mine = connect(peer.server.port!, { ...QUICK, connect: 100 })
+  await until(() => peer.connections >= 3)
+  expect(mine.connection.up).toBeFalse()
+})
 
 test("a peer that comes late or restarts is found, and its absence is said at once after a second", async () => {
   const port = (() => {

@@ -24,17 +24,23 @@ export interface ConnectionOptions {
   /** Every frame but the protocol's own (ack, ping, pong). */
   onFrame(frame: string): void
   onDown(): void
+  /** Other times than usual. */
+  times?: Partial<typeof TIMES>
 }
 
-/** Whoever asks during a break of up to this many ms waits for its end instead of being refused. */
-const GRACE_MS = 1_000
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 2_000
-const CONNECT_WITHIN_MS = 3_000
-/** A peer that was silent for this long is asked whether it lives, and given as long again and a half to say so. */
-const QUIET_MS = 2_000
-const PONG_WITHIN_MS = 3_000
-const WATCH_EVERY_MS = 500
+/** In ms. */
+export const TIMES = {
+  /** Whoever asks during a break that began less long ago waits for its end instead of being refused. */
+  grace: 1_000,
+  firstRetry: 50,
+  lastRetry: 2_000,
+  connect: 3_000,
+  /** A peer that was silent for this long is asked whether it lives … */
+  quiet: 2_000,
+  /** … and given this long to say so. */
+  pong: 3_000,
+  watch: 500,
+}
 /** A peer that reads so slowly that this much waits is as good as down. */
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024
 
@@ -44,11 +50,12 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024
  */
 export function createConnection(options: ConnectionOptions): Connection {
   const { name, log, onFrame, onDown } = options
+  const times = { ...TIMES, ...options.times }
   let socket: WebSocket
   let up = false
   let closed = false
   let downSince = performance.now()
-  let retryIn = FIRST_RETRY_MS
+  let retryIn = times.firstRetry
   let lastHeard = 0
   let pingedAt = 0
   let connectingSince = 0
@@ -81,7 +88,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function onUp(): void {
     up = true
-    retryIn = FIRST_RETRY_MS
+    retryIn = times.firstRetry
     log.info("link up", { subgraph: name })
     release(Number.POSITIVE_INFINITY)
   }
@@ -95,7 +102,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       onDown()
     }
     retry = setTimeout(connect, retryIn * (0.5 + Math.random() / 2))
-    retryIn = Math.min(retryIn * 2, LAST_RETRY_MS)
+    retryIn = Math.min(retryIn * 2, times.lastRetry)
   }
 
   /** Drops a connection without waiting for a peer that may never answer. */
@@ -126,18 +133,18 @@ export function createConnection(options: ConnectionOptions): Connection {
   const watching = setInterval(() => {
     const now = performance.now()
     // This process itself was frozen: what the peer said meanwhile has not been read yet.
-    if (now - watched > QUIET_MS) lastHeard = now
+    if (now - watched > times.quiet) lastHeard = now
     watched = now
     release(now)
     if (!up) {
-      if (!retry && now - connectingSince > CONNECT_WITHIN_MS) abandon("no acknowledgement")
+      if (!retry && now - connectingSince > times.connect) abandon("no acknowledgement")
     } else if (pingedAt > 0) {
-      if (now - Math.max(pingedAt, lastHeard) > PONG_WITHIN_MS) abandon("no pong")
-    } else if (now - lastHeard > QUIET_MS) {
+      if (now - Math.max(pingedAt, lastHeard) > times.pong) abandon("no pong")
+    } else if (now - lastHeard > times.quiet) {
       pingedAt = now
       socket.send('{"type":"ping"}')
     }
-  }, WATCH_EVERY_MS)
+  }, times.watch)
   watching.unref()
 
   connect()
@@ -145,7 +152,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     get up() {
       return up
     },
-    afterShortBreak: () => wait(downSince + GRACE_MS),
+    afterShortBreak: () => wait(downSince + times.grace),
     within: (ms) => wait(performance.now() + ms),
     send(frame) {
       if (!up || socket.bufferedAmount > MAX_QUEUED_BYTES) return false
