@@ -22,12 +22,15 @@ export function publicError(error: GraphQLError, log: Logger): GraphQLError {
       retryable: ERROR_CODES[extensions.code].retryable,
     })
   }
-  // A GraphQLError without a cause, or whose cause is one, is about the request itself: a variable or
-  // a literal that does not fit its type.
-  if (cause === undefined || cause instanceof GraphQLError) {
-    return path === undefined
-      ? as(error.message, { code: "BAD_INPUT", retryable: false, field: inputField(error.message) })
-      : internal(error, log, as)
+  // A GraphQLError without a cause, or whose cause is one, is about the request itself: a variable that does not fit its
+  // type, or an argument (this has a path) that only its variable's value makes unfit.
+  const isAboutRequest = cause === undefined || cause instanceof GraphQLError
+  if (isAboutRequest && (path === undefined || error.message.startsWith('Argument "'))) {
+    return as(error.message, {
+      code: "BAD_INPUT",
+      retryable: false,
+      field: inputField(error.message),
+    })
   }
   return internal(error, log, as)
 }
@@ -47,6 +50,14 @@ const internal = (
   return as("Something went wrong on our side.", { code: "INTERNAL", retryable: false })
 }
 
-/** graphql-js names the variable at fault in its message: `Variable "$input" got invalid value … at "input.id"`. */
-const inputField = (message: string) =>
-  / at "([\w.[\]]+)"/.exec(message)?.[1] ?? /"\$(\w+)"/.exec(message)?.[1] ?? "variables"
+/**
+ * The field at fault, as graphql-js names it in its message: `Variable "$input" got invalid value … at "input.id"; …`,
+ * `Variable "$input" got invalid value …; Field "id" of required type …`, `Argument "first" of …`.
+ */
+function inputField(message: string): string {
+  const place = / at "([\w.[\]]+)"; /.exec(message)?.[1]
+  const missing = /; Field "(\w+)" (?:of required type|is not defined)/.exec(message)?.[1]
+  if (place && missing) return `${place}.${missing}`
+  const named = /^Argument "(\w+)"/.exec(message)?.[1] ?? /"\$(\w+)"/.exec(message)?.[1]
+  return place ?? missing ?? named ?? "variables"
+}

@@ -1,6 +1,12 @@
 import { timingSafeEqual } from "node:crypto"
 import { Elysia } from "elysia"
-import { type ExecutionArgs, execute, GraphQLError, type GraphQLSchema } from "graphql"
+import {
+  type ExecutionArgs,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from "graphql"
 import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
@@ -99,6 +105,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       const call = await callOf(extensions)
       const checked = documents(params.query)
       if (checked.errors) return checked.errors
+      if (!getOperationAST(checked.document, params.operationName)) {
+        throw badInput("operationName", "The document has no one operation that this names.")
+      }
       const contextValue = options.context(call)
       calls.set(contextValue, call)
       return {
@@ -149,6 +158,11 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   const http = createHandler({
     schema,
     execute: run,
+    // What the handler finds by itself, in a request that never got as far as an operation, has no code yet.
+    formatError: (error) =>
+      "extensions" in error && error.extensions.code
+        ? error
+        : publicError(wrap(badInput("request", error.message)), log),
     async onSubscribe(request, params) {
       // graphql-http wants a context of its own shape; ours is whatever the service made.
       return (await prepare(params as Params, extensionsOf(request.raw))) as OperationArgs<never>
