@@ -53,10 +53,23 @@ export function fromCursor(cursor: string, kind: string, field: string, values =
 
 /** A cursor that holds a seq. */
 export function seqFromCursor(cursor: string, kind: string, field: string): number {
-  const [text] = fromCursor(cursor, kind, field)
-  const seq = Number(text)
-  if (!Number.isSafeInteger(seq) || seq < 0) throw brokenCursor(field)
-  return seq
+  return wholeNumber(fromCursor(cursor, kind, field)[0]!, field)
+}
+
+/** A cursor that holds a time and an id. */
+export function placeFromCursor(
+  cursor: string,
+  kind: string,
+  field: string,
+): { at: number; id: string } {
+  const [at, id] = fromCursor(cursor, kind, field, 2)
+  return { at: wholeNumber(at!, field), id: id! }
+}
+
+function wholeNumber(text: string, field: string): number {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 0) throw brokenCursor(field)
+  return number
 }
 
 const brokenCursor = (field: string) => badInput(field, "That is not a cursor of this list.")

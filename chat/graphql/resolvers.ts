@@ -7,7 +7,7 @@ import type { Receipt } from "../domain/receipts.ts"
 import type { Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import { Conversation, type ConversationRef } from "./conversation.ts"
-import { checkPage, connection, fromCursor, toCursor } from "./paging.ts"
+import { checkPage, connection, placeFromCursor, toCursor } from "./paging.ts"
 
 const userRef = (id: string) => ({ id })
 const userRefs = (ids: readonly string[]) => ids.map(userRef)
@@ -35,10 +35,10 @@ const Query = {
   ) {
     checkPage(first, "first")
     const all = await context.services.reader.conversations(viewerOf(context))
-    const [at, id] = after == null ? [] : fromCursor(after, "c", "after", 2)
+    const last = after == null ? undefined : placeFromCursor(after, "c", "after")
     const isAfter = ({ headAt, conversation }: MembershipView) =>
-      headAt < Number(at) || (headAt === Number(at) && conversation < id!)
-    const rest = id === undefined ? all : all.filter(isAfter)
+      !last || headAt < last.at || (headAt === last.at && conversation < last.id)
+    const rest = all.filter(isAfter)
     const edges = rest.slice(0, first).map((membership) => ({
       cursor: () => toCursor("c", membership.headAt, membership.conversation),
       node: { id: membership.conversation, membership },
