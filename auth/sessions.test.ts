@@ -67,10 +67,23 @@ describe("tokens", () => {
       .setProtectedHeader({ alg: "EdDSA", kid: kid! })
       .sign(privateKey)
     const unsigned = new UnsecuredJWT(claims).encode()
+    // The published key, taken for a shared secret.
+    const { keys } = await (await fetch(`${own.url}/.well-known/jwks.json`)).json()
+    const confused = await new SignJWT(claims)
+      .setProtectedHeader({ alg: "HS256", kid: kid! })
+      .sign(Buffer.from(keys[0].x, "base64url"))
     const [head, , signature] = device.access.split(".")
     const changed = Buffer.from(JSON.stringify({ ...claims, sub: "someone else" }))
     const altered = `${head}.${changed.toString("base64url")}.${signature}`
-    for (const token of [forged, unsigned, altered, "nonsense", "a.b.c", "x".repeat(5_000)]) {
+    for (const token of [
+      forged,
+      unsigned,
+      confused,
+      altered,
+      "nonsense",
+      "a.b.c",
+      "x".repeat(5_000),
+    ]) {
       expect(await own.device().code("{ sessions { id } }", {}, token)).toBe("UNAUTHENTICATED")
     }
     expect(await own.device().code("{ sessions { id } }", {}, device.access)).toBeUndefined()

@@ -47,6 +47,24 @@ describe("a change of the password", () => {
     expect(live.map(({ id }) => id)).toEqual([owner.session])
   })
 
+  test("ends also a session that began with the old one while it was under way", async () => {
+    const before = armed()
+    await using parts = await startParts((store) => ({
+      async replacePassword(...change) {
+        await before.fire()
+        return store.replacePassword(...change)
+      },
+    }))
+    const owner = await parts.accounts.signUp(alice, origin)
+    let thief = ""
+    before.arm(async () => {
+      thief = (await parts.accounts.signIn(alice, origin)).session
+    })
+    await parts.accounts.changePassword(viewerOf(owner), PASSWORD, NEXT, origin)
+    expect((await parts.store.session(thief))?.endedAt).toBe(parts.clock.now())
+    expect((await parts.store.session(owner.session))?.endedAt).toBeNull()
+  })
+
   test("that dies halfway leaves no other session alive with a new password", async () => {
     let replaced = false
     const seen: { live: number; replaced: boolean }[] = []
@@ -142,6 +160,15 @@ describe("guesses", () => {
       const guess = parts.accounts.signIn({ username, password: PASSWORD }, origin)
       await expect(guess).rejects.toMatchObject({ code: "UNAUTHENTICATED" })
     }
+  })
+
+  test("at an account that is closed do not count for the address", async () => {
+    await using parts = await startParts(undefined, { guessesPerAddress: 12 })
+    const guess = (username: string) =>
+      parts.accounts.signIn({ username, password: "a wrong guess" }, origin).catch((error) => error)
+    for (let i = 0; i < 30; i++) await guess("alice")
+    for (let i = 0; i < 2; i++) expect((await guess("bob")).code).toBe("UNAUTHENTICATED")
+    expect((await guess("bob")).code).toBe("RATE_LIMITED")
   })
 
   test("that are refused for the crowd do not count", async () => {

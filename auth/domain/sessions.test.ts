@@ -102,6 +102,29 @@ describe("refresh tokens", () => {
 })
 
 describe("sessions", () => {
+  test("know their refresh token by its hash, and accept no other one", async () => {
+    await using parts = await startParts((store) => ({
+      insertSession: (session) => store.insertSession({ ...session, tokenHash: "another one's" }),
+    }))
+    const { refreshToken } = await parts.sessions.begin("alice", "phone")
+    await expect(parts.sessions.refresh(refreshToken)).rejects.toMatchObject(refused)
+  })
+
+  test("are live for their own user only, and until they end", async () => {
+    await using parts = await startParts()
+    const { session } = await parts.sessions.begin("alice", "phone")
+    const viewer = { user: "alice", session, expiresAt: 0 }
+    await parts.sessions.mustBeLive(viewer)
+    for (const other of [
+      { ...viewer, user: "bob" },
+      { ...viewer, session: "unknown" },
+    ]) {
+      await expect(parts.sessions.mustBeLive(other)).rejects.toMatchObject(refused)
+    }
+    await parts.sessions.end(session)
+    await expect(parts.sessions.mustBeLive(viewer)).rejects.toMatchObject(refused)
+  })
+
   test("remember when they were seen: at the sign-in and at each renewal", async () => {
     await using parts = await startParts()
     const { refreshToken } = await parts.sessions.begin("alice", "phone")
