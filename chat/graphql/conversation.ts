@@ -2,7 +2,7 @@ import { badInput, notFound } from "../../service/errors.ts"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
 import type { Picture } from "../domain/picture.ts"
-import type { Member } from "../store/store.ts"
+import type { Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import {
   type Connection,
@@ -16,7 +16,7 @@ import {
 /** A conversation in the graph: its id, and the viewer's membership where that has been read already. */
 export interface ConversationRef {
   id: string
-  membership?: Member
+  membership?: Member | MembershipView
 }
 
 const MAX_LOG_PAGE = 1_000
@@ -38,11 +38,16 @@ async function membershipOf(ref: ConversationRef, context: ChatContext): Promise
   return member
 }
 
-async function headOf(member: Member, { services }: ChatContext): Promise<number> {
+/** The newest seq that the viewer may see; on a node that has not written to the log lately, too. */
+async function headOf(
+  ref: ConversationRef,
+  member: Member,
+  { services: { pictures } }: ChatContext,
+): Promise<number> {
   if (member.until !== null) return member.until
-  const picture = await services.pictures.get(member.conversation)
-  // A membership read after the picture may be newer than it is.
-  if (member.since > picture.head) await services.pictures.catchUp(picture)
+  if (ref.membership && "head" in ref.membership) return ref.membership.head
+  const picture = await pictures.get(ref.id)
+  await pictures.catchUp(picture)
   return picture.head
 }
 
@@ -89,13 +94,13 @@ export const Conversation = {
   me: (ref: ConversationRef, _args: unknown, context: ChatContext) => membershipOf(ref, context),
 
   async head(ref: ConversationRef, _args: unknown, context: ChatContext) {
-    return headOf(await membershipOf(ref, context), context)
+    return headOf(ref, await membershipOf(ref, context), context)
   },
 
   async unreadCount(ref: ConversationRef, _args: unknown, context: ChatContext) {
     const member = await membershipOf(ref, context)
     if (member.until !== null) return 0
-    return context.services.reader.unread(member, await headOf(member, context))
+    return context.services.reader.unread(member, await headOf(ref, member, context))
   },
 
   async lastMessage(ref: ConversationRef, _args: unknown, context: ChatContext) {
