@@ -308,6 +308,18 @@ describe("introspection", () => {
     expect((await shut.ask("{ __typename }")).data).toEqual({ __typename: "Query" })
   })
 
+  test("is about the whole graph, also beside data that one subgraph has", async () => {
+    const query = "{ me { name } __schema { queryType { fields { name } } } }"
+    const { data } = await world.ask<{
+      me: unknown
+      __schema: { queryType: { fields: { name: string }[] } }
+    }>(query, {}, await world.bearer(ALICE.id))
+    expect(data?.me).toEqual({ name: "Alice" })
+    const fields = data?.__schema.queryType.fields.map(({ name }) => name)
+    expect(fields).toContain("conversations")
+    expect(fields).not.toContain("_entities")
+  })
+
   test("does not reach the subgraphs' own fields", async () => {
     const bearer = await world.bearer(ALICE.id)
     for (const query of [

@@ -28,6 +28,11 @@ describe("a live socket", () => {
   test("outlives its token; what it asks then needs a newer one of the same session", async () => {
     await using world = await startWorld()
     const socket = await world.socket({ init: await world.bearer(ALICE.id, "s") })
+    // While its own token is good, too, a socket is not a way to act as somebody else.
+    socket.subscribe("0", "{ me { name } }", {}, await world.bearer(BOB.id, "t"))
+    expect(await socket.next("error", "0")).toMatchObject({
+      payload: [{ extensions: { code: "UNAUTHENTICATED" } }],
+    })
     socket.subscribe("live", EVENTS)
     await until(() => world.chat.subscriptions.size === 1, "the subscription")
     world.advance(11 * 60_000)
