@@ -23,8 +23,10 @@ export async function startChat(
   return {
     port: app.server!.port!,
     async stop() {
-      // What is being written is committed and acknowledged before its connection goes.
+      // What is being written is committed, and acknowledged before its connection goes: one turn of the event loop makes
+      // the answers, and the next one writes them.
       await services.store.settle()
+      await new Promise(setImmediate)
       await new Promise(setImmediate)
       await app.stop(true)
       await chat[Symbol.asyncDispose]()

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { execute, isInterfaceType, isObjectType, isUnionType, parse } from "graphql"
 import type { ChatContainer } from "../context.ts"
 import { createLog } from "../test/log-builder.ts"
-import { createWorld, send, type World } from "../test/world.ts"
+import { createWorld, send, silent, type World } from "../test/world.ts"
+import { createPrograms } from "./programs.ts"
 import { resolvers } from "./resolvers.ts"
 
 let world: World
@@ -93,6 +94,38 @@ describe("what a conversation says", () => {
       return calls.sort()
     }
     expect(await callsFor("frank", 30_000)).toEqual(await callsFor("erin", 3))
+  })
+})
+
+test("the entry by which someone leaves shows them nothing that comes after it", async () => {
+  const [node] = world.nodes
+  const { groups } = node!.services
+  const conversation = await groups.create("alice", "Friends", ["bob"])
+  await send(node!, "alice", conversation, "before")
+  await groups.remove("alice", conversation, "bob")
+  await send(node!, "alice", conversation, "after")
+  const document = parse(`subscription { events { ... on MembersChanged { left { id } conversation {
+    id head unreadCount lastMessage { text } me { user { id } } members { totalCount edges { node { role } } }
+    messages(last: 9) { edges { node { text } } } log(after: 0) { seq } } } } }`)
+  const program = createPrograms(node!.schema, node!.services, silent).of({
+    schema: node!.schema,
+    document,
+  })
+  const [leaving] = await world.store.entries(conversation, 2, 1)
+  const { data } = JSON.parse(await program.render({ kind: "entry", entry: leaving! }, "bob"))
+  expect(data.events).toEqual({
+    left: [{ id: "bob" }],
+    conversation: {
+      ...{
+        id: conversation,
+        head: 3,
+        unreadCount: 0,
+        lastMessage: null,
+        me: { user: { id: "bob" } },
+      },
+      ...{ members: { totalCount: 0, edges: [] }, messages: { edges: [] } },
+      log: [{ seq: 1 }, { seq: 2 }, { seq: 3 }],
+    },
   })
 })
 

@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { exportJWK, generateKeyPair, SignJWT } from "jose"
+import { SECRET_HEADER } from "../service/link.ts"
+import { ACCESS_TOKEN } from "../service/tokens.ts"
+import { openStore } from "./store/store.ts"
+import { openLink } from "./test/link.ts"
+import { messageId } from "./test/log-builder.ts"
+import { SECRET, startNode, temporaryFolder } from "./test/node.ts"
+import { until } from "./test/until.ts"
+
+const PUBLIC_URL = "http://localhost:4000"
+
+/** What a chat process needs of auth: the public keys, and who exists. */
+let auth: ReturnType<typeof Bun.serve>
+let sign: (user: string) => Promise<string>
+beforeAll(async () => {
+  const { publicKey, privateKey } = await generateKeyPair(ACCESS_TOKEN.algorithm)
+  const keys = [{ ...(await exportJWK(publicKey)), kid: "1", alg: ACCESS_TOKEN.algorithm }]
+  auth = Bun.serve({
+    port: 0,
+    routes: {
+      "/.well-known/jwks.json": Response.json({ keys }),
+      "/graphql": async (request) => {
+        const { variables } = (await request.json()) as { variables: { of: { id: string }[] } }
+        return Response.json({ data: { _entities: variables.of.map(({ id }) => ({ id })) } })
+      },
+    },
+  })
+  sign = (user) =>
+    new SignJWT({ sid: `session of ${user}` })
+      .setProtectedHeader({ alg: ACCESS_TOKEN.algorithm, kid: "1" })
+      .setSubject(user)
+      .setIssuer(PUBLIC_URL)
+      .setAudience(ACCESS_TOKEN.audience)
+      .setExpirationTime("10m")
+      .sign(privateKey)
+})
+afterAll(() => auth.stop(true))
+
+/** A chat process of its own. */
+async function spawnChat(dataDir: string, changes: Record<string, string> = {}) {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "main.ts")], {
+    env: {
+      ...{ PORT: "0", DATA_DIR: dataDir, LINK_SECRET: SECRET, PUBLIC_URL, LOG_LEVEL: "warn" },
+      AUTH_URL: `http://127.0.0.1:${auth.port}`,
+      ...changes,
+    },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  let printed = ""
+  const reading = (async () => {
+    for await (const chunk of child.stdout) printed += new TextDecoder().decode(chunk)
+  })()
+  const port = async () => {
+    await until(() => /^listening \d+\n/.test(printed) || child.exitCode !== null, "the port")
+    return Number(/^listening (\d+)\n$/.exec(printed)?.[1])
+  }
+  return { child, port, reading, complaint: () => new Response(child.stderr).text() }
+}
+
+const SEND = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id seq } }"
+const CREATE = `mutation { createGroup(title: "T", members: ["bob"]) { id } }`
+
+/** Sends without end, several at once, and counts what is acknowledged. */
+async function flood(port: number) {
+  const token = await sign("alice")
+  const link = await openLink({ port })
+  const created = await link.ask("create", token, CREATE)
+  const conversation = (created.payload as { data: { createGroup: { id: string } } }).data
+    .createGroup.id
+  let sent = 0
+  const sendOne = () => {
+    sent += 1
+    const input = { id: messageId(), conversation, text: `${sent}` }
+    link.subscribe(`m${sent}`, token, SEND, { input })
+  }
+  const acknowledged = () =>
+    link.frames.flatMap(({ type, payload }) => {
+      const message = (payload as { data?: { sendMessage?: { id: string; seq: number } } })?.data
+      return type === "next" && message?.sendMessage ? [message.sendMessage] : []
+    })
+  const timer = setInterval(() => {
+    for (let i = 0; i < 20 && link.isOpen; i++) sendOne()
+  }, 1)
+  await until(() => acknowledged().length > 300, "300 messages")
+  return { conversation, acknowledged, link, [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+async function expectKept(
+  dataDir: string,
+  conversation: string,
+  acknowledged: { id: string; seq: number }[],
+) {
+  await using store = await openStore({ dataDir })
+  const log = await store.entries(conversation, 0, 1e6)
+  expect(log.map(({ seq }) => seq)).toEqual(log.map((_, i) => i + 1))
+  const places = new Map(
+    log.flatMap((entry) => (entry.kind === "message" ? [[entry.id, entry.seq]] : [])),
+  )
+  expect(places.size).toBe(log.length - 1)
+  for (const { id, seq } of acknowledged) expect(places.get(id)).toBe(seq)
+  return places
+}
+
+test("a process that is told to stop while it is busy ends with status 0, and nothing acknowledged is lost", async () => {
+  using folder = temporaryFolder()
+  const chat = await spawnChat(folder.path)
+  using busy = await flood(await chat.port())
+  const stoppedAt = Date.now()
+  chat.child.kill("SIGTERM")
+  expect(await chat.child.exited).toBe(0)
+  expect(Date.now() - stoppedAt).toBeLessThan(8_000)
+  await busy.link.closing()
+  await expectKept(folder.path, busy.conversation, busy.acknowledged())
+  expect(await chat.complaint()).not.toMatch(/"level":"(warn|error)"|^ {4}at /m)
+}, 30_000)
+
+test("a node that stops answers what it is writing before it closes the connection", async () => {
+  using folder = temporaryFolder()
+  const store = await openStore({ dataDir: folder.path })
+  let stopping: Promise<void> | undefined
+  const node = await startNode(folder.path, {
+    store: {
+      ...store,
+      append(entries) {
+        const written = store.append(entries)
+        if (entries[0]!.seq > 1) stopping = node[Symbol.asyncDispose]()
+        return written
+      },
+    },
+  })
+  const link = await openLink(node)
+  const { payload } = await link.ask("create", "alice", CREATE)
+  const { id: conversation } = (payload as { data: { createGroup: { id: string } } }).data
+    .createGroup
+  link.subscribe("m", "alice", SEND, { input: { id: messageId(), conversation, text: "the last" } })
+  await link.closing()
+  await stopping
+  expect(link.frames.find(({ id }) => id === "m")).toMatchObject({
+    ...{ type: "next", payload: { data: { sendMessage: { seq: 2 } } } },
+  })
+})
+
+test("a process that is killed while it is busy has kept everything that it acknowledged", async () => {
+  using folder = temporaryFolder()
+  const chat = await spawnChat(folder.path)
+  using busy = await flood(await chat.port())
+  chat.child.kill("SIGKILL")
+  await chat.child.exited
+  await busy.link.closing()
+  await expectKept(folder.path, busy.conversation, busy.acknowledged())
+
+  const again = await spawnChat(folder.path)
+  const port = await again.port()
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+  expect(ready.status).toBe(200)
+  await using link = await openLink({ port })
+  const input = { id: messageId(), conversation: busy.conversation, text: "after it" }
+  const { payload } = await link.ask("1", await sign("bob"), SEND, { input })
+  expect(payload).toMatchObject({ data: { sendMessage: { id: input.id } } })
+  again.child.kill("SIGTERM")
+  expect(await again.child.exited).toBe(0)
+}, 30_000)
+
+test.each([
+  ["a store that is none", {}, /^.*chat\.sqlite cannot be used.*\.\n$/],
+  ["no address of auth", { AUTH_URL: "" }, /^AUTH_URL is missing\.\n$/],
+  [
+    "a short secret",
+    { LINK_SECRET: "short" },
+    /^LINK_SECRET cannot be used: .*32 characters.*\.\n$/,
+  ],
+  ["a port that is none", { PORT: "99999" }, /^PORT cannot be used: .*\.\n$/],
+  ["a level that is none", { LOG_LEVEL: "loud" }, /^LOG_LEVEL cannot be used: .*\.\n$/],
+] as [string, Record<string, string>, RegExp][])(
+  "a process with %s says so in one sentence, and ends with status 1",
+  async (_what, changes, sentence) => {
+    using folder = temporaryFolder()
+    mkdirSync(join(folder.path, "chat"))
+    writeFileSync(join(folder.path, "chat", "chat.sqlite"), "This is a diary. ".repeat(500))
+    const chat = await spawnChat(folder.path, changes)
+    expect(await chat.child.exited).toBe(1)
+    expect(await chat.complaint()).toMatch(sentence)
+  },
+  20_000,
+)
+
+test("a node whose store is gone is not ready, and says why", async () => {
+  using folder = temporaryFolder()
+  const store = await openStore({ dataDir: folder.path })
+  await using node = await startNode(folder.path, { store })
+  const ask = (path: string) => fetch(`http://127.0.0.1:${node.port}${path}`)
+  expect((await ask("/readyz")).status).toBe(200)
+  await store[Symbol.asyncDispose]()
+  const response = await ask("/readyz")
+  expect(response.status).toBe(503)
+  expect(await response.text()).toBe("The store cannot be read just now.\n")
+  expect((await ask("/healthz")).status).toBe(200)
+  const { errors } = await node.ask("alice", "{ conversations { edges { cursor } } }")
+  expect(errors?.[0]?.extensions).toEqual({ code: "UNAVAILABLE", retryable: true })
+  const refused = await fetch(`http://127.0.0.1:${node.port}/graphql`, {
+    headers: { [SECRET_HEADER]: "x" },
+  })
+  expect(refused.status).toBe(403)
+})
