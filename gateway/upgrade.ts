@@ -5,7 +5,7 @@ import { type CookieNames, readCredentials } from "./credentials.ts"
 import { plain } from "./responses.ts"
 import { Client, type Extra, type SocketOptions } from "./socket.ts"
 
-/** In bytes. A longer frame closes the connection: Bun does so itself, and the client sees 1006. */
+/** In bytes. A longer frame closes the connection with 1009: Bun does so itself. */
 const MAX_FRAME_BYTES = 256 * 1024
 /** What may wait for a client that reads slowly, in bytes. Beyond it the connection ends and resumes by position. */
 const MAX_QUEUED_BYTES = 1024 * 1024
