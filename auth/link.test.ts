@@ -14,8 +14,8 @@ interface Result {
 }
 
 /** A gateway's end of the link: one socket for everyone, who asks is said per operation. */
-async function openLink() {
-  const socket = new WebSocket(`${world.url.replace("http", "ws")}/graphql`, "graphql-transport-ws")
+async function openLink(to = world) {
+  const socket = new WebSocket(`${to.url.replace("http", "ws")}/graphql`, "graphql-transport-ws")
   const answers = new Map<string, (result: Result) => void>()
   const { promise: open, resolve } = Promise.withResolvers<void>()
   socket.onopen = () =>
@@ -25,6 +25,9 @@ async function openLink() {
     if (type === "connection_ack") resolve()
     else if (type === "next") answers.get(id)?.(payload)
     else if (type === "error") answers.get(id)?.({ errors: payload })
+  }
+  socket.onclose = () => {
+    for (const answer of answers.values()) answer({})
   }
   await open
   let count = 0
@@ -103,4 +106,18 @@ describe("over the link", () => {
     const answer = await link.ask("{ me { id } }", {}, { token: { $gt: "" } })
     expect(answer.errors?.[0]?.extensions.code).toBe("BAD_INPUT")
   })
+
+  test("a stop answers what is under way before it closes the socket", async () => {
+    const dear = { memoryCost: 19_456, timeCost: 4 }
+    await using own = await startWorld({}, dear)
+    using link = await openLink(own)
+    const names = ["alice", "bob", "carol", "dave"]
+    const answers = names.map((username) =>
+      link.ask(SIGN_UP, { input: { username, password: PASSWORD } }, {}),
+    )
+    await Promise.race(answers)
+    await own.restart()
+    for (const { data } of await Promise.all(answers)) expect(data?.signUp).toBeDefined()
+    for (const name of names) expect((await own.device().signIn(name)).data?.signIn).toBeDefined()
+  }, 30_000)
 })

@@ -181,6 +181,19 @@ describe("devices", () => {
     expect((await world.endedSessions()).map(({ id }) => id)).toContain(other.id)
   })
 
+  test("may sign themselves out from the list, and lose their cookies", async () => {
+    const device = await newcomer("kate")
+    const [session] = await device.sessions()
+    const revoke = "mutation($id: ID!) { revokeSession(id: $id) }"
+    await device.ask(revoke, { id: session?.id })
+    expect(device.cookies.size).toBe(0)
+    expect((await world.endedSessions()).map(({ id }) => id)).toContain(session!.id)
+    const other = await newcomer("leo")
+    for (const id of ["", "unknown", '{"$gt":""}', "__proto__"]) {
+      expect(await other.code(revoke, { id })).toBe("NOT_FOUND")
+    }
+  })
+
   test("signing out ends the session and takes the cookies away, and may be done twice", async () => {
     const device = await newcomer("jack")
     const { access } = device

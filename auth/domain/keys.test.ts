@@ -77,6 +77,8 @@ describe("the signing keys", () => {
   test("are in a file that only its owner may read, whatever mode it came back with", async () => {
     using folder = temporaryFolder()
     const path = join(folder.path, "keys.json")
+    // What a crash may leave behind, and a careless copy.
+    writeFileSync(`${path}.new`, "{", { mode: 0o644 })
     const { clock, keys } = await openKeys(path)
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(readdirSync(folder.path)).toEqual(["keys.json"])
