@@ -74,9 +74,7 @@ function candidates(environment: Environment, homes: string): string[] {
 
 function installed(homes: string): string[] {
   try {
-    return readdirSync(homes)
-      .sort()
-      .map((name) => join(homes, name, "bin/java"))
+    return readdirSync(homes).map((name) => join(homes, name, "bin/java"))
   } catch {
     return []
   }

@@ -41,18 +41,16 @@ shift
 exec 3<&0
 "$@" </dev/null 3<&- &
 engine=$!
-# The shell would tell the engine's log of who was killed.
-exec 2>/dev/null
 echo "pid $engine"
 {
   while read -r _; do :; done
   trap "" TERM
   kill -9 $engine
-} <&3 >/dev/null &
+} <&3 >/dev/null 2>&1 &
 watch=$!
 wait $engine
 status=$?
-kill $watch
+kill $watch 2>/dev/null
 if wait $watch && [ -n "$scratch" ]; then rm -rf "$scratch"; fi
 exit $status
 `
