@@ -1,0 +1,58 @@
+import { describe, expect, test } from "bun:test"
+import * as v from "valibot"
+import {
+  ConfigError,
+  type Environment,
+  linkSecret,
+  logLevel,
+  port,
+  readConfig,
+  url,
+} from "./config.ts"
+
+const Variables = v.object({
+  PORT: v.optional(port, "4000"),
+  AUTH_URL: url,
+  LINK_SECRET: linkSecret,
+  LOG_LEVEL: v.optional(logLevel, "info"),
+})
+const good = { AUTH_URL: "http://127.0.0.1:4001", LINK_SECRET: "x".repeat(32) }
+const read = (changes: Environment) => readConfig(Variables, { ...good, ...changes })
+const sentence = (changes: Environment) => {
+  try {
+    return `accepted ${JSON.stringify(read(changes))}`
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    return (error as Error).message
+  }
+}
+
+test("a config is typed, with the defaults of what is unset or empty, and without what it does not know", () => {
+  const expected = { PORT: 4000, ...good, LOG_LEVEL: "info" as const }
+  expect(read({ HOME: "/home/alice" })).toEqual(expected)
+  expect(read({ PORT: "", LOG_LEVEL: undefined })).toEqual(expected)
+  expect(read({ PORT: "0", LOG_LEVEL: "debug" })).toMatchObject({ PORT: 0, LOG_LEVEL: "debug" })
+})
+
+describe("a setting that cannot be used is one sentence that names it and says why", () => {
+  test.each([
+    [{ AUTH_URL: undefined }, "AUTH_URL is missing."],
+    [{ LINK_SECRET: "" }, "LINK_SECRET is missing."],
+    [{ LINK_SECRET: "short" }, "LINK_SECRET cannot be used: it must have 32 characters or more."],
+    [
+      { AUTH_URL: "localhost" },
+      "AUTH_URL cannot be used: it must be a URL such as http://127.0.0.1:4001.",
+    ],
+    [{ LOG_LEVEL: "loud" }, "LOG_LEVEL cannot be used: it must be debug, info, warn or error."],
+    ...["-1", "65536", "4000.5", "0x10", "port", " 4000", "1e3"].map(
+      (PORT) =>
+        [{ PORT }, "PORT cannot be used: it must be a port number from 0 to 65535."] as const,
+    ),
+  ] as [Environment, string][])("%p", (changes, message) => {
+    expect(sentence(changes)).toBe(message)
+  })
+
+  test("and never shows a secret", () => {
+    expect(sentence({ LINK_SECRET: "hush" })).not.toContain("hush")
+  })
+})
