@@ -17,9 +17,9 @@ describe("a frame for many subscriptions", () => {
     )
   })
 
-  test("may carry a text that looks like a frame", () => {
+  test("may carry what looks like a frame", () => {
     const text = `],"payload":{"type":"next","ids":["9"],"payload":{}}`
-    const payload = JSON.stringify({ data: { text } })
+    const payload = JSON.stringify({ data: { text, type: "next", ids: ["9"], payload: {} } })
     expect(readSharedNext(sharedNext(["1", "2"], payload))).toEqual({ ids: ["1", "2"], payload })
   })
 })

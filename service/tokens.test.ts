@@ -158,6 +158,15 @@ test("a bounded number of tokens is remembered", async () => {
   expect(lookUps).toBe(4)
 })
 
+test("a key of another algorithm signs no access token, though it is published", async () => {
+  const other = await generateKeyPair("ES256")
+  const published = { keys: [{ ...(await exportJWK(other.publicKey)), kid: "2" }] }
+  const local = createLocalJWKSet(published as never)
+  const lenient = createTokenVerifier({ keys: local, issuer: ISSUER, clock })
+  const token = await sign(good(), { alg: "ES256", kid: "2" }, other.privateKey)
+  expect(await refusal(token, lenient)).toMatchObject(unauthenticated)
+})
+
 describe("the keys that auth publishes", () => {
   test("are fetched when they are needed; while they cannot be had, nobody is called a stranger", async () => {
     let answer: () => Response = () => new Response("starting", { status: 503 })
