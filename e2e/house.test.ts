@@ -31,6 +31,26 @@ test("the domain knows no driver and no GraphQL", () => {
   expect(offenders((s) => inDomain(s) && s.imports.some((name) => foreign.test(name)))).toEqual([])
 })
 
+test("the domain knows its ports by their types alone, and nothing of delivery", () => {
+  const values = /^import (?!type )[^"]*"[^"]*\/(store|bus)\/[^"]+"/m
+  const delivery = /\/delivery\//
+  expect(
+    offenders(
+      ({ path, text, imports }) =>
+        path.includes("/domain/") &&
+        (values.test(text) || imports.some((name) => delivery.test(name))),
+    ),
+  ).toEqual([])
+})
+
+test("a driver is imported beside its port only", () => {
+  const driver = /^(bun:sqlite|mongodb|kafkajs)/
+  const beside = /^(auth|chat)\/(store|bus)\//
+  const users = all.filter(({ imports }) => imports.some((name) => driver.test(name)))
+  expect(users.length).toBeGreaterThan(1)
+  expect(users.map(({ path }) => path).filter((path) => !beside.test(path))).toEqual([])
+})
+
 test("only openStore and openBus know the engines", () => {
   const engine = /\/(sqlite|in-process|mongo|kafka)\.ts$/
   const port = /\/(store\/store|bus\/bus)\.ts$/
