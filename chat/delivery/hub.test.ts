@@ -224,6 +224,31 @@ describe("whoever is added", () => {
     expect(seqs(bob)).toEqual([4])
   })
 
+  test("and is placed while they are being let in, is told nothing twice", async () => {
+    let letRegister = () => {}
+    const mayRegister = new Promise<void>((resolve) => {
+      letRegister = resolve
+    })
+    memberships = async (store, user) => {
+      if (user === "carol") await mayRegister
+      return store.memberships(user)
+    }
+    const carol = openSession(node, "carol", undefined)
+    const [joining] = await store(log.changed("alice", { joined: ["carol"] }), log.message("alice"))
+    await open("bob")
+    let letGo = () => {}
+    reading = new Promise((resolve) => {
+      letGo = resolve
+    })
+    hear(joining!)
+    letRegister()
+    await carol.replayed
+    letGo()
+    hear(...(await store(log.message("alice"))))
+    await until(() => carol.entries().length > 0, "the message")
+    expect(seqs(carol)).toEqual([4])
+  })
+
   test("and has left again before anyone heard of it, is told of both and no more", async () => {
     const carol = await open("carol")
     const [joining] = await store(

@@ -165,7 +165,7 @@ test.each([
       fc.asyncProperty(fc.array(action, { maxLength: 60 }), fc.integer(), (actions, seed) =>
         play(actions, seed, withUnrulyBus),
       ),
-      { numRuns: 100, endOnFailure: true },
+      { numRuns: 200, endOnFailure: true },
     )
   },
   120_000,

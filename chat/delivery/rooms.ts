@@ -176,12 +176,14 @@ export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
   }
 
   /** The sessions of those who joined by the entry, apart from those who were told of it and have left since. */
-  function latecomers(entry: MembersEntry, room?: Room): Set<Session> {
+  function latecomers(entry: MembersEntry): Set<Session> {
     const sessions = entry.joined.flatMap((user) => [...sessionsOf(user)])
-    const isNews = (session: Session) =>
-      entry.seq > (session.departed.get(entry.conversation) ?? 0) && !room?.sessions.has(session)
-    return new Set(sessions.filter(isNews))
+    return new Set(sessions.filter((session) => isNews(entry, session)))
   }
+
+  const isNews = ({ conversation, seq }: MembersEntry, session: Session) =>
+    seq > (session.departed.get(conversation) ?? 0) &&
+    !rooms.get(conversation)?.sessions.has(session)
 
   function depart(room: Room, session: Session, entry: MembersEntry): void {
     session.departed.set(room.conversation, entry.seq)
@@ -193,11 +195,13 @@ export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
    * They are told what they have missed first; who cannot be told resumes from their position.
    */
   function admit(room: Room, joining: MembersEntry): Promise<void> | undefined {
-    const late = latecomers(joining, room)
+    const late = latecomers(joining)
     if (late.size === 0) return undefined
-    return tellMissed(room, joining.seq - 1, late).then(
+    return tellMissed(room, joining, late).then(
       () => {
-        for (const session of late) if (session.phase !== "ended") enter(room, session)
+        for (const session of late) {
+          if (session.phase !== "ended" && isNews(joining, session)) enter(room, session)
+        }
       },
       (error) => {
         log.warn("what was missed before joining cannot be read", { error })
@@ -206,13 +210,14 @@ export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
     )
   }
 
-  /** The room stands still meanwhile. Who leaves on the way is taken out. */
-  async function tellMissed(room: Room, after: number, late: Set<Session>): Promise<void> {
-    for (let position = after; position < room.tail && late.size > 0; ) {
+  /** The room stands still meanwhile. Who leaves on the way is taken out, and who is placed by their registration. */
+  async function tellMissed(room: Room, joining: MembersEntry, late: Set<Session>): Promise<void> {
+    for (let position = joining.seq - 1; position < room.tail && late.size > 0; ) {
       const limit = Math.min(FILL_PAGE, room.tail - position)
       const missed = await store.entries(room.conversation, position, limit)
       if (missed.length === 0) throw new Error(`${room.conversation} ends at ${position}`)
       for (const entry of missed) {
+        for (const session of late) if (!isNews(joining, session)) late.delete(session)
         await dispatch({ kind: "entry", entry }, late, log)
         position = entry.seq
         if (entry.kind === "message") continue

@@ -33,7 +33,7 @@ export interface AppenderOptions {
   store: Store
   pictures: Pictures
   clock: Clock
-  /** Told of every stored entry, in order, with the conversation as it stands at that entry, or a little later. */
+  /** Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that entry, or a little later. */
   onStored(entry: Entry, picture: Picture): void
 }
 
@@ -105,24 +105,26 @@ export function createAppender(options: AppenderOptions): Appender {
       for (let i = 0; i < stored; i++) acknowledge(picture, entries[i]!, checked[i]!.waiting)
       if (stored === entries.length) return
       rest = rest.slice(stored)
-      const isAnswered = await answeredByLog(entries[stored]!, rest[0]!)
-      if (isAnswered) rest.shift()
-      lost = isAnswered || stored > 0 ? 0 : lost + 1
+      const known = await answeredByLog(entries[stored]!, rest[0]!)
+      if (known) rest.shift()
+      lost = known || stored > 0 ? 0 : lost + 1
       await pictures.catchUp(picture)
+      // Whoever stored it may have failed before telling anyone; being told twice harms nobody.
+      if (known?.conversation === conversation) onStored(known, picture)
     }
   }
 
-  /** Whether an entry was refused for its message id, not its seq; whoever sent it is answered with what is stored. */
-  async function answeredByLog(entry: Entry, waiting: Waiting): Promise<boolean> {
-    if (entry.kind !== "message") return false
+  /** Where an entry was refused for its message id, not its seq: answers whoever sent it with what is stored. */
+  async function answeredByLog(entry: Entry, waiting: Waiting): Promise<MessageEntry | undefined> {
+    if (entry.kind !== "message") return undefined
     const [message] = await store.messagesById([entry.id])
-    if (!message) return false
+    if (!message) return undefined
     try {
       waiting.resolve(waiting.intent.taken?.(message))
     } catch (error) {
       waiting.reject(error)
     }
-    return true
+    return message
   }
 
   /** What those intents that hold want appended, and how to answer the others. */

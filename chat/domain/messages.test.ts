@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { unavailable } from "../../service/errors.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"
+import { openSession } from "../test/subscriber.ts"
+import { until } from "../test/until.ts"
 import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 
 let world: World
@@ -184,16 +186,20 @@ describe("a write whose outcome is not known", () => {
       code: "UNAVAILABLE",
     })
     fate = "lost after"
+    const bob = openSession(node!, "bob", undefined)
+    await bob.replayed
     expect(await refusal(send(node!, "alice", conversation, "y", after))).toMatchObject({
       code: "UNAVAILABLE",
     })
     fate = "kept"
-    const retried = [
-      await send(node!, "alice", conversation, "y", after),
-      await send(node!, "alice", conversation, "x", before),
-    ]
-    expect(retried.map(({ seq }) => seq)).toEqual([3, 4])
+    expect(bob.entries()).toEqual([])
+    expect(await send(node!, "alice", conversation, "y", after)).toMatchObject({ seq: 3 })
+    // Whoever listens was not told when it was written, and is now.
+    await until(() => bob.entries().length === 1, "the message")
+    expect(await send(node!, "alice", conversation, "x", before)).toMatchObject({ seq: 4 })
     const log = await logOf(world.store, conversation)
     expect(log.map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
+    await until(() => bob.entries().length === 2, "the other message")
+    expect(bob.entries().map(({ seq }) => seq)).toEqual([3, 4])
   })
 })
