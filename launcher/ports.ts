@@ -21,7 +21,11 @@ export function claimPorts(count: number): number[] {
     const ports = Array.from({ length: count }, (_, index) => guard + 1 + index)
     const held = listen(LOOPBACK, guard)
     if (!held) continue
-    if (ports.every((port) => isFree(port))) return ports
+    if (ports.every((port) => isFree(port))) {
+      // It is held, but nobody has to live on for its sake.
+      held.unref()
+      return ports
+    }
     held.stop(true)
   }
   throw new Error(`no ${count} neighbouring ports are free between ${FIRST} and ${BEYOND}`)
