@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { rename } from "node:fs/promises"
 import { join } from "node:path"
 import type { Environment } from "@parley/service/config.ts"
@@ -19,8 +19,11 @@ export interface Installation {
 }
 
 const CACHE = inRoot(".parley/engines")
-const SOURCES = ["dev/engines/pom.xml", "dev/engines/java"]
+const SOURCES = "dev/engines/java"
 const NOTHING = /^$/
+
+/** In full: looked up by its short name, it would hide why Maven cannot fetch anything. */
+const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 /** Longer than some 75 MB take on a slow line, in ms. */
 const DOWNLOAD = 20 * 60_000
@@ -28,36 +31,36 @@ const COMPILE = 2 * 60_000
 
 /**
  * Makes sure that the engines' jars are in the project's cache and their main classes compiled. The first time this
- * fetches them through Maven; from then on it costs one look at the Java runtime. Of several processes that come here
- * at once, one fetches and the others wait.
- * @throws Error in one sentence, where Java or Maven is missing or the jars cannot be had
+ * fetches them through Maven; from then on it costs one look at the Java runtime. Of several that come here at once,
+ * in one process or in many, one fetches and the others wait.
+ * @throws Error that says what to install where Java or Maven is missing, or what Maven said where it failed
  */
 export async function openInstallation(
   environment: Environment,
   report: Report,
+  cache = CACHE,
 ): Promise<Installation> {
   const java = await findJava(environment, report)
-  const folder = join(CACHE, fingerprint(ROOT, SOURCES, NOTHING).slice(0, 16))
-  if (!existsSync(folder)) {
-    using _lock = await lockEngines(report)
-    // Whoever held the lock until now may have done it.
-    if (!existsSync(folder)) await fill(folder, java, environment, report)
+  const key = (path: string) => fingerprint(ROOT, [path], NOTHING).slice(0, 16)
+  const folder = join(cache, key("dev/engines/pom.xml"))
+  const lib = join(folder, "lib")
+  const own = join(folder, `main-${key(SOURCES)}.jar`)
+  if (!existsSync(lib) || !existsSync(own)) {
+    using _lock = await lockEngines(report, cache)
+    // Whoever held the lock until now may have done it. What is there is complete: it comes by a rename.
+    if (!existsSync(lib)) await fetchJars(lib, java, environment, report)
+    if (!existsSync(own)) await compile(own, jarsIn(lib), java, report)
   }
-  return { java, folder, classPath: jarsIn(folder).join(":") }
+  return { java, folder, classPath: [own, ...jarsIn(lib)].join(":") }
 }
 
-const jarsIn = (folder: string) =>
-  readdirSync(join(folder, "lib"))
-    .sort()
-    .map((jar) => join(folder, "lib", jar))
-
 /** Waits for the lock on the engines' cache. Whoever holds it for long is fetching. */
-export async function lockEngines(report: Report): Promise<Lock> {
-  mkdirSync(CACHE, { recursive: true })
-  const file = join(CACHE, "lock")
+export async function lockEngines(report: Report, cache = CACHE): Promise<Lock> {
+  mkdirSync(cache, { recursive: true })
+  const file = join(cache, "lock")
   const lock = takeLock(file)
   if (lock) return lock
-  return timed(report, "waiting for another process that prepares the engines", async () => {
+  return timed(report, "waiting for another start to prepare the engines", async () => {
     for (;;) {
       await Bun.sleep(100)
       const lock = takeLock(file)
@@ -66,71 +69,65 @@ export async function lockEngines(report: Report): Promise<Lock> {
   })
 }
 
-/** Only the rename of the finished folder makes it visible, so what is there is complete. */
-async function fill(folder: string, java: Java, environment: Environment, report: Report) {
-  const scratch = `${folder}.new`
-  rmSync(scratch, { recursive: true, force: true })
-  await fetchJars(join(scratch, "lib"), java, environment, report)
-  await timed(report, "compiling the engines' main classes", () => compile(scratch, java))
-  await rename(scratch, folder)
-}
+const jarsIn = (lib: string) =>
+  readdirSync(lib)
+    .sort()
+    .map((jar) => join(lib, jar))
 
 async function fetchJars(lib: string, java: Java, environment: Environment, report: Report) {
   const maven = await findMaven(environment, report)
+  const scratch = `${lib}.new`
   // Maven's own store: kept where the fetch failed, so that the next try goes on from there.
-  const repository = join(CACHE, "maven")
+  const repository = `${lib}.maven`
+  const command = [
+    maven,
+    ...["--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never"],
+    ...["--file", inRoot("dev/engines/pom.xml")],
+    `-Dmaven.repo.local=${repository}`,
+    COPY,
+    "-DincludeScope=runtime",
+    `-DoutputDirectory=${scratch}`,
+  ]
   const { status, output } = await timed(
     report,
     "fetching Kafka and the MongoDB-protocol server through Maven (some 75 MB, once)",
-    () =>
-      runCommand(
-        [
-          maven,
-          ...["--batch-mode", "--quiet", "--strict-checksums"],
-          ...["--file", inRoot("dev/engines/pom.xml")],
-          `-Dmaven.repo.local=${repository}`,
-          "dependency:copy-dependencies",
-          "-DincludeScope=runtime",
-          `-DoutputDirectory=${lib}`,
-        ],
-        { ...environment, JAVA_HOME: java.home },
-        DOWNLOAD,
-      ),
+    () => runCommand(command, { ...environment, JAVA_HOME: java.home }, DOWNLOAD),
   )
   if (status !== 0)
-    throw new Error(`The engines could not be fetched: Maven said:\n${tail(output)}`)
-  rmSync(repository, { recursive: true })
+    throw new Error(`The engines could not be fetched; Maven said:\n${tail(output)}`)
+  await rename(scratch, lib)
+  rmSync(repository, { recursive: true, force: true })
 }
 
 /**
- * The compiler and `jar` are modules of the runtime, so no JDK is needed where those are there. It has to be a jar:
- * archives of loaded classes know no folders.
+ * Makes a jar of our main classes. The compiler and `jar` are modules of the runtime, so no JDK is needed. It has to be
+ * a jar: archives of loaded classes know no folders.
  */
-async function compile(scratch: string, java: Java): Promise<void> {
-  const sources = readdirSync(inRoot("dev/engines/java"))
+async function compile(jar: string, jars: string[], java: Java, report: Report): Promise<void> {
+  const scratch = mkdtempSync(`${jar}.new-`)
   const classes = join(scratch, "classes")
+  const made = join(scratch, "main.jar")
+  const sources = readdirSync(inRoot(SOURCES)).map((name) => inRoot(SOURCES, name))
   const commands = [
     [
       ...["-m", "jdk.compiler/com.sun.tools.javac.Main"],
       ...["-nowarn", "-source", "17", "-target", "17", "-Xlint:-options"],
-      ...["-cp", jarsIn(scratch).join(":"), "-d", classes],
-      ...sources.map((name) => inRoot("dev/engines/java", name)),
+      ...["-cp", jars.join(":"), "-d", classes, ...sources],
     ],
-    [
-      "-m",
-      "jdk.jartool/sun.tools.jar.Main",
-      "cf",
-      join(scratch, "lib/parley.jar"),
-      "-C",
-      classes,
-      ".",
-    ],
+    ["-m", "jdk.jartool/sun.tools.jar.Main", "cf", made, "-C", classes, "."],
   ]
-  for (const command of commands) {
-    const { status, output } = await runCommand([java.path, ...command], {}, COMPILE)
-    if (status !== 0) throw new Error(`The engines' main classes do not compile:\n${tail(output)}`)
+  try {
+    await timed(report, "compiling the engines' main classes", async () => {
+      for (const command of commands) {
+        const { status, output } = await runCommand([java.path, ...command], {}, COMPILE)
+        if (status === 0) continue
+        throw new Error(`The engines' main classes do not compile:\n${tail(output)}`)
+      }
+    })
+    await rename(made, jar)
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
   }
-  rmSync(classes, { recursive: true })
 }
 
-const tail = (output: string) => output.trimEnd().split("\n").slice(-20).join("\n")
+const tail = (output: string) => Bun.stripANSI(output).trimEnd().split("\n").slice(-20).join("\n")

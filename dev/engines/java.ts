@@ -74,7 +74,9 @@ function candidates(environment: Environment, homes: string): string[] {
 
 function installed(homes: string): string[] {
   try {
-    return readdirSync(homes).map((name) => join(homes, name, "bin/java"))
+    return readdirSync(homes)
+      .sort()
+      .map((name) => join(homes, name, "bin/java"))
   } catch {
     return []
   }

@@ -33,26 +33,32 @@ const STOP_WITHIN = 15_000
 
 /**
  * Stands between this process and the engine: tells the engine's pid, ends when the engine does, and kills it when this
- * process is gone, which closes the pipe that is its stdin. The engine cannot do that itself, for it may be frozen.
+ * process is gone, which closes the pipe that is its stdin. The engine cannot do that itself, for it may be frozen; nor
+ * can this process's own child, for the system may be told to kill that at the same time. Hence the inner shell.
  */
 const WATCHDOG = `
 scratch=$1
 shift
 exec 3<&0
-"$@" </dev/null 3<&- &
-engine=$!
-echo "pid $engine"
-{
-  while read -r _; do :; done
-  trap "" TERM
-  kill -9 $engine
-} <&3 >/dev/null 2>&1 &
-watch=$!
-wait $engine
-status=$?
-kill $watch 2>/dev/null
-if wait $watch && [ -n "$scratch" ]; then rm -rf "$scratch"; fi
-exit $status
+(
+  "$@" </dev/null 3<&- &
+  engine=$!
+  # The shell would tell the engine's log of who was killed.
+  exec 2>/dev/null
+  echo "pid $engine"
+  {
+    while read -r _; do :; done
+    trap "" TERM
+    kill -9 $engine
+  } <&3 >/dev/null &
+  watch=$!
+  wait $engine
+  status=$?
+  kill $watch
+  if wait $watch && [ -n "$scratch" ]; then rm -rf "$scratch"; fi
+  exit $status
+) &
+wait $!
 `
 
 /**
@@ -100,7 +106,9 @@ async function launch(options: EngineOptions): Promise<Launched> {
   )
   closeSync(log)
 
+  // Which of the two comes first is anybody's guess.
   let pid: number | undefined
+  let ready = false
   let timedOut = false
   const timer = setTimeout(() => {
     timedOut = true
@@ -110,7 +118,8 @@ async function launch(options: EngineOptions): Promise<Launched> {
   try {
     for (let line = await lines.next(); !line.done; line = await lines.next()) {
       if (line.value.startsWith("pid ")) pid = Number(line.value.slice(4))
-      if (line.value !== "ready" || pid === undefined) continue
+      if (line.value === "ready") ready = true
+      if (!ready || pid === undefined) continue
       void drain(lines)
       return { child, pid }
     }

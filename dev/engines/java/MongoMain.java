@@ -58,8 +58,12 @@ public final class MongoMain extends H2Backend {
   }
 
   public static void main(String[] args) {
+    MVStore.Builder settings = new MVStore.Builder().fileName(args[0]);
     // The store's own thread would write documents while a command changes them.
-    MVStore store = new MVStore.Builder().fileName(args[0]).autoCommitDisabled().open();
+    settings.autoCommitDisabled();
+    // A commit serializes every key of the pages that it touches; a search reads all there is.
+    settings.keysPerPage(16).cacheSize(64);
+    MVStore store = settings.open();
     store.setRetentionTime(0);
     MongoServer server = new MongoServer(new MongoMain(store));
     server.bind("127.0.0.1", Integer.parseInt(args[1]));
