@@ -52,7 +52,18 @@ export function selectsMarked(
   return found
 }
 
-function markedFields(schema: GraphQLSchema, directive: string): Set<string> {
+/** `Type.field` of every marked field, looked up once for each schema and directive. */
+const known = new WeakMap<GraphQLSchema, Map<string, ReadonlySet<string>>>()
+
+function markedFields(schema: GraphQLSchema, directive: string): ReadonlySet<string> {
+  const ofSchema = known.get(schema) ?? new Map<string, ReadonlySet<string>>()
+  known.set(schema, ofSchema)
+  const marked = ofSchema.get(directive) ?? findMarked(schema, directive)
+  ofSchema.set(directive, marked)
+  return marked
+}
+
+function findMarked(schema: GraphQLSchema, directive: string): ReadonlySet<string> {
   const marked = new Set<string>()
   for (const type of Object.values(schema.getTypeMap())) {
     if (!("getFields" in type) || !("getInterfaces" in type)) continue
