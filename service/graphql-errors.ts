@@ -1,5 +1,5 @@
 import { type ExecutionResult, GraphQLError } from "graphql"
-import { ERROR_CODES, isErrorCode, ParleyError } from "./errors.ts"
+import { ERROR_CODES, type ErrorCode, isErrorCode, ParleyError } from "./errors.ts"
 import type { Logger } from "./log.ts"
 
 /**
@@ -61,3 +61,12 @@ function inputField(message: string): string {
   const named = /^Argument "(\w+)"/.exec(message)?.[1] ?? /"\$(\w+)"/.exec(message)?.[1]
   return place ?? missing ?? named ?? "variables"
 }
+
+/** What graphql-js says of a document, where it says it, with a code of ours. */
+export const withCode = (error: GraphQLError, code: ErrorCode): GraphQLError =>
+  new GraphQLError(error.message, {
+    nodes: error.nodes,
+    source: error.source,
+    positions: error.positions,
+    extensions: { code, retryable: ERROR_CODES[code].retryable },
+  })

@@ -1,4 +1,5 @@
-import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from "graphql"
+import { type DocumentNode, type GraphQLError, type GraphQLSchema, parse, validate } from "graphql"
+import { withCode } from "./graphql-errors.ts"
 import { LruMap } from "./lru.ts"
 
 export type CheckedDocument =
@@ -34,11 +35,3 @@ function check(schema: GraphQLSchema, query: string): CheckedDocument {
   if (errors.length === 0) return { document }
   return { errors: errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) }
 }
-
-const withCode = (error: GraphQLError, code: string) =>
-  new GraphQLError(error.message, {
-    nodes: error.nodes,
-    source: error.source,
-    positions: error.positions,
-    extensions: { code, retryable: false },
-  })

@@ -1,3 +1,8 @@
+import { unavailable } from "@parley/service/errors.ts"
+import { withoutRootArguments } from "@parley/service/event-documents.ts"
+import { publicResult } from "@parley/service/graphql-errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { selectsMarked } from "@parley/service/marked-fields.ts"
 import {
   type DocumentNode,
   type ExecutionArgs,
@@ -5,14 +10,7 @@ import {
   execute,
   type GraphQLSchema,
   getOperationAST,
-  Kind,
-  type OperationDefinitionNode,
-  visit,
 } from "graphql"
-import { unavailable } from "../../service/errors.ts"
-import { publicResult } from "../../service/graphql-errors.ts"
-import type { Logger } from "../../service/log.ts"
-import { selectsMarked } from "../../service/marked-fields.ts"
 import type { Program, SessionEvent } from "../delivery/session.ts"
 import type { ChatContext, Services } from "./context.ts"
 
@@ -44,7 +42,7 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
     const name = operationName ?? ""
     const cached = operations.get(name)
     if (cached) return cached
-    const stripped = stripArguments(document, getOperationAST(document, operationName)!)
+    const stripped = withoutRootArguments(document, getOperationAST(document, operationName)!)
     const made = {
       ...stripped,
       shareable: !selectsMarked(schema, document, operationName, "viewer"),
@@ -94,27 +92,4 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
       return program
     },
   }
-}
-
-/** Takes the arguments off the root field, and with them the variables that only they used. */
-function stripArguments(document: DocumentNode, operation: OperationDefinitionNode) {
-  const used = new Set<string>()
-  const bare = visit(document, {
-    OperationDefinition(node) {
-      if (node !== operation) return null
-      const selections = node.selectionSet.selections.map((selection) =>
-        selection.kind === Kind.FIELD ? { ...selection, arguments: [] } : selection,
-      )
-      return { ...node, selectionSet: { ...node.selectionSet, selections } }
-    },
-    VariableDefinition: () => false,
-    Variable(node) {
-      used.add(node.name.value)
-    },
-  })
-  const stripped = visit(bare, {
-    VariableDefinition: ({ variable }) => (used.has(variable.name.value) ? undefined : null),
-  })
-  const declared = operation.variableDefinitions?.map(({ variable }) => variable.name.value) ?? []
-  return { document: stripped, variables: declared.filter((name) => used.has(name)) }
 }

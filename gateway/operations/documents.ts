@@ -1,3 +1,4 @@
+import { withCode } from "@parley/service/graphql-errors.ts"
 import { LruMap } from "@parley/service/lru.ts"
 import {
   type DocumentNode,
@@ -49,12 +50,13 @@ export function createDocuments(graph: Graph, options: { introspection: boolean 
     try {
       ast = parse(text, { maxTokens: DOCUMENT_LIMITS.tokens })
     } catch (error) {
-      return [coded(error as GraphQLError, "GRAPHQL_PARSE_FAILED")]
+      return [withCode(error as GraphQLError, "GRAPHQL_PARSE_FAILED")]
     }
     const excess = exceeds(ast)
     if (excess) return [excess]
     const errors = validated(ast)
-    if (errors.length > 0) return errors.map((error) => coded(error, "GRAPHQL_VALIDATION_FAILED"))
+    if (errors.length > 0)
+      return errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED"))
     // Errors point into the text; what is remembered need not, and is much smaller without.
     return split(text, parse(text, { noLocation: true }))
   }
@@ -109,11 +111,3 @@ const noOperation = (name: string | null | undefined) =>
     name ? `The document has no operation ${name}.` : "Name the operation to run: operationName.",
     { extensions: { code: "BAD_INPUT", retryable: false, field: "operationName" } },
   )
-
-const coded = (error: GraphQLError, code: string) =>
-  new GraphQLError(error.message, {
-    nodes: error.nodes,
-    source: error.source,
-    positions: error.positions,
-    extensions: { code, retryable: false },
-  })

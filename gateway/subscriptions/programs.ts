@@ -1,8 +1,8 @@
 import type { QueryPlan } from "@apollo/query-planner"
 import { unavailable } from "@parley/service/errors.ts"
+import { withoutRootArguments } from "@parley/service/event-documents.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
-import { Kind, visit } from "graphql"
 import { type Answer, answer, refusal } from "../operations/answer.ts"
 import type { Executor, Variables } from "../operations/executor.ts"
 import type { Operation } from "../operations/operation.ts"
@@ -76,7 +76,7 @@ export function createPrograms(options: {
           ? (variables) => ({ query: operation.text, variables })
           : (variables) => ({ query, operationName, variables: pick(variables, usages) }),
       eventPlan: kind === "direct" ? undefined : { kind: "QueryPlan", node },
-      eventVariables: eventVariables(operation),
+      eventVariables: withoutRootArguments(operation.document, operation.node).variables,
       variants: new Map(),
     }
     known.set(operation, made)
@@ -138,16 +138,3 @@ const pick = (variables: Variables, names: readonly string[]): Variables =>
   Object.fromEntries(
     names.flatMap((name) => (Object.hasOwn(variables, name) ? [[name, variables[name]]] : [])),
   )
-
-/** The variables that are used anywhere but in the arguments of the root field. */
-function eventVariables({ document, node }: Operation): string[] {
-  const used = new Set<string>()
-  for (const definition of [...node.selectionSet.selections, ...document.definitions.slice(1)]) {
-    visit(definition.kind === Kind.FIELD ? { ...definition, arguments: [] } : definition, {
-      Variable({ name }) {
-        used.add(name.value)
-      },
-    })
-  }
-  return [...used]
-}
