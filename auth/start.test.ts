@@ -2,11 +2,12 @@ import { describe, expect, spyOn, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/service/link.ts"
+import { silentLogger } from "@parley/service/log.ts"
 import { readAuthConfig } from "./config.ts"
 import { startAuth } from "./start.ts"
 import { openStore } from "./store/store.ts"
 import { temporaryFolder } from "./test/parts.ts"
-import { CHEAP, configFor, Device, PASSWORD, quiet, SECRET, startWorld } from "./test/world.ts"
+import { CHEAP, configFor, Device, PASSWORD, SECRET, startWorld } from "./test/world.ts"
 
 describe("the config", () => {
   test("has safe defaults for everything but the secret", () => {
@@ -112,7 +113,7 @@ describe("the door", () => {
     const store = openStore(folder.path)
     const broken = { ...store, ping: () => Promise.reject(new Error("The store is away.")) }
     const config = configFor(folder.path)
-    const auth = await startAuth(config, { store: broken, log: quiet, hashing: CHEAP })
+    const auth = await startAuth(config, { store: broken, log: silentLogger, hashing: CHEAP })
     const response = await fetch(`http://127.0.0.1:${auth.port}/readyz`)
     expect(response.status).toBe(503)
     expect(await response.text()).toContain("The store is away.")
@@ -123,7 +124,11 @@ describe("the door", () => {
     using folder = temporaryFolder()
     const secretive = () => Promise.reject(new Error("no such table: secrets"))
     const store = { ...openStore(folder.path), credentials: secretive }
-    const auth = await startAuth(configFor(folder.path), { store, log: quiet, hashing: CHEAP })
+    const auth = await startAuth(configFor(folder.path), {
+      store,
+      log: silentLogger,
+      hashing: CHEAP,
+    })
     const response = await fetch(`http://127.0.0.1:${auth.port}/graphql`, {
       method: "POST",
       headers: { "content-type": "application/json", [SECRET_HEADER]: SECRET },
@@ -143,7 +148,7 @@ describe("stopping", () => {
     using folder = temporaryFolder()
     const config = configFor(folder.path)
     // Dear enough that the last ones still wait for their hash when the stop begins.
-    const dear = { log: quiet, hashing: { memoryCost: 19_456, timeCost: 4 } }
+    const dear = { log: silentLogger, hashing: { memoryCost: 19_456, timeCost: 4 } }
     const auth = await startAuth(config, dear)
     const signUp = async (username: string) => {
       const response = await fetch(`http://127.0.0.1:${auth.port}/graphql`, {

@@ -1,6 +1,13 @@
+import {
+  type Environment,
+  linkSecret,
+  logLevel,
+  port,
+  readConfig,
+  url,
+} from "@parley/service/config.ts"
+import type { LogLevel } from "@parley/service/log.ts"
 import * as v from "valibot"
-import { type Environment, linkSecret, logLevel, port, readConfig, url } from "../service/config.ts"
-import type { LogLevel } from "../service/log.ts"
 
 export interface ChatConfig {
   port: number

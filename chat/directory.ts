@@ -1,7 +1,7 @@
+import { unavailable } from "@parley/service/errors.ts"
+import { SECRET_HEADER } from "@parley/service/link.ts"
+import { LruMap } from "@parley/service/lru.ts"
 import * as v from "valibot"
-import { unavailable } from "../service/errors.ts"
-import { SECRET_HEADER } from "../service/link.ts"
-import { LruMap } from "../service/lru.ts"
 
 /** Knows who has an account; auth does, and chat asks it. */
 export interface Directory {

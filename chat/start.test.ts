@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { SECRET_HEADER } from "@parley/service/link.ts"
+import { until } from "@parley/service/test/until.ts"
+import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
-import { SECRET_HEADER } from "../service/link.ts"
-import { ACCESS_TOKEN } from "../service/tokens.ts"
 import { openStore } from "./store/store.ts"
 import { openLink } from "./test/link.ts"
 import { messageId } from "./test/log-builder.ts"
 import { SECRET, startNode, temporaryFolder } from "./test/node.ts"
-import { until } from "./test/until.ts"
 
 const PUBLIC_URL = "http://localhost:4000"
 

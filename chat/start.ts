@@ -1,5 +1,5 @@
-import type { Running } from "../service/process.ts"
-import { createSubgraph } from "../service/subgraph.ts"
+import type { Running } from "@parley/service/process.ts"
+import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { ChatConfig } from "./config.ts"
 import { type ChatOverrides, createChat } from "./context.ts"
 

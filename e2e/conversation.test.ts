@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { type Parley, startParley } from "./parley.ts"
 import type { Person } from "./person.ts"
 import { Reading } from "./reading.ts"
-import { until } from "./until.ts"
 
 let parley: Parley
 let alice: Person

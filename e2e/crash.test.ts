@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { type Parley, startParley } from "./parley.ts"
 import type { Person } from "./person.ts"
 import type { Reading } from "./reading.ts"
-import { until } from "./until.ts"
 
 const SENDERS = 4
 const EACH = 60

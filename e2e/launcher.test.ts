@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { until } from "@parley/service/test/until.ts"
 import { inRoot, ROOT } from "../launcher/root.ts"
-import { until } from "./until.ts"
+import { processes } from "./processes.ts"
 
 /** `parley start` with a data folder of its own, and what it says. */
 function launch(environment: Record<string, string> = {}) {
@@ -35,21 +36,6 @@ function launch(environment: Record<string, string> = {}) {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** Every process of this machine that has not ended. */
-function processes() {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return []
-    try {
-      const status = readFileSync(`/proc/${name}/status`, "utf8")
-      if (/^State:\s+Z/m.test(status)) return []
-      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").join(" ").trim()
-      return [{ pid: Number(name), parent: Number(/^PPid:\t(\d+)/m.exec(status)?.[1]), command }]
-    } catch {
-      return []
-    }
-  })
 }
 
 const isReady = (url: string) =>

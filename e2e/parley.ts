@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ROOT } from "../launcher/root.ts"
 import { Person } from "./person.ts"
+import { processes } from "./processes.ts"
 
 /** A whole Parley, as `./parley start` starts it: every service a process, on a free port, with data of its own. */
 export async function startParley(environment: Record<string, string> = {}) {
@@ -24,9 +25,10 @@ export async function startParley(environment: Record<string, string> = {}) {
 
     /** The process of a service. */
     pidOf(service: "auth" | "chat" | "gateway" | "web"): number {
-      const pid = childrenOf(child.pid).find((pid) => commandOf(pid).includes(`${service}/main.ts`))
-      if (!pid) throw new Error(`${service} does not run`)
-      return pid
+      const script = `${service}/main.ts`
+      const found = processes().find((p) => p.parent === child.pid && p.command.includes(script))
+      if (!found) throw new Error(`${service} does not run`)
+      return found.pid
     },
 
     /** Someone with a new account, signed in. Names that were used before get a number. */
@@ -56,20 +58,3 @@ async function readyLine(stdout: ReadableStream<Uint8Array>, stderr: () => strin
   }
   throw new Error(`Parley ended before it was ready:\n${text}${stderr()}`)
 }
-
-const childrenOf = (parent: number): number[] =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => statusOf(pid)?.includes(`\nPPid:\t${parent}\n`))
-
-function statusOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "utf8")
-  } catch {
-    return undefined
-  }
-}
-
-const commandOf = (pid: number): string =>
-  readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")

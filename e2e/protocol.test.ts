@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
+import { ERROR_CODES } from "@parley/service/errors.ts"
 import { buildASTSchema, isUnionType, parse } from "graphql"
 import { ROOT } from "../launcher/root.ts"
-import { ERROR_CODES } from "../service/errors.ts"
 
 const read = (path: string) => Bun.file(`${ROOT}/${path}`).text()
 const protocol = await read("docs/protocol.md")

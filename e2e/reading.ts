@@ -1,5 +1,5 @@
+import { until } from "@parley/service/test/until.ts"
 import type { Client } from "graphql-ws"
-import { until } from "./until.ts"
 
 /** Shared by all readers: no field of it depends on who asks. */
 const EVENTS = `subscription Events($after: [PositionInput!]) {

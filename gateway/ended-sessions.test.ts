@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test"
+import { silentLogger as log } from "@parley/service/log.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
-
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 
 test("the feed is read to its end, also where it is long, and again after a failure", async () => {
   const START = Date.now()

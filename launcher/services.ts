@@ -1,7 +1,7 @@
+import type { Environment } from "@parley/service/config.ts"
 import { readAuthConfig } from "../auth/config.ts"
 import { readChatConfig } from "../chat/config.ts"
 import { readGatewayConfig } from "../gateway/config.ts"
-import type { Environment } from "../service/config.ts"
 import { readWebConfig } from "../web/config.ts"
 import type { Service } from "./supervise.ts"
 

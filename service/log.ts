@@ -27,3 +27,6 @@ const errorsAsText = (_key: string, value: unknown) =>
     : typeof value === "bigint"
       ? value.toString()
       : value
+
+/** Says nothing. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }

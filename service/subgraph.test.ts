@@ -3,8 +3,9 @@ import { buildSchema } from "graphql"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 import { ParleyError, unauthenticated } from "./errors.ts"
 import { SECRET_HEADER, SHARED_NEXT } from "./link.ts"
-import type { Logger } from "./log.ts"
+import { type Logger, silentLogger } from "./log.ts"
 import { type Call, createSubgraph, type Subscription, secretCheck } from "./subgraph.ts"
+import { until } from "./test/until.ts"
 
 const SECRET = "the link secret of the endpoint under test"
 const schema = buildSchema(`
@@ -48,12 +49,7 @@ const open = new Map<string, Subscription<{ call: Call }>>()
 let stopped = 0
 
 beforeAll(() => {
-  const log: Logger = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (_event, fields) => errors.push(fields),
-  }
+  const log: Logger = { ...silentLogger, error: (_event, fields) => errors.push(fields) }
   const created = createSubgraph({
     schema,
     secret: SECRET,
@@ -93,14 +89,6 @@ interface Answer {
 }
 const answer = async (body: unknown, headers: Record<string, string> = {}) =>
   (await (await post(body, headers)).json()) as Answer
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting for ${what}`)
-    await Bun.sleep(2)
-  }
-}
 
 /** A bare socket to the endpoint. */
 async function connect(init?: { secret?: unknown; features?: string[] }) {

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { silentLogger } from "@parley/service/log.ts"
 import type { AuthConfig } from "../config.ts"
 import { createAuthContext } from "../context.ts"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { Store } from "../store/store.ts"
-import { CHEAP, configFor, quiet } from "./world.ts"
+import { CHEAP, configFor } from "./world.ts"
 
 /** A folder that goes with its test. */
 export function temporaryFolder() {
@@ -36,7 +37,7 @@ export async function startParts(
   const plain = openSqliteStore(join(folder.path, "auth.sqlite"))
   const store = { ...plain, ...meddle(plain) }
   const config = configFor(folder.path, settings)
-  const auth = await createAuthContext(config, { clock, store, log: quiet, hashing: CHEAP })
+  const auth = await createAuthContext(config, { clock, store, log: silentLogger, hashing: CHEAP })
   return {
     ...auth,
     clock,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/service/link.ts"
+import { silentLogger } from "@parley/service/log.ts"
 import type { AuthConfig } from "../config.ts"
 import { startAuth } from "../start.ts"
 
@@ -16,7 +17,6 @@ export interface Answer<Data> {
   }[]
 }
 
-export const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 /** The cost of a hash is not what most tests are about. */
 export const CHEAP = { memoryCost: 8, timeCost: 1 }
 
@@ -38,7 +38,7 @@ export async function startWorld(settings: Partial<AuthConfig> = {}, hashing = {
   let offset = 0
   const clock = { now: () => Date.now() + offset }
   const config = configFor(dataDir, settings)
-  const overrides = { clock, log: quiet, hashing: { ...CHEAP, ...hashing } }
+  const overrides = { clock, log: silentLogger, hashing: { ...CHEAP, ...hashing } }
   let auth = await startAuth(config, overrides)
 
   const world = {

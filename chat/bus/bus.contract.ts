@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
-import { until } from "../test/until.ts"
 import { type Bus, type BusEvent, type BusRecord, partitionOf } from "./bus.ts"
 
 /** A bus of its own, to which nodes are joined. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test"
-import type { ParleyError } from "../../service/errors.ts"
-import type { Link } from "../../service/subgraph.ts"
+import type { ParleyError } from "@parley/service/errors.ts"
+import { silentLogger } from "@parley/service/log.ts"
+import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { createLog } from "../test/log-builder.ts"
-import { silent } from "../test/world.ts"
 import { dispatch } from "./dispatch.ts"
 import type { Program, Session } from "./session.ts"
 
@@ -59,7 +59,7 @@ describe("an event for many sessions", () => {
       createSession(`user${i}`, program, one.link),
     )
     const onTwo = Array.from({ length: 3 }, () => createSession("alice", program, two.link))
-    expect(dispatch(event, [...onOne, ...onTwo], silent)).toBeUndefined()
+    expect(dispatch(event, [...onOne, ...onTwo], silentLogger)).toBeUndefined()
     expect(viewers).toEqual([undefined])
     expect(one.frames).toEqual([{ ids: idsOf(onOne), payload: "for undefined" }])
     expect(two.frames).toEqual([{ ids: idsOf(onTwo), payload: "for undefined" }])
@@ -69,7 +69,7 @@ describe("an event for many sessions", () => {
     const { program, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
     const { link, frames } = createLink()
     const sessions = ["alice", "bob"].map((user) => createSession(user, program, link))
-    await dispatch(event, sessions, silent)
+    await dispatch(event, sessions, silentLogger)
     expect(viewers).toEqual(["alice", "bob"])
     expect(frames).toEqual(sessions.map(({ id, user }) => ({ ids: [id], payload: `for ${user}` })))
   })
@@ -82,7 +82,7 @@ describe("an event for many sessions", () => {
       phase: "replaying" as const,
     })
     const ended = Object.assign(createSession("carol", program, link), { phase: "ended" as const })
-    dispatch(event, [live, replaying, ended], silent)
+    dispatch(event, [live, replaying, ended], silentLogger)
     expect(frames.map(({ ids }) => ids)).toEqual([[live.id]])
     expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
   })
@@ -92,10 +92,10 @@ describe("an event for many sessions", () => {
     const { link, frames } = createLink()
     const told = createSession("alice", program, link)
     told.covered.set("group", 1)
-    dispatch(event, [told], silent)
+    dispatch(event, [told], silentLogger)
     expect(frames).toEqual([])
     expect(viewers).toEqual([])
-    dispatch({ kind: "entry", entry: { ...event.entry, seq: 2 } } as BusEvent, [told], silent)
+    dispatch({ kind: "entry", entry: { ...event.entry, seq: 2 } } as BusEvent, [told], silentLogger)
     expect(frames).toHaveLength(1)
     expect(told.covered.size).toBe(0)
   })
@@ -107,7 +107,7 @@ describe("an event for many sessions", () => {
       createSession("alice", program, link),
       createSession("bob", program, link),
     ]
-    const sent = dispatch(event, [stays, goes], silent)
+    const sent = dispatch(event, [stays, goes], silentLogger)
     goes.phase = "ended"
     await sent
     expect(frames).toEqual([{ ids: [stays.id], payload: "late" }])
@@ -130,7 +130,7 @@ describe("an event that cannot be rendered", () => {
       const { link, frames } = createLink()
       const losers = ["alice", "bob"].map((user) => createSession(user, bad.program, link))
       const winner = createSession("carol", good.program, link)
-      await dispatch(event, [...losers, winner], silent)
+      await dispatch(event, [...losers, winner], silentLogger)
       for (const { errors } of losers) {
         expect(errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])
       }

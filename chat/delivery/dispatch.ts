@@ -1,6 +1,6 @@
-import { unavailable } from "../../service/errors.ts"
-import type { Logger } from "../../service/log.ts"
-import type { Link } from "../../service/subgraph.ts"
+import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { isCovered, MAX_BUFFERED, type Program, type Session } from "./session.ts"
 

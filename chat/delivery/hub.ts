@@ -1,5 +1,5 @@
-import { unavailable } from "../../service/errors.ts"
-import type { Logger } from "../../service/log.ts"
+import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
 import { type Bus, type BusEvent, partitionOf } from "../bus/bus.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import { createRooms } from "./rooms.ts"

@@ -1,5 +1,5 @@
-import { unavailable } from "../../service/errors.ts"
-import type { Logger } from "../../service/log.ts"
+import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
 import type { Store } from "../store/store.ts"
 import type { Hub, Registered } from "./hub.ts"
 import { isCovered, type Session, type SessionEvent } from "./session.ts"

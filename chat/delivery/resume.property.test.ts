@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import fc from "fast-check"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import type { ChatContainer } from "../context.ts"
@@ -6,7 +7,6 @@ import type { Entry } from "../domain/entry.ts"
 import { messageId } from "../test/log-builder.ts"
 import { createShaker, shakeBus, shakeStore } from "../test/shaker.ts"
 import { createSubscriber, plainProgram, type Subscriber } from "../test/subscriber.ts"
-import { until } from "../test/until.ts"
 import { createWorld, logOf, type World } from "../test/world.ts"
 
 const NODES = 3

@@ -1,5 +1,5 @@
-import { unavailable } from "../../service/errors.ts"
-import type { Logger } from "../../service/log.ts"
+import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
 import type { Store } from "../store/store.ts"

@@ -1,5 +1,5 @@
-import type { ParleyError } from "../../service/errors.ts"
-import type { Link } from "../../service/subgraph.ts"
+import type { ParleyError } from "@parley/service/errors.ts"
+import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
 
 /** What a session can be told: what happened, and that its replay is over. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import type { Store } from "../store/store.ts"
-import { until } from "../test/until.ts"
 import { createWorld, logOf, refusal, send } from "../test/world.ts"
 
 /** Two nodes; the first one's look-ups of how much an author has written wait until they are let go. */

@@ -1,5 +1,5 @@
-import type { Clock } from "../../service/clock.ts"
-import { ParleyError, unavailable } from "../../service/errors.ts"
+import type { Clock } from "@parley/service/clock.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import type { Store } from "../store/store.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
 import { fold, type Picture } from "./picture.ts"
@@ -33,7 +33,10 @@ export interface AppenderOptions {
   store: Store
   pictures: Pictures
   clock: Clock
-  /** Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that entry, or a little later. */
+  /**
+   * Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that
+   * entry, or a little later.
+   */
   onStored(entry: Entry, picture: Picture): void
 }
 

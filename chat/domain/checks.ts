@@ -1,5 +1,5 @@
-import { badInput } from "../../service/errors.ts"
-import { isUuidv7, uuidv7Time } from "../../service/ids.ts"
+import { badInput } from "@parley/service/errors.ts"
+import { isUuidv7, uuidv7Time } from "@parley/service/ids.ts"
 
 const DAY_MS = 24 * 60 * 60 * 1000
 export const MAX_TEXT_LENGTH = 8_000

@@ -1,5 +1,5 @@
-import { badInput, notFound, ParleyError } from "../../service/errors.ts"
-import type { IdSource } from "../../service/ids.ts"
+import { badInput, notFound, ParleyError } from "@parley/service/errors.ts"
+import type { IdSource } from "@parley/service/ids.ts"
 import type { Directory } from "../directory.ts"
 import type { Appender, Draft } from "./appender.ts"
 import { checkId, checkTitle, MAX_MEMBERS } from "./checks.ts"

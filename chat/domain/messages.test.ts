@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { unavailable } from "../../service/errors.ts"
+import { unavailable } from "@parley/service/errors.ts"
+import { until } from "@parley/service/test/until.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"
 import { openSession } from "../test/subscriber.ts"
-import { until } from "../test/until.ts"
 import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 
 let world: World

@@ -1,5 +1,5 @@
-import type { Clock } from "../../service/clock.ts"
-import { notFound, ParleyError } from "../../service/errors.ts"
+import type { Clock } from "@parley/service/clock.ts"
+import { notFound, ParleyError } from "@parley/service/errors.ts"
 import type { Store } from "../store/store.ts"
 import type { Appender } from "./appender.ts"
 import { checkId, checkMessageId, checkText } from "./checks.ts"

@@ -1,4 +1,4 @@
-import { LruMap } from "../../service/lru.ts"
+import { LruMap } from "@parley/service/lru.ts"
 import type { Store } from "../store/store.ts"
 import { fold, type Picture } from "./picture.ts"
 

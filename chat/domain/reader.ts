@@ -1,4 +1,4 @@
-import { notFound } from "../../service/errors.ts"
+import { notFound } from "@parley/service/errors.ts"
 import type { Member, MembershipView, Range, Store } from "../store/store.ts"
 import { checkId } from "./checks.ts"
 import type { Entry, MessageEntry } from "./entry.ts"

@@ -1,4 +1,4 @@
-import { badInput, notFound } from "../../service/errors.ts"
+import { badInput, notFound } from "@parley/service/errors.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
 import { checkCount, checkId } from "./checks.ts"
 import type { Pictures } from "./pictures.ts"

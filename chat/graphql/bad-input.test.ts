@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
-import { ERROR_CODES, isErrorCode } from "../../service/errors.ts"
-import { SECRET_HEADER } from "../../service/link.ts"
-import type { Logger } from "../../service/log.ts"
+import { ERROR_CODES, isErrorCode } from "@parley/service/errors.ts"
+import { SECRET_HEADER } from "@parley/service/link.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/service/log.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
 import { type Node, SECRET, startNode, temporaryFolder } from "../test/node.ts"
-import { silent } from "../test/world.ts"
 
 const folder = temporaryFolder()
 let node: Node
@@ -17,7 +17,10 @@ let foreign: string
 let known: string
 /** Whatever was masked as INTERNAL: nothing that a client sends may be. */
 const internal: unknown[] = []
-const log: Logger = { ...silent, error: (event, fields) => internal.push({ event, ...fields }) }
+const log: Logger = {
+  ...silentLogger,
+  error: (event, fields) => internal.push({ event, ...fields }),
+}
 
 beforeAll(async () => {
   store = await openStore({ dataDir: folder.path })

@@ -1,4 +1,4 @@
-import { unauthenticated } from "../../service/errors.ts"
+import { unauthenticated } from "@parley/service/errors.ts"
 import type { Groups } from "../domain/groups.ts"
 import type { Messages } from "../domain/messages.ts"
 import type { Pictures } from "../domain/pictures.ts"

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
 import { execute, isInterfaceType, isObjectType, isUnionType, parse } from "graphql"
 import type { ChatContainer } from "../context.ts"
 import { createLog } from "../test/log-builder.ts"
-import { createWorld, send, silent, type World } from "../test/world.ts"
+import { createWorld, send, type World } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 import { resolvers } from "./resolvers.ts"
 
@@ -107,7 +108,7 @@ test("the entry by which someone leaves shows them nothing that comes after it",
   const document = parse(`subscription { events { ... on MembersChanged { left { id } conversation {
     id head unreadCount lastMessage { text } me { user { id } } members { totalCount edges { node { role } } }
     messages(last: 9) { edges { node { text } } } log(after: 0) { seq } } } } }`)
-  const program = createPrograms(node!.schema, node!.services, silent).of({
+  const program = createPrograms(node!.schema, node!.services, silentLogger).of({
     schema: node!.schema,
     document,
   })

@@ -1,4 +1,4 @@
-import { badInput, notFound } from "../../service/errors.ts"
+import { badInput, notFound } from "@parley/service/errors.ts"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
 import type { Picture } from "../domain/picture.ts"

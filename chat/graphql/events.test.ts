@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { SHARED_NEXT } from "../../service/link.ts"
+import { SHARED_NEXT } from "@parley/service/link.ts"
+import { until } from "@parley/service/test/until.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
 import { type Node, startNode, temporaryFolder } from "../test/node.ts"
-import { until } from "../test/until.ts"
 
 const folder = temporaryFolder()
 let node: Node

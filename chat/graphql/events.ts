@@ -1,3 +1,5 @@
+import { badInput, type ParleyError, unauthenticated } from "@parley/service/errors.ts"
+import type { Subscription } from "@parley/service/subgraph.ts"
 import {
   type GraphQLSchema,
   getArgumentValues,
@@ -6,8 +8,6 @@ import {
   Kind,
 } from "graphql"
 import * as v from "valibot"
-import { badInput, type ParleyError, unauthenticated } from "../../service/errors.ts"
-import type { Subscription } from "../../service/subgraph.ts"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
 import type { Session } from "../delivery/session.ts"
 import type { ChatContext } from "./context.ts"

@@ -1,4 +1,4 @@
-import { badInput } from "../../service/errors.ts"
+import { badInput } from "@parley/service/errors.ts"
 import { checkCount } from "../domain/checks.ts"
 
 /** The largest page of any list. */

@@ -1,5 +1,5 @@
+import { badInput } from "@parley/service/errors.ts"
 import { GraphQLScalarType, Kind } from "graphql"
-import { badInput } from "../../service/errors.ts"
 import type { SessionEvent } from "../delivery/session.ts"
 import type { MembersEntry, MessageEntry } from "../domain/entry.ts"
 import type { Sending } from "../domain/messages.ts"

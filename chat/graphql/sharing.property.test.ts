@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { unavailable } from "@parley/service/errors.ts"
+import { silentLogger } from "@parley/service/log.ts"
 import fc from "fast-check"
 import {
   type GraphQLField,
@@ -12,10 +14,9 @@ import {
   parse,
   validate,
 } from "graphql"
-import { unavailable } from "../../service/errors.ts"
 import type { ChatContainer } from "../context.ts"
 import type { SessionEvent } from "../delivery/session.ts"
-import { createWorld, logOf, refusal, send, silent, type World } from "../test/world.ts"
+import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 
 let world: World
@@ -118,7 +119,7 @@ const programOf = (query: string) => {
   // The variables of conditions may be left over, and a fragment's of them too: only that is no fault here.
   const faults = validate(schema, document).filter(({ message }) => !/never used/.test(message))
   expect(faults.map(({ message }) => message)).toEqual([])
-  const programs = createPrograms(schema, node.services, silent)
+  const programs = createPrograms(schema, node.services, silentLogger)
   return programs.of({ schema, document, operationName: "S", variableValues: { no: false } })
 }
 
@@ -215,7 +216,7 @@ describe("the marks", () => {
 })
 
 test("one program serves all sessions of one document, whatever their positions", () => {
-  const programs = createPrograms(schema, node.services, silent)
+  const programs = createPrograms(schema, node.services, silentLogger)
   const document = parse(
     `subscription A($after: [PositionInput!], $more: Boolean!) { events(after: $after) { ... on MessageSent { seq at @include(if: $more) } } }
      subscription B($after: [PositionInput!]) { events(after: $after) { __typename } }`,
@@ -234,7 +235,7 @@ test("an event that cannot be read just now is not answered with half of it", as
   const status = () => Promise.reject(unavailable("the disk is gone"))
   const services = { ...node.services, reader: { ...node.services.reader, status } }
   const document = parse("subscription { events { ... on MessageSent { message { id status } } } }")
-  const program = createPrograms(schema, services, silent).of({ schema, document })
+  const program = createPrograms(schema, services, silentLogger).of({ schema, document })
   const [, message] = events
   expect(await refusal(Promise.resolve(program.render(message!, "alice")))).toMatchObject({
     code: "UNAVAILABLE",

@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite"
-import { unavailable } from "../../service/errors.ts"
+import { unavailable } from "@parley/service/errors.ts"
 
 /** More than this waiting means the disk has stopped, not that it is busy. */
 const MAX_WAITING = 50_000

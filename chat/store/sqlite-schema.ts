@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { ConfigError } from "../../service/config.ts"
+import { ConfigError } from "@parley/service/config.ts"
 
 const SCHEMA_VERSION = 1
 

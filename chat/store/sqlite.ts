@@ -1,4 +1,4 @@
-import { unavailable } from "../../service/errors.ts"
+import { unavailable } from "@parley/service/errors.ts"
 import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
 import { emptyPicture } from "../domain/picture.ts"
 import { createGroupCommit } from "./group-commit.ts"

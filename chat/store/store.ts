@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { ConfigError } from "../../service/config.ts"
+import { ConfigError } from "@parley/service/config.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
 

@@ -1,7 +1,7 @@
+import { readSharedNext } from "@parley/service/link.ts"
+import { until } from "@parley/service/test/until.ts"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
-import { readSharedNext } from "../../service/link.ts"
 import { SECRET } from "./node.ts"
-import { until } from "./until.ts"
 
 export interface Frame {
   type: string

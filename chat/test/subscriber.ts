@@ -1,9 +1,9 @@
-import type { Link } from "../../service/subgraph.ts"
+import { silentLogger } from "@parley/service/log.ts"
+import type { Link } from "@parley/service/subgraph.ts"
 import type { ChatContainer } from "../context.ts"
 import { type Positions, replay } from "../delivery/replay.ts"
 import type { Program, Session, SessionEvent } from "../delivery/session.ts"
 import type { Entry } from "../domain/entry.ts"
-import { silent } from "./world.ts"
 
 /** A program whose answer is the event itself, as JSON. */
 export const plainProgram = (shareable = true, pause?: () => Promise<void>): Program => ({
@@ -56,7 +56,7 @@ export function openSession(
     node.hub.unregister(session)
   }
   const store = options.store ?? node.services.store
-  const replayed = replay(session, positions, { hub: node.hub, store, log: silent })
+  const replayed = replay(session, positions, { hub: node.hub, store, log: silentLogger })
   return {
     session,
     received,

@@ -1,5 +1,5 @@
-import type { Clock } from "../../service/clock.ts"
-import type { Logger } from "../../service/log.ts"
+import type { Clock } from "@parley/service/clock.ts"
+import { silentLogger } from "@parley/service/log.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import { type ChatContainer, type ChatOverrides, createChat } from "../context.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
@@ -7,8 +7,6 @@ import { openSqliteStore } from "../store/sqlite.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "./log-builder.ts"
 import { everyone, tokens } from "./node.ts"
-
-export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 const config = {
   ...{ port: 0, host: "127.0.0.1", dataDir: "", publicUrl: "http://localhost", authUrl: "" },
@@ -44,7 +42,7 @@ export async function createWorld(
       clock,
       tokens,
       directory: everyone,
-      log: silent,
+      log: silentLogger,
     }
     nodes.push(await createChat(config, { ...defaults, ...override(store, i) }))
   }

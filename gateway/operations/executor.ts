@@ -1,6 +1,6 @@
 import { executeQueryPlan } from "@apollo/gateway"
 import { badInput } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
+import { type Logger, silentLogger } from "@parley/service/log.ts"
 import { LruMap } from "@parley/service/lru.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
 import type { Graph } from "../supergraph/supergraph.ts"
@@ -46,7 +46,6 @@ export function createExecutor<S extends Upstreamed>(options: {
   const subgraphs = createDataSources(links, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
   const introspected = new LruMap<Operation, Answer>(10)
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
   async function direct(
     subgraph: string,
@@ -78,7 +77,7 @@ export function createExecutor<S extends Upstreamed>(options: {
     executeQueryPlan(
       plan,
       (sources ? { ...subgraphs, ...sources } : subgraphs) as never,
-      { request: { variables }, context: { scope }, metrics: {}, logger: quiet } as never,
+      { request: { variables }, context: { scope }, metrics: {}, logger: silentLogger } as never,
       context,
       graph.marked,
       graph.apiModel,

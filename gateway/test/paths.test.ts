@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { silentLogger as log } from "@parley/service/log.ts"
+import { until } from "@parley/service/test/until.ts"
 import fc from "fast-check"
 import type { GatewayConfig } from "../config.ts"
 import { createGateway, type GatewayContext } from "../context.ts"
@@ -10,7 +12,7 @@ import type { Caller } from "../upstream/links.ts"
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
 import { type Arguments, randomDocuments } from "./random-document.ts"
-import { PUBLIC_URL, startWorld, until, type World } from "./world.ts"
+import { PUBLIC_URL, startWorld, type World } from "./world.ts"
 
 // The ways that are quick must answer as the one that is general: the planner's plan, run by executeQueryPlan.
 
@@ -24,7 +26,6 @@ const ARGUMENTS: Arguments = {
   seq: ["3"],
 }
 const RUNS = 100
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 
 let world: World
 let gateway: GatewayContext

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { parse, validate } from "graphql"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { examples } from "../playground/examples.ts"
 import { loadGraph } from "../supergraph/supergraph.ts"
 import sdl from "../supergraph.graphql" with { type: "text" }
 import { messageSent } from "./fake-chat.ts"
-import { startWorld, until, type World } from "./world.ts"
+import { startWorld, type World } from "./world.ts"
 
 let world: World
 beforeAll(async () => {

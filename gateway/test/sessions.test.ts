@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { ALICE, BOB } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
-import { startWorld, until } from "./world.ts"
+import { startWorld } from "./world.ts"
 
 const EVENTS = "subscription { events { ... on MessageSent { message { text } } } }"
 

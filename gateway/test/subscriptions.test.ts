@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { connect } from "node:net"
 import { ParleyError } from "@parley/service/errors.ts"
+import { until } from "@parley/service/test/until.ts"
 import { ALICE, BOB, GHOST } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
 import type { TestSocket } from "./test-socket.ts"
-import { startWorld, until, type World } from "./world.ts"
+import { startWorld, type World } from "./world.ts"
 
 let world: World
 beforeAll(async () => {

@@ -1,4 +1,5 @@
-import { createLogger } from "@parley/service/log.ts"
+import { createLogger, silentLogger } from "@parley/service/log.ts"
+import { until } from "@parley/service/test/until.ts"
 import { createClient } from "graphql-ws"
 import type { GatewayConfig } from "../config.ts"
 import type { GatewayOverrides } from "../context.ts"
@@ -26,10 +27,9 @@ export async function startWorld(
   let offset = 0
   const clock = { now: () => Date.now() + offset }
   const log = createLogger("test", process.env.TEST_LOG ? "debug" : "error")
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
   const issuer = settings.publicUrl ?? PUBLIC_URL
-  const auth: FakeAuth = await startFakeAuth({ issuer, clock, log: quiet })
-  let chat: FakeChat = await startFakeChat({ tokens: auth.tokens, log: quiet })
+  const auth: FakeAuth = await startFakeAuth({ issuer, clock, log: silentLogger })
+  let chat: FakeChat = await startFakeChat({ tokens: auth.tokens, log: silentLogger })
   const gateway = await startGateway(
     {
       port: 0,
@@ -43,7 +43,7 @@ export async function startWorld(
       logLevel: "error",
       ...settings,
     },
-    { clock, log: process.env.TEST_LOG ? log : quiet, ...overrides },
+    { clock, log: process.env.TEST_LOG ? log : silentLogger, ...overrides },
   )
   const url = `http://127.0.0.1:${gateway.port}`
   const sockets: TestSocket[] = []
@@ -108,7 +108,7 @@ export async function startWorld(
     stopAuth: () => auth.stop(),
     stopChat: () => chat.stop(),
     async restartChat() {
-      chat = await startFakeChat({ tokens: auth.tokens, log: quiet, port: chat.port })
+      chat = await startFakeChat({ tokens: auth.tokens, log: silentLogger, port: chat.port })
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.dispose()
@@ -125,15 +125,3 @@ export async function startWorld(
   return world
 }
 export type World = Awaited<ReturnType<typeof startWorld>>
-
-/** Resolves once `condition` holds; fails, saying what it waited for, when it does not within 15 s. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`gave up waiting for ${what}`)
-    await Bun.sleep(5)
-  }
-}

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
+import { silentLogger as log } from "@parley/service/log.ts"
+import { until } from "@parley/service/test/until.ts"
 import { type Connection, createConnection, TIMES } from "./connection.ts"
-
-const log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A peer that acknowledges, and answers pings as long as it is not frozen. */
 function startPeer(options: { acknowledges?: boolean; port?: number } = {}) {
@@ -62,14 +62,6 @@ function connect(port: number, times: Partial<typeof TIMES> = QUICK) {
 }
 
 const isUp = ({ connection }: { connection: Connection }) => connection.within(10_000)
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error("gave up waiting")
-    await Bun.sleep(5)
-  }
-}
 
 test("what is sent arrives, and what arrives is handed on, without the protocol's own frames", async () => {
   using peer = startPeer()

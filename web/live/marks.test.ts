@@ -1,13 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { createMarks } from "./marks.ts"
-
-async function until(holds: () => boolean): Promise<void> {
-  const giveUp = Date.now() + 5_000
-  while (!holds()) {
-    if (Date.now() > giveUp) throw new Error("It never came to that.")
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
+import { until } from "./testing.ts"
 
 describe("marks", () => {
   test("the first goes out at once, the rest as one, and only forward", async () => {

@@ -1,17 +1,9 @@
+import { until } from "./testing.ts"
 import "fake-indexeddb/auto"
 import { afterEach, describe, expect, test } from "bun:test"
 import type { Message, Pending } from "./model.ts"
 import { type Outbox, type OutboxOptions, openOutbox, type SendResult } from "./outbox.ts"
 import { type Device, type Letter, openDevice } from "./outbox-db.ts"
-
-/** Resolves once `holds` does; looks every few ms. */
-async function until(holds: () => boolean): Promise<void> {
-  const giveUp = Date.now() + 5_000
-  while (!holds()) {
-    if (Date.now() > giveUp) throw new Error("It never came to that.")
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
 
 /** As the Web Locks do it: one at a time for each name, in the order of asking. */
 function locks(): NonNullable<OutboxOptions["alone"]> {

@@ -3,15 +3,7 @@ import type { Client } from "@urql/core"
 import { Log, OneConversation, type WireEvent, type WireLogEvent } from "./documents.ts"
 import { createLiveStore } from "./store.ts"
 import { createSync } from "./sync.ts"
-import { ALICE, aConversation, aMessage, BOB } from "./testing.ts"
-
-async function until(holds: () => boolean): Promise<void> {
-  const giveUp = Date.now() + 5_000
-  while (!holds()) {
-    if (Date.now() > giveUp) throw new Error("It never came to that.")
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
+import { ALICE, aConversation, aMessage, BOB, until } from "./testing.ts"
 
 /** A server with one conversation of Bob's messages, and a stream to Alice that sends what it is told to. */
 function scene(head: number, position: number) {

@@ -1,3 +1,4 @@
+import { until as waitUntil } from "@parley/service/test/until.ts"
 import type { Conversation, Entry } from "./model.ts"
 
 /** Shared by the tests of this folder: Alice is the viewer, Bob writes to her. */
@@ -30,3 +31,7 @@ export function aMessage(seq: number, sender: string): Extract<Entry, { kind: "m
   const message = { id: `m${seq}`, seq, sender, text: `Message ${seq}`, sentAt: at }
   return { kind: "message", seq, at, by: sender, message }
 }
+
+/** Resolves once `holds` does; fails after 5 s: nothing here waits for a network. */
+export const until = (holds: () => boolean): Promise<void> =>
+  waitUntil(holds, "it to come to that", 5_000)
