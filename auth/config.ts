@@ -2,6 +2,7 @@ import {
   type Environment,
   linkSecret,
   logLevel,
+  mongodbUrl,
   port,
   readConfig,
   url,
@@ -16,6 +17,8 @@ export interface AuthConfig {
   publicUrl: string
   /** Holds `auth/auth.sqlite` and `auth/keys.json`. */
   dataDir: string
+  /** Where everything is kept instead, for any number of auth processes; undefined: in `dataDir`. */
+  mongodbUrl: string | undefined
   linkSecret: string
   logLevel: LogLevel
   /** Accounts that one address may create in an hour. */
@@ -36,6 +39,7 @@ const variables = v.object({
   PUBLIC_URL: v.optional(url, "http://localhost:4000"),
   DATA_DIR: v.optional(v.string(), "./data"),
   LINK_SECRET: linkSecret,
+  MONGODB_URL: v.optional(mongodbUrl),
   LOG_LEVEL: v.optional(logLevel, "info"),
   SIGNUPS_PER_ADDRESS: v.optional(count, "1000"),
   GUESSES_PER_ADDRESS: v.optional(count, "200"),
@@ -52,6 +56,7 @@ export function readAuthConfig(environment: Environment): AuthConfig {
     host: read.HOST,
     publicUrl: read.PUBLIC_URL,
     dataDir: read.DATA_DIR,
+    mongodbUrl: read.MONGODB_URL,
     linkSecret: read.LINK_SECRET,
     logLevel: read.LOG_LEVEL,
     signUpsPerAddress: read.SIGNUPS_PER_ADDRESS,

@@ -16,6 +16,7 @@ describe("the config", () => {
       host: "127.0.0.1",
       publicUrl: "http://localhost:4000",
       dataDir: "./data",
+      mongodbUrl: undefined,
       linkSecret: SECRET,
       logLevel: "info",
       signUpsPerAddress: 1_000,

@@ -1,7 +1,10 @@
 import {
+  ConfigError,
   type Environment,
+  kafkaBrokers,
   linkSecret,
   logLevel,
+  mongodbUrl,
   port,
   readConfig,
   url,
@@ -18,7 +21,25 @@ export interface ChatConfig {
   authUrl: string
   linkSecret: string
   logLevel: LogLevel
+  /** The engines of a cluster; undefined: the embedded ones, and this node is the only one. */
+  cluster: ClusterConfig | undefined
 }
+
+export interface ClusterConfig {
+  mongodbUrl: string
+  kafkaBrokers: string[]
+  /** How many partitions the topics have; the same on every node, for good. */
+  partitions: number
+  /** Where gateways reach this node; undefined: at the address that it listens on. */
+  nodeUrl: string | undefined
+}
+
+const partitions = v.pipe(
+  v.string(),
+  v.regex(/^[1-9]\d{0,3}$/, "it must be a whole number from 1 to 1024"),
+  v.transform(Number),
+  v.maxValue(1024, "it must be a whole number from 1 to 1024"),
+)
 
 const Variables = v.object({
   PORT: v.optional(port, "0"),
@@ -28,6 +49,10 @@ const Variables = v.object({
   AUTH_URL: url,
   LINK_SECRET: linkSecret,
   LOG_LEVEL: v.optional(logLevel, "info"),
+  MONGODB_URL: v.optional(mongodbUrl),
+  KAFKA_BROKERS: v.optional(kafkaBrokers),
+  KAFKA_PARTITIONS: v.optional(partitions, "64"),
+  NODE_URL: v.optional(url),
 })
 
 /** @throws ConfigError that names the variable at fault. */
@@ -41,5 +66,24 @@ export function readChatConfig(environment: Environment): ChatConfig {
     authUrl: given.AUTH_URL,
     linkSecret: given.LINK_SECRET,
     logLevel: given.LOG_LEVEL,
+    cluster: readCluster(given),
   }
 }
+
+function readCluster(given: v.InferOutput<typeof Variables>): ClusterConfig | undefined {
+  const { MONGODB_URL: mongodbUrl, KAFKA_BROKERS: kafkaBrokers } = given
+  if (!mongodbUrl && !kafkaBrokers) return undefined
+  if (!kafkaBrokers) throw halfSet("MONGODB_URL", "KAFKA_BROKERS")
+  if (!mongodbUrl) throw halfSet("KAFKA_BROKERS", "MONGODB_URL")
+  return {
+    mongodbUrl,
+    kafkaBrokers,
+    partitions: given.KAFKA_PARTITIONS,
+    nodeUrl: given.NODE_URL,
+  }
+}
+
+const halfSet = (set: string, missing: string) =>
+  new ConfigError(
+    `${set} is set and ${missing} is not: set both to run on MongoDB and Kafka, or neither to run on the embedded engines.`,
+  )

@@ -35,6 +35,21 @@ export const port = v.pipe(
 
 export const url = v.pipe(v.string(), v.url("it must be a URL such as http://127.0.0.1:4001"))
 
+export const mongodbUrl = v.pipe(
+  v.string(),
+  v.regex(/^mongodb(\+srv)?:\/\/\S+$/, "it must be a URL such as mongodb://127.0.0.1:27017/parley"),
+)
+
+/** `host:port` of some brokers of a Kafka cluster, separated by commas; they name the others. */
+export const kafkaBrokers = v.pipe(
+  v.string(),
+  v.regex(
+    /^[^\s,:/]+:\d{1,5}(\s*,\s*[^\s,:/]+:\d{1,5})*$/,
+    "it must be brokers such as kafka1:9092,kafka2:9092",
+  ),
+  v.transform((list) => list.split(",").map((broker) => broker.trim())),
+)
+
 /** What only our own services know: it opens the subgraphs' endpoints. At least 32 characters. */
 export const linkSecret = v.pipe(v.string(), v.minLength(32, "it must have 32 characters or more"))
 

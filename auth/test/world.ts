@@ -25,6 +25,7 @@ export const configFor = (dataDir: string, settings: Partial<AuthConfig> = {}): 
   host: "127.0.0.1",
   publicUrl: "http://localhost:4000",
   dataDir,
+  mongodbUrl: undefined,
   linkSecret: SECRET,
   logLevel: "error",
   signUpsPerAddress: 1_000,

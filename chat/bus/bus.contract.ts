@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { partitionOf } from "@parley/service/partition.ts"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
-import { type Bus, type BusEvent, type BusRecord, partitionOf } from "./bus.ts"
+import type { Bus, BusEvent, BusRecord } from "./bus.ts"
 
 /** A bus of its own, to which nodes are joined. */
 export interface BusPlace extends AsyncDisposable {

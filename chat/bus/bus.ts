@@ -1,3 +1,4 @@
+import { partitionOf } from "@parley/service/partition.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
 
@@ -18,20 +19,18 @@ export interface BusRecord {
 export interface Bus extends AsyncDisposable {
   readonly partitions: number
   /**
-   * Publishes an event to the channels of the users it concerns, one record per partition. Never fails: what cannot be
-   * published now waits. `users` is asked for only where another node may be listening.
+   * Publishes an event to the channels of the users it concerns, one record per partition. What cannot be published now
+   * waits its turn, and resolves once other nodes will receive it; undefined where there are none. `users` is asked for
+   * only where another node may be listening, and before this returns. Rejects with UNAVAILABLE where too much waits
+   * already, or the bus is closed before its turn comes.
    */
-  publish(event: BusEvent, users: () => readonly string[]): void
+  publish(event: BusEvent, users: () => readonly string[]): Promise<void> | undefined
   /** Resolves once every later record of the partition will be received. */
   hold(partition: number): Promise<void>
   release(partition: number): void
   /** Set once, before anything is held. */
   onRecord(handler: (record: BusRecord) => void): void
 }
-
-/** The partition that is a user's channel: murmur2, as Kafka's own partitioner has it, over the user's id. */
-export const partitionOf = (user: string, partitions: number): number =>
-  (murmur2(Buffer.from(user)) & 0x7fffffff) % partitions
 
 /** One record per partition among the users. */
 export function toRecords(
@@ -47,26 +46,6 @@ export function toRecords(
     else records.set(partition, { event, users: [user] })
   }
   return records
-}
-
-/** MurmurHash2, 32 bits, with the seed and the tail that Kafka's clients use. */
-export function murmur2(data: Uint8Array): number {
-  const m = 0x5bd1e995
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
-  let h = 0x9747b28c ^ data.length
-  const whole = data.length & ~3
-  for (let i = 0; i < whole; i += 4) {
-    let k = Math.imul(view.getInt32(i, true), m)
-    k ^= k >>> 24
-    h = Math.imul(h, m) ^ Math.imul(k, m)
-  }
-  const rest = data.length - whole
-  if (rest === 3) h ^= data[whole + 2]! << 16
-  if (rest >= 2) h ^= data[whole + 1]! << 8
-  if (rest >= 1) h = Math.imul(h ^ data[whole]!, m)
-  h ^= h >>> 13
-  h = Math.imul(h, m)
-  return h ^ (h >>> 15)
 }
 
 /** Opens the bus that the configuration names: the one place that knows the engines. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
+import { partitionOf } from "@parley/service/partition.ts"
 import { createLog } from "../test/log-builder.ts"
 import { busContract } from "./bus.contract.ts"
-import { partitionOf } from "./bus.ts"
 import { createInProcessExchange } from "./in-process.ts"
 
 busContract("in process", async () => {

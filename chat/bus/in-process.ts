@@ -22,7 +22,7 @@ export function createInProcessExchange(): InProcessExchange {
       return {
         partitions: PARTITIONS,
         publish(event, users) {
-          if (nodes.size === 1) return
+          if (nodes.size === 1) return undefined
           const records = toRecords(event, users(), PARTITIONS)
           for (const node of nodes) {
             if (node === self) continue
@@ -33,6 +33,7 @@ export function createInProcessExchange(): InProcessExchange {
               }
             }
           }
+          return Promise.resolve()
         },
         async hold(partition) {
           self.held.add(partition)

@@ -1,6 +1,7 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
-import { type Bus, type BusEvent, partitionOf } from "../bus/bus.ts"
+import { partitionOf } from "@parley/service/partition.ts"
+import type { Bus, BusEvent } from "../bus/bus.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import { createRooms } from "./rooms.ts"
 import type { Session } from "./session.ts"

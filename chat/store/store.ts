@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
+import type { Nodes, Stamp } from "./nodes.ts"
 
 /** One user's relation to one conversation, present or past, with how far they have got in its log. */
 export interface Member {
@@ -43,12 +44,16 @@ export interface Range {
  * is durable. An engine that cannot be reached rejects with UNAVAILABLE.
  */
 export interface Store extends AsyncDisposable {
+  /** Who shares this store; undefined for an engine that is one node's own. */
+  readonly nodes?: Nodes
+
   /**
    * Appends entries of one conversation, in order, and brings everything derived from them (members, heads) up to
    * date. Answers how many were stored: fewer than given where the next one's seq, or its message id, was taken.
-   * A seq is never stored twice and never leaves a hole below it.
+   * A seq is never stored twice and never leaves a hole below it. Where the store is shared by nodes, the stamp says as
+   * what the first of them is stored; the others have the numbers that follow.
    */
-  append(entries: readonly Entry[]): Promise<number>
+  append(entries: readonly Entry[], stamp?: Stamp): Promise<number>
 
   /** The conversation's present state; a picture with head 0 where there is no such conversation. */
   picture(conversation: string): Promise<Picture>

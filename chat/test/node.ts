@@ -44,6 +44,7 @@ export async function startNode(dataDir: string, overrides: Partial<ChatOverride
     authUrl: "http://127.0.0.1:1",
     linkSecret: SECRET,
     logLevel: "error" as const,
+    cluster: undefined,
   }
   const log = createLogger("chat", "error")
   const node = await startChat(config, { tokens, directory: everyone, log, ...overrides })

@@ -10,7 +10,11 @@ import { everyone, tokens } from "./node.ts"
 
 const config = {
   ...{ port: 0, host: "127.0.0.1", dataDir: "", publicUrl: "http://localhost", authUrl: "" },
-  ...{ linkSecret: "the link secret of a world under test", logLevel: "error" as const },
+  ...{
+    linkSecret: "the link secret of a world under test",
+    logLevel: "error" as const,
+    cluster: undefined,
+  },
 }
 
 export interface World extends AsyncDisposable {
