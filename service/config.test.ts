@@ -8,6 +8,7 @@ import {
   port,
   readConfig,
   url,
+  urls,
 } from "./config.ts"
 
 const Variables = v.object({
@@ -55,4 +56,22 @@ describe("a setting that cannot be used is one sentence that names it and says w
   test("and never shows a secret", () => {
     expect(sentence({ LINK_SECRET: "hush" })).not.toContain("hush")
   })
+})
+
+describe("several processes of one service are named in one variable", () => {
+  const list = (URLS: string) => readConfig(v.object({ URLS: urls }), { URLS }).URLS
+
+  test("separated by commas, each once, in their order", () => {
+    expect(list("http://a:4001")).toEqual(["http://a:4001"])
+    expect(list("http://b:1, http://a:1 ,http://b:1")).toEqual(["http://b:1", "http://a:1"])
+  })
+
+  test.each([",", "http://a:1,", "http://a:1;b", "a:1 b:2", "http://a:1,nowhere"])(
+    "and not as %j",
+    (given) => {
+      expect(() => list(given)).toThrow(
+        /^URLS cannot be used: it must be URLs such as http:\/\/.*\.$/,
+      )
+    },
+  )
 })

@@ -35,6 +35,15 @@ export const port = v.pipe(
 
 export const url = v.pipe(v.string(), v.url("it must be a URL such as http://127.0.0.1:4001"))
 
+const anUrlOfThem = "it must be URLs such as http://10.0.0.1:4001,http://10.0.0.2:4001"
+
+/** URLs of equal processes of one service, separated by commas; each once. */
+export const urls = v.pipe(
+  v.string(),
+  v.transform((list) => [...new Set(list.split(",").map((one) => one.trim()))]),
+  v.array(v.pipe(v.string(), v.url(anUrlOfThem), v.regex(/^https?:\/\/\S+$/, anUrlOfThem))),
+)
+
 export const mongodbUrl = v.pipe(
   v.string(),
   v.regex(/^mongodb(\+srv)?:\/\/\S+$/, "it must be a URL such as mongodb://127.0.0.1:27017/parley"),
