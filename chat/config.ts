@@ -1,5 +1,4 @@
 import {
-  ConfigError,
   type Environment,
   kafkaBrokers,
   linkSecret,
@@ -7,6 +6,7 @@ import {
   mongodbUrl,
   port,
   readConfig,
+  requireBothEngines,
   url,
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
@@ -72,9 +72,8 @@ export function readChatConfig(environment: Environment): ChatConfig {
 
 function readCluster(given: v.InferOutput<typeof Variables>): ClusterConfig | undefined {
   const { MONGODB_URL: mongodbUrl, KAFKA_BROKERS: kafkaBrokers } = given
-  if (!mongodbUrl && !kafkaBrokers) return undefined
-  if (!kafkaBrokers) throw halfSet("MONGODB_URL", "KAFKA_BROKERS")
-  if (!mongodbUrl) throw halfSet("KAFKA_BROKERS", "MONGODB_URL")
+  requireBothEngines(given)
+  if (!mongodbUrl || !kafkaBrokers) return undefined
   return {
     mongodbUrl,
     kafkaBrokers,
@@ -82,8 +81,3 @@ function readCluster(given: v.InferOutput<typeof Variables>): ClusterConfig | un
     nodeUrl: given.NODE_URL,
   }
 }
-
-const halfSet = (set: string, missing: string) =>
-  new ConfigError(
-    `${set} is set and ${missing} is not: set both to run on MongoDB and Kafka, or neither to run on the embedded engines.`,
-  )

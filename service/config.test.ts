@@ -1,4 +1,7 @@
-import { describe, expect, test } from "bun:test"
+import { afterAll, describe, expect, test } from "bun:test"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as v from "valibot"
 import {
   ConfigError,
@@ -7,6 +10,7 @@ import {
   logLevel,
   port,
   readConfig,
+  requireBothEngines,
   url,
   urls,
 } from "./config.ts"
@@ -73,5 +77,46 @@ describe("several processes of one service are named in one variable", () => {
         /^URLS cannot be used: it must be URLs such as http:\/\/.*\.$/,
       )
     },
+  )
+})
+
+describe("a secret may be kept in a file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "parley-secret-"))
+  const LINK_SECRET_FILE = join(folder, "link-secret")
+  const kept = (text: string) => writeFileSync(LINK_SECRET_FILE, text)
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test("and is read from there, without the line's end", () => {
+    kept(`${"y".repeat(40)}\n`)
+    const { LINK_SECRET } = read({ LINK_SECRET: undefined, LINK_SECRET_FILE })
+    expect(LINK_SECRET).toBe("y".repeat(40))
+    kept("hush")
+    expect(sentence({ LINK_SECRET: "", LINK_SECRET_FILE })).toBe(
+      "LINK_SECRET cannot be used: it must have 32 characters or more.",
+    )
+  })
+
+  test("but not in two places, nor where it cannot be read", () => {
+    expect(sentence({ LINK_SECRET_FILE })).toBe(
+      "LINK_SECRET and LINK_SECRET_FILE are both set: leave one of them unset.",
+    )
+    expect(sentence({ LINK_SECRET: "", LINK_SECRET_FILE: "/nowhere" })).toBe(
+      "LINK_SECRET_FILE cannot be used: /nowhere cannot be read (ENOENT).",
+    )
+  })
+
+  test("and nobody reads it who has no use for the secret", () => {
+    expect(readConfig(v.object({}), { LINK_SECRET_FILE: "/nowhere" })).toEqual({})
+  })
+})
+
+test("the engines of a cluster are set both or not at all", () => {
+  requireBothEngines({})
+  requireBothEngines({ MONGODB_URL: "m", KAFKA_BROKERS: "k" })
+  expect(() => requireBothEngines({ MONGODB_URL: "m" })).toThrow(
+    /^MONGODB_URL is set and KAFKA_BROKERS is not: set both [^\n]+\.$/,
+  )
+  expect(() => requireBothEngines({ KAFKA_BROKERS: ["k"] })).toThrow(
+    /^KAFKA_BROKERS is set and MONGODB_URL is not: set both [^\n]+\.$/,
   )
 })

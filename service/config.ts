@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import * as v from "valibot"
 
 /** A setting that cannot be used. The message is one sentence that says what to do; the process ends with status 1. */
@@ -7,22 +8,53 @@ export class ConfigError extends Error {
 
 export type Environment = Record<string, string | undefined>
 
+/** What may be kept in a file that `<name>_FILE` names, as Docker and Kubernetes mount secrets. */
+const SECRETS = ["LINK_SECRET", "MONGODB_URL"] as const
+
 /**
  * Reads the environment into a typed config, once, at start. The schema's keys are the variables' names.
  * @throws ConfigError that names the first variable at fault and why.
  */
-export function readConfig<S extends v.GenericSchema>(
+export function readConfig<S extends v.GenericSchema & { entries: object }>(
   schema: S,
   environment: Environment,
 ): v.InferOutput<S> {
   // An empty variable counts as unset: `PORT= ./parley start` means the default.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""))
+  for (const name of SECRETS) {
+    const file = given[`${name}_FILE`]
+    if (file !== undefined && name in schema.entries) given[name] = secretIn(file, name, given)
+  }
   const result = v.safeParse(schema, given)
   if (result.success) return result.output
   const issue = result.issues[0]
   const name = String(issue.path?.[0]?.key ?? "The environment")
   const problem = given[name] === undefined ? "is missing" : `cannot be used: ${issue.message}`
   throw new ConfigError(`${name} ${problem}.`)
+}
+
+function secretIn(file: string, name: string, given: Environment): string {
+  if (given[name] !== undefined) {
+    throw new ConfigError(`${name} and ${name}_FILE are both set: leave one of them unset.`)
+  }
+  try {
+    return readFileSync(file, "utf8").trim()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ConfigError(`${name}_FILE cannot be used: ${file} cannot be read (${code}).`)
+  }
+}
+
+/** @throws ConfigError where one of the engines of a cluster is set without the other. */
+export function requireBothEngines(given: { MONGODB_URL?: unknown; KAFKA_BROKERS?: unknown }) {
+  const [mongodb, kafka] = [given.MONGODB_URL !== undefined, given.KAFKA_BROKERS !== undefined]
+  if (mongodb === kafka) return
+  const [set, missing] = mongodb
+    ? ["MONGODB_URL", "KAFKA_BROKERS"]
+    : ["KAFKA_BROKERS", "MONGODB_URL"]
+  throw new ConfigError(
+    `${set} is set and ${missing} is not: set both to run on MongoDB and Kafka, or neither to run on the embedded engines.`,
+  )
 }
 
 /** A TCP port; 0 lets the system choose. */
