@@ -5,7 +5,7 @@ import process from "node:process"
  * when it is called, and answers with the status to end with.
  */
 const commands: Record<string, (args: string[]) => Promise<number>> = {
-  start: async () => (await import("./launcher/start.ts")).start(process.env),
+  start: async (args) => (await import("./launcher/start.ts")).start(process.env, args),
   test: async (args) => (await import("./launcher/test-run.ts")).runTests(args),
 }
 

@@ -7,9 +7,9 @@ import { inRoot, ROOT } from "../launcher/root.ts"
 import { processes } from "./processes.ts"
 
 /** `parley start` with a data folder of its own, and what it says. */
-function launch(environment: Record<string, string> = {}) {
+function launch(environment: Record<string, string> = {}, args: string[] = []) {
   const folder = mkdtempSync(join(tmpdir(), "parley-launcher-"))
-  const child = Bun.spawn([process.execPath, inRoot("parley.ts"), "start"], {
+  const child = Bun.spawn([process.execPath, inRoot("parley.ts"), "start", ...args], {
     cwd: ROOT,
     env: { ...process.env, PORT: "0", DATA_DIR: join(folder, "data"), ...environment },
     stdin: "ignore",
@@ -131,7 +131,8 @@ describe("a Parley that cannot start", () => {
     ["a bad log level", { LOG_LEVEL: "loud" }, /^LOG_LEVEL cannot be used: /],
     ["a setting of one service", { SIGNUPS_PER_ADDRESS: "-1" }, /^SIGNUPS_PER_ADDRESS cannot/],
     ["an address of another machine", { HOST: "192.0.2.1", PORT: "4999" }, /set HOST to/],
-    ["an engine of a later version", { MONGODB_URL: "mongodb://127.0.0.1" }, /^MONGODB_URL cannot/],
+    ["one engine of two", { MONGODB_URL: "mongodb://127.0.0.1" }, /^MONGODB_URL is set and KAFKA_/],
+    ["the other engine of two", { KAFKA_BROKERS: "127.0.0.1:9092" }, /^KAFKA_BROKERS is set and /],
     ["a data folder below a file", { DATA_DIR: "/dev/null/data" }, /^The data folder /],
   ])("says why in one sentence: %s", async (_, environment, sentence) => {
     await using parley = launch(environment)
@@ -139,6 +140,17 @@ describe("a Parley that cannot start", () => {
     expect(parley.err()).toMatch(sentence)
     expect(parley.err()).toMatch(/^[^\n]+\n$/)
     expect(parley.out()).toBe("")
+    expect(parley.services()).toEqual([])
+  })
+
+  test.each([
+    [["now"], /^\.\/parley start knows no "now"/],
+    [["--cluster", "ten"], /^--cluster needs the number of chat nodes/],
+  ])("says why in one sentence: arguments %j", async (args, sentence) => {
+    await using parley = launch({}, args)
+    expect(await parley.child.exited).toBe(1)
+    expect(parley.err()).toMatch(sentence)
+    expect(parley.err()).toMatch(/^[^\n]+\n$/)
     expect(parley.services()).toEqual([])
   })
 

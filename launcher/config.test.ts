@@ -12,7 +12,17 @@ describe("what start reads from the environment", () => {
       host: "0.0.0.0",
       dataDir: join(ROOT, "data"),
       publicUrl: undefined,
+      linkSecret: undefined,
+      engines: undefined,
     })
+  })
+
+  test("takes both engines of a cluster, or neither", () => {
+    const MONGODB_URL = "mongodb://alice:secret@db1,db2/parley?replicaSet=rs0"
+    const { engines } = readStartConfig({ MONGODB_URL, KAFKA_BROKERS: "k1:9092, k2:9092" })
+    expect(engines).toEqual({ mongodbUrl: MONGODB_URL, kafkaBrokers: "k1:9092,k2:9092" })
+    expect(() => readStartConfig({ MONGODB_URL })).toThrow(/^MONGODB_URL is set and KAFKA_/)
+    expect(() => readStartConfig({ KAFKA_BROKERS: "k1:9092" })).toThrow(/^KAFKA_BROKERS is set and/)
   })
 
   test("takes a data folder from where the caller is, and an origin without its slash", () => {
@@ -27,8 +37,9 @@ describe("what start reads from the environment", () => {
     ["PUBLIC_URL", "chat.example.org"],
     ["PUBLIC_URL", "ftp://chat.example.org"],
     ["PUBLIC_URL", "https://example.org/chat"],
-    ["MONGODB_URL", "mongodb://127.0.0.1"],
-    ["KAFKA_BROKERS", "127.0.0.1:9092"],
+    ["MONGODB_URL", "http://127.0.0.1"],
+    ["KAFKA_BROKERS", "127.0.0.1"],
+    ["LINK_SECRET", "short"],
   ])("refuses %s=%s in one sentence", (name, value) => {
     expect(() => readStartConfig({ [name]: value })).toThrow(
       new RegExp(`^${name} cannot be used: [^\\n]+\\.$`),

@@ -1,6 +1,15 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { ConfigError, type Environment, port, readConfig } from "@parley/service/config.ts"
+import {
+  ConfigError,
+  type Environment,
+  kafkaBrokers,
+  linkSecret,
+  mongodbUrl,
+  port,
+  readConfig,
+  requireBothEngines,
+} from "@parley/service/config.ts"
 import * as v from "valibot"
 import { inRoot } from "./root.ts"
 
@@ -13,19 +22,17 @@ export interface StartConfig {
   dataDir: string
   /** An origin; undefined: `http://localhost:` and the port. */
   publicUrl: string | undefined
+  /** What the services share; undefined: one that the data folder keeps. */
+  linkSecret: string | undefined
+  /** What the services are to run on; undefined: the embedded engines. */
+  engines: EngineUrls | undefined
 }
 
-/** What this version cannot do yet is refused, instead of left aside in silence: someone counts on it. */
-const withoutEngine = (engine: string) =>
-  v.optional(
-    v.pipe(
-      v.string(),
-      v.check(
-        () => false,
-        `this version of Parley has no ${engine} engine yet, so leave it unset to run on the embedded one`,
-      ),
-    ),
-  )
+/** As MONGODB_URL and KAFKA_BROKERS have it. */
+export interface EngineUrls {
+  mongodbUrl: string
+  kafkaBrokers: string
+}
 
 const origin = v.pipe(
   v.string(),
@@ -44,19 +51,24 @@ const Variables = v.object({
   HOST: v.optional(v.string(), "0.0.0.0"),
   DATA_DIR: v.optional(v.string()),
   PUBLIC_URL: v.optional(origin),
-  MONGODB_URL: withoutEngine("MongoDB"),
-  KAFKA_BROKERS: withoutEngine("Kafka"),
+  LINK_SECRET: v.optional(linkSecret),
+  MONGODB_URL: v.optional(mongodbUrl),
+  KAFKA_BROKERS: v.optional(kafkaBrokers),
 })
 
 /** @throws ConfigError that names the variable at fault. */
 export function readStartConfig(environment: Environment): StartConfig {
   const given = readConfig(Variables, environment)
+  requireBothEngines(given)
+  const { MONGODB_URL: mongodbUrl, KAFKA_BROKERS: brokers } = given
   return {
     port: given.PORT,
     host: given.HOST,
     // What somebody names is meant from where they are; the default is the clone's own, wherever they are.
     dataDir: given.DATA_DIR === undefined ? inRoot("data") : resolve(given.DATA_DIR),
     publicUrl: given.PUBLIC_URL,
+    linkSecret: given.LINK_SECRET,
+    engines: mongodbUrl && brokers ? { mongodbUrl, kafkaBrokers: brokers.join(",") } : undefined,
   }
 }
 

@@ -3,14 +3,14 @@ import { ConfigError } from "@parley/service/config.ts"
 const LOOPBACK = "127.0.0.1"
 
 /** Blocks start at multiples of this, so that two never overlap. */
-const BLOCK = 8
+const BLOCK = 16
 /** Above what well-known services use. */
 const FIRST = 20_000
 /** From here on the system hands out ports to whoever connects somewhere: a service could find its own taken. */
 const BEYOND = 32_768
 
 /**
- * Finds `count` (up to 7) loopback ports that nobody listens on. The first port of their block is held for as long as
+ * Finds `count` (up to 15) loopback ports that nobody listens on. The first port of their block is held for as long as
  * this process lives, so no other launcher takes the same block, though nobody listens on the ports themselves yet.
  */
 export function claimPorts(count: number): number[] {

@@ -22,11 +22,11 @@ function slowReader() {
 test("each line follows the name of who says it, in colour where that is wanted", () => {
   const plain = slowReader()
   createRelay(plain.sink, false).line("chat", "hello")
-  expect(plain.written).toEqual(["chat    │ hello\n"])
+  expect(plain.written).toEqual(["chat      │ hello\n"])
 
   const coloured = slowReader()
   createRelay(coloured.sink, true).line("chat", "hello")
-  expect(coloured.written).toEqual(["\x1b[36mchat    │\x1b[0m hello\n"])
+  expect(coloured.written).toEqual(["\x1b[36mchat      │\x1b[0m hello\n"])
 })
 
 test("what comes faster than it is read is left out beyond a bound, and counted", async () => {

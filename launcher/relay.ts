@@ -9,7 +9,7 @@ export interface Relay {
 const MAX_WAITING = 1024 * 1024
 
 /** The longest name. */
-const WIDTH = "gateway".length
+const WIDTH = "gateway-1".length
 
 const COLOURS = [36, 35, 32, 34, 33]
 

@@ -3,61 +3,80 @@ import { readAuthConfig } from "../auth/config.ts"
 import { readChatConfig } from "../chat/config.ts"
 import { readGatewayConfig } from "../gateway/config.ts"
 import { readWebConfig } from "../web/config.ts"
+import type { EngineUrls } from "./config.ts"
 import type { Service } from "./supervise.ts"
 
 export interface Installation {
   host: string
-  port: number
   dataDir: string
   publicUrl: string
   linkSecret: string
-  /** One free loopback port for each of the inner services. */
-  ports: { auth: number; chat: number; web: number }
+  engines: EngineUrls | undefined
+  /** One for each process of a service, in their order. The gateways' are open on `host`, the others' on loopback alone. */
+  ports: { auth: number[]; chat: number[]; web: number[]; gateway: number[] }
 }
 
-const loopback = (port: number) => `http://127.0.0.1:${port}`
+type ServiceName = keyof Installation["ports"]
+
+export const loopback = (port: number | undefined) => `http://127.0.0.1:${port}`
+
+/** What each service makes of its environment: it throws where it could not use it. */
+const READERS: Record<ServiceName, (environment: Environment) => unknown> = {
+  auth: readAuthConfig,
+  chat: readChatConfig,
+  gateway: readGatewayConfig,
+  web: readWebConfig,
+}
 
 /**
- * The four services and what each is told. The user's own environment is passed on beneath it: a service may have
- * settings that only it knows.
+ * The processes of all services and what each is told. The user's own environment is passed on beneath it: a service
+ * may have settings that only it knows.
  * @throws ConfigError where one of them could not use what it is told; nothing is started yet.
  */
 export function servicesOf(installation: Installation, environment: Environment): Service[] {
-  const { ports, dataDir, publicUrl, linkSecret } = installation
+  const { ports, host, dataDir, publicUrl, linkSecret, engines } = installation
   const common = {
     ...environment,
     NODE_ENV: "production",
     APOLLO_TELEMETRY_DISABLED: "true",
     NEXT_TELEMETRY_DISABLED: "1",
     PUBLIC_URL: publicUrl,
+    LINK_SECRET_FILE: undefined,
+    MONGODB_URL_FILE: undefined,
+    MONGODB_URL: engines?.mongodbUrl,
+    KAFKA_BROKERS: engines?.kafkaBrokers,
   }
   const inner = (port: number) => ({ ...common, HOST: "127.0.0.1", PORT: String(port) })
-  const told = {
-    auth: { ...inner(ports.auth), DATA_DIR: dataDir, LINK_SECRET: linkSecret },
-    chat: {
-      ...inner(ports.chat),
+  const all = (name: ServiceName) => ports[name].map(loopback).join(",")
+  const told: Record<ServiceName, (port: number, index: number) => Environment> = {
+    auth: (port) => ({ ...inner(port), DATA_DIR: dataDir, LINK_SECRET: linkSecret }),
+    chat: (port, index) => ({
+      ...inner(port),
       DATA_DIR: dataDir,
       LINK_SECRET: linkSecret,
-      AUTH_URL: loopback(ports.auth),
-    },
-    gateway: {
+      AUTH_URL: loopback(ports.auth[index % ports.auth.length]),
+      NODE_URL: engines && loopback(port),
+    }),
+    gateway: (port) => ({
       ...common,
-      HOST: installation.host,
-      PORT: String(installation.port),
+      HOST: host,
+      PORT: String(port),
       LINK_SECRET: linkSecret,
-      AUTH_URL: loopback(ports.auth),
-      CHAT_URL: loopback(ports.chat),
-      WEB_URL: loopback(ports.web),
-    },
-    web: { ...inner(ports.web), GATEWAY_URL: loopback(installation.port) },
+      AUTH_URL: all("auth"),
+      CHAT_URL: all("chat"),
+      WEB_URL: all("web"),
+    }),
+    web: (port) => ({ ...inner(port), GATEWAY_URL: loopback(ports.gateway[0]) }),
   }
-  readAuthConfig(told.auth)
-  readChatConfig(told.chat)
-  readGatewayConfig(told.gateway)
-  readWebConfig(told.web)
-  return Object.entries(told).map(([name, environment]) => ({
-    name,
-    script: `${name}/main.ts`,
-    environment,
-  }))
+  return (Object.keys(told) as ServiceName[]).flatMap((name) =>
+    ports[name].map((port, index) => {
+      const service = {
+        name: ports[name].length === 1 ? name : `${name}-${index + 1}`,
+        script: `${name}/main.ts`,
+        environment: told[name](port, index),
+      }
+      READERS[name](service.environment)
+      return service
+    }),
+  )
 }

@@ -1,18 +1,20 @@
 import { join } from "node:path"
 import { ConfigError, type Environment } from "@parley/service/config.ts"
 import { linkSecretIn, openDataDir, readStartConfig } from "./config.ts"
+import { closeEngines, openClusterEngines } from "./engines.ts"
 import { type Lock, takeLock } from "./lock.ts"
 import { checkPort, claimPorts } from "./ports.ts"
-import { createRelay } from "./relay.ts"
+import { createRelay, type Relay } from "./relay.ts"
 import { type Installation, servicesOf } from "./services.ts"
 import { type Supervised, supervise } from "./supervise.ts"
+import { readArguments, type Topology } from "./topology.ts"
 
 /** Longer than a busy machine takes. */
 const READY_WITHIN = 120_000
 const ASK_EVERY = 50
 
 /** The gateway first, so that nothing new comes in; auth last, because the others ask it. */
-const STOP_ORDER = [["gateway"], ["web", "chat"], ["auth"]]
+const STOP_ORDER = [/^gateway/, /^(web|chat)/, /^auth/]
 /** How long the later ones wait for the earlier ones, in ms. */
 const STAGE = 2_500
 /** After so many ms of stopping, whoever is still there is killed. */
@@ -23,25 +25,29 @@ const STOP_WITHIN = 8_000
  * on stdout once a message can be sent, and nothing else there; everything else goes to stderr.
  * @returns 0 after a stop; 1 where it could not start: then one sentence says why, and nothing is left running.
  */
-export async function start(environment: Environment): Promise<number> {
+export async function start(environment: Environment, args: readonly string[]): Promise<number> {
   const stop = stopSignal()
   const coloured = process.stderr.isTTY === true && !environment.NO_COLOR
   const relay = createRelay(process.stderr, coloured)
+  const say = (text: string) => relay.line("parley", text)
   try {
-    const { installation, lock } = prepareInstallation(environment)
+    const { topology, withEngines } = readArguments(args)
+    const { installation, lock } = prepareInstallation(environment, topology)
     using _lock = lock
-    const services = servicesOf(installation, environment).map((service) =>
-      supervise(service, relay),
-    )
+    // Whatever of the named engines cannot be used is said before any other is started.
+    servicesOf(installation, environment)
+    const engines =
+      withEngines && !installation.engines
+        ? await Promise.race([openClusterEngines(environment, installation.dataDir, say), stop])
+        : undefined
+    // What was about to start ends with this process.
+    if (typeof engines === "string") return 0
+    installation.engines ??= engines
     try {
-      const outcome = await Promise.race([ready(services, installation), stop])
-      if (outcome === "ready") {
-        process.stdout.write(`Parley is ready: ${installation.publicUrl}\n`)
-        relay.line("parley", `stopping (${await stop})`)
-      }
+      await run(installation, environment, relay, stop)
       return 0
     } finally {
-      await stopAll(services)
+      if (engines) await closeEngines(engines)
       await relay.drained(500)
     }
   } catch (error) {
@@ -51,13 +57,36 @@ export async function start(environment: Environment): Promise<number> {
   }
 }
 
+/**
+ * Runs the services until `stop` resolves, and stops them.
+ * @throws ConfigError where they do not start.
+ */
+async function run(
+  installation: Installation,
+  environment: Environment,
+  relay: Relay,
+  stop: Promise<string>,
+): Promise<void> {
+  const services = servicesOf(installation, environment).map((service) => supervise(service, relay))
+  try {
+    const outcome = await Promise.race([ready(services, installation), stop])
+    if (outcome !== "ready") return
+    if (installation.engines) {
+      for (const line of whereabouts(installation)) relay.line("parley", line)
+    }
+    process.stdout.write(`Parley is ready: ${installation.publicUrl}\n`)
+    relay.line("parley", `stopping (${await stop})`)
+  } finally {
+    await stopAll(services)
+  }
+}
+
 /** @throws ConfigError where something of it cannot be had. */
-function prepareInstallation(environment: Environment): {
-  installation: Installation
-  lock: Lock
-} {
-  const config = readStartConfig(environment)
-  const { host, dataDir } = config
+function prepareInstallation(
+  environment: Environment,
+  topology: Topology,
+): { installation: Installation; lock: Lock } {
+  const { port, host, dataDir, publicUrl, linkSecret, engines } = readStartConfig(environment)
   openDataDir(dataDir)
   const lock = takeLock(join(dataDir, "lock"))
   if (!lock) {
@@ -66,16 +95,22 @@ function prepareInstallation(environment: Environment): {
     )
   }
   try {
-    if (config.port !== 0) checkPort(host, config.port)
-    const [auth = 0, chat = 0, web = 0, gateway = 0] = claimPorts(4)
-    const port = config.port || gateway
+    if (port !== 0) checkPort(host, port)
+    const free = claimPorts(topology.auth + topology.chat + topology.gateway + 1)
+    const ports = {
+      auth: free.splice(0, topology.auth),
+      chat: free.splice(0, topology.chat),
+      web: free.splice(0, 1),
+      gateway: free,
+    }
+    if (port !== 0) ports.gateway[0] = port
     const installation = {
       host,
-      port,
       dataDir,
-      publicUrl: config.publicUrl ?? `http://localhost:${port}`,
-      linkSecret: environment.LINK_SECRET || linkSecretIn(dataDir),
-      ports: { auth, chat, web },
+      publicUrl: publicUrl ?? `http://localhost:${ports.gateway[0]}`,
+      linkSecret: linkSecret ?? linkSecretIn(dataDir),
+      engines,
+      ports,
     }
     return { installation, lock }
   } catch (error) {
@@ -94,7 +129,7 @@ function stopSignal(): Promise<string> {
 /** @throws ConfigError where a service refuses to start, or the whole is not ready in time. */
 async function ready(
   services: readonly Supervised[],
-  { host, port }: Installation,
+  { host, ports }: Installation,
 ): Promise<"ready"> {
   const late = Bun.sleep(READY_WITHIN).then(() => {
     throw new ConfigError(`Parley is not ready after ${READY_WITHIN / 1000} s: see the log above.`)
@@ -105,15 +140,34 @@ async function ready(
       throw new ConfigError(`Parley could not start, because ${error.message}: see the log above.`)
     },
   )
-  // An address that means "all of this machine's" is not one to ask at.
-  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host
-  const isReady = () =>
+  const address = addressOf(host)
+  const isReady = (port: number) =>
     fetch(`http://${address}:${port}/readyz`, { signal: AbortSignal.timeout(5_000) }).then(
       ({ ok }) => ok,
       () => false,
     )
-  while (!(await isReady())) await Promise.race([Bun.sleep(ASK_EVERY), late])
+  for (const port of ports.gateway) {
+    while (!(await isReady(port))) await Promise.race([Bun.sleep(ASK_EVERY), late])
+  }
   return "ready"
+}
+
+/** An address that means "all of this machine's" is not one to ask at. */
+const addressOf = (host: string) =>
+  host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host
+
+/** What runs where, one line each; for whoever wants to see a cluster work. */
+function whereabouts({ host, ports, engines }: Installation): string[] {
+  const at = (address: string, numbers: number[]) =>
+    numbers.map((port) => `http://${address}:${port}`).join(" ")
+  return [
+    `gateways at ${at(addressOf(host), ports.gateway)}`,
+    `chat nodes at ${at("127.0.0.1", ports.chat)}`,
+    `auth at ${at("127.0.0.1", ports.auth)}, web at ${at("127.0.0.1", ports.web)}`,
+    // Credentials are for nobody's log.
+    `MongoDB at ${engines?.mongodbUrl.replace(/\/\/[^@/]*@/, "//")}`,
+    `Kafka at ${engines?.kafkaBrokers}`,
+  ]
 }
 
 async function stopAll(services: readonly Supervised[]): Promise<void> {
@@ -122,7 +176,7 @@ async function stopAll(services: readonly Supervised[]): Promise<void> {
   }, STOP_WITHIN)
   const all = []
   for (const names of STOP_ORDER) {
-    const stage = services.filter(({ name }) => names.includes(name)).map((one) => one.stop())
+    const stage = services.filter(({ name }) => names.test(name)).map((one) => one.stop())
     all.push(...stage)
     await Promise.race([Promise.all(stage), Bun.sleep(STAGE)])
   }

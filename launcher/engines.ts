@@ -1,0 +1,28 @@
+import { join } from "node:path"
+import { ConfigError, type Environment } from "@parley/service/config.ts"
+import { type Engines, openEngines } from "../dev/engines/engines.ts"
+
+/** How long engines may take to end well, in ms. What is killed then has lost nothing: both store before they answer. */
+const STOP_WITHIN = 5_000
+
+/**
+ * Opens the engines of a cluster on one machine; those that are started here keep what they store in the data folder.
+ * @throws ConfigError where there are none to be had, or they do not start.
+ */
+export async function openClusterEngines(
+  environment: Environment,
+  dataDir: string,
+  say: (line: string) => void,
+): Promise<Engines> {
+  try {
+    return await openEngines(environment, say, { dataDir: join(dataDir, "engines") })
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    throw new ConfigError(error.message, { cause: error })
+  }
+}
+
+/** Ends engines that were started here. Whatever is left of them after the bound ends with this process. */
+export async function closeEngines(engines: Engines): Promise<void> {
+  await Promise.race([engines.stop(), Bun.sleep(STOP_WITHIN)])
+}
