@@ -19,6 +19,8 @@ export interface ChatConfig {
   /** `iss` of the tokens that auth signs. */
   publicUrl: string
   authUrl: string
+  /** Where gateways reach this node; undefined: at the address that it listens on. */
+  nodeUrl: string | undefined
   linkSecret: string
   logLevel: LogLevel
   /** The engines of a cluster; undefined: the embedded ones, and this node is the only one. */
@@ -30,8 +32,6 @@ export interface ClusterConfig {
   kafkaBrokers: string[]
   /** How many partitions the topics have; the same on every node, for good. */
   partitions: number
-  /** Where gateways reach this node; undefined: at the address that it listens on. */
-  nodeUrl: string | undefined
 }
 
 const partitions = v.pipe(
@@ -64,6 +64,7 @@ export function readChatConfig(environment: Environment): ChatConfig {
     dataDir: given.DATA_DIR,
     publicUrl: given.PUBLIC_URL,
     authUrl: given.AUTH_URL,
+    nodeUrl: given.NODE_URL,
     linkSecret: given.LINK_SECRET,
     logLevel: given.LOG_LEVEL,
     cluster: readCluster(given),
@@ -74,10 +75,5 @@ function readCluster(given: v.InferOutput<typeof Variables>): ClusterConfig | un
   const { MONGODB_URL: mongodbUrl, KAFKA_BROKERS: kafkaBrokers } = given
   requireBothEngines(given)
   if (!mongodbUrl || !kafkaBrokers) return undefined
-  return {
-    mongodbUrl,
-    kafkaBrokers,
-    partitions: given.KAFKA_PARTITIONS,
-    nodeUrl: given.NODE_URL,
-  }
+  return { mongodbUrl, kafkaBrokers, partitions: given.KAFKA_PARTITIONS }
 }

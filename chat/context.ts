@@ -5,6 +5,9 @@ import { createLogger, type Logger } from "@parley/service/log.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
 import { parse } from "graphql"
 import { type Bus, openBus } from "./bus/bus.ts"
+import { type AccountOptions, createAccount } from "./cluster/account.ts"
+import { createAnnouncer } from "./cluster/announcer.ts"
+import { type Cluster, joinCluster } from "./cluster/cluster.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
 import { createRouter } from "./delivery/router.ts"
@@ -31,6 +34,9 @@ export interface ChatOverrides {
   directory: Directory
   tokens: TokenVerifier
   log: Logger
+  /** How often nodes say that they live, in ms; and how long a write that failed may still arrive. */
+  beatEvery: number
+  lateWrites: AccountOptions["times"]
 }
 
 export interface ChatContainer extends AsyncDisposable {
@@ -40,6 +46,12 @@ export interface ChatContainer extends AsyncDisposable {
   tokens: TokenVerifier
   log: Logger
   openEvents: ReturnType<typeof createEvents>
+  /** How many partitions the users' channels are. */
+  partitions: number
+  /** Takes part in the cluster until the end, as a node that gateways reach at that URL; undefined where the store is not shared. */
+  join(url: string): Cluster | undefined
+  /** Resolves where both engines answer. */
+  ready(): Promise<void>
 }
 
 export const chatSchema = () =>
@@ -65,7 +77,15 @@ export async function createChat(
   const router = createRouter(hub, bus)
 
   const pictures = createPictures(store)
-  const appender = createAppender({ store, pictures, clock, onStored: router.entryStored })
+  const { nodes } = store
+  const outbox =
+    nodes &&
+    createAccount({
+      newLife: () => crypto.randomUUID(),
+      now: () => performance.now(),
+      times: overrides.lateWrites,
+    })
+  const appender = createAppender({ store, pictures, clock, onStored: router.entryStored, outbox })
   const services: Services = {
     store,
     pictures,
@@ -75,6 +95,7 @@ export async function createChat(
     receipts: createReceipts({ store, pictures, onMoved: router.receiptMoved }),
   }
 
+  let cluster: Cluster | undefined
   const schema = chatSchema()
   const programs = createPrograms(schema, services, log)
   return {
@@ -84,8 +105,22 @@ export async function createChat(
     tokens,
     log,
     openEvents: createEvents(schema, programs, { hub, store, log }),
+    partitions: bus.partitions,
+    join(url) {
+      if (!nodes || !outbox) return undefined
+      const announce = router.entryStored
+      const announceStretch = createAnnouncer({ nodes, pictures, announce })
+      const { beatEvery } = overrides
+      cluster = joinCluster({ nodes, account: outbox, announceStretch, url, log, beatEvery })
+      return cluster
+    },
+    async ready() {
+      await store.ping()
+    },
     async [Symbol.asyncDispose]() {
+      // What has been stored is announced first: then there is nothing to leave to an heir.
       await bus[Symbol.asyncDispose]()
+      await cluster?.leave()
       await store[Symbol.asyncDispose]()
     },
   }

@@ -5,6 +5,7 @@ import { SECRET_HEADER } from "@parley/service/link.ts"
 import { until } from "@parley/service/test/until.ts"
 import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
+import { readChatConfig } from "./config.ts"
 import { openStore } from "./store/store.ts"
 import { openLink } from "./test/link.ts"
 import { messageId } from "./test/log-builder.ts"
@@ -205,4 +206,29 @@ test("a node whose store is gone is not ready, and says why", async () => {
     headers: { [SECRET_HEADER]: "x" },
   })
   expect(refused.status).toBe(403)
+})
+
+test("a node tells the gateway, and nobody else, which nodes there are", async () => {
+  using folder = temporaryFolder()
+  await using node = await startNode(folder.path)
+  const ask = (headers: Record<string, string>) =>
+    fetch(`http://127.0.0.1:${node.port}/internal/nodes`, { headers })
+  expect(await (await ask({ [SECRET_HEADER]: SECRET })).json()).toEqual({
+    partitions: 64,
+    nodes: [{ id: "alone", url: `http://127.0.0.1:${node.port}`, draining: false }],
+  })
+  for (const headers of [{}, { [SECRET_HEADER]: "guessed" }]) {
+    expect((await ask(headers as Record<string, string>)).status).toBe(403)
+  }
+})
+
+test.each([
+  [{ MONGODB_URL: "mongodb://127.0.0.1:1" }, /^MONGODB_URL is set and KAFKA_BROKERS is not: .*\.$/],
+  [{ KAFKA_BROKERS: "127.0.0.1:1" }, /^KAFKA_BROKERS is set and MONGODB_URL is not: .*\.$/],
+  [{ MONGODB_URL: "postgres://x", KAFKA_BROKERS: "k:1" }, /^MONGODB_URL cannot be used: .*\.$/],
+  [{ MONGODB_URL: "mongodb://m", KAFKA_BROKERS: "http://k" }, /^KAFKA_BROKERS cannot be used/],
+  [{ KAFKA_PARTITIONS: "0" }, /^KAFKA_PARTITIONS cannot be used: .* from 1 to 1024\.$/],
+] as [Record<string, string>, RegExp][])("%p is refused with a sentence", (settings, sentence) => {
+  const rest = { AUTH_URL: "http://127.0.0.1:1", LINK_SECRET: SECRET }
+  expect(() => readChatConfig({ ...rest, ...settings })).toThrow(sentence)
 })

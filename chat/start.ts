@@ -1,7 +1,12 @@
 import type { Running } from "@parley/service/process.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
+import type { Cluster, NodeAddress } from "./cluster/cluster.ts"
 import type { ChatConfig } from "./config.ts"
-import { type ChatOverrides, createChat } from "./context.ts"
+import { type ChatContainer, type ChatOverrides, createChat } from "./context.ts"
+import { routes } from "./routes.ts"
+
+/** How long a node that stops waits for the gateways to take its sessions elsewhere; they look every second. In ms. */
+const DRAIN_WITHIN = 3_000
 
 /** Starts one chat node. @throws ConfigError where its store cannot be used. */
 export async function startChat(
@@ -9,7 +14,8 @@ export async function startChat(
   overrides: Partial<ChatOverrides> = {},
 ): Promise<Running> {
   const chat = await createChat(config, overrides)
-  const { services, schema, tokens, log } = chat
+  const { services, schema, tokens, log, partitions } = chat
+  let nodes = (): NodeAddress[] => []
   const app = createSubgraph({
     schema,
     secret: config.linkSecret,
@@ -17,12 +23,17 @@ export async function startChat(
     log,
     context: ({ viewer }) => ({ viewer: viewer?.user, services }),
     subscribe: chat.openEvents,
-    ready: () => services.store.ping(),
-  })
+    ready: chat.ready,
+  }).use(routes(config.linkSecret, () => ({ partitions, nodes: nodes() })))
   app.listen({ port: config.port, hostname: config.host })
+  const port = app.server!.port!
+  const url = config.nodeUrl ?? `http://${config.host}:${port}`
+  const cluster = chat.join(url)
+  nodes = cluster?.nodes ?? (() => [{ id: "alone", url, draining: false }])
   return {
-    port: app.server!.port!,
+    port,
     async stop() {
+      if (cluster) await drain(cluster, chat)
       // What is being written is committed, and acknowledged before its connection goes: one turn of the event loop makes
       // the answers, and the next one writes them.
       await services.store.settle()
@@ -32,4 +43,12 @@ export async function startChat(
       await chat[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Waits until the sessions are elsewhere; whoever is still here then resumes by position. */
+async function drain(cluster: Cluster, { hub }: ChatContainer): Promise<void> {
+  await cluster.drain()
+  const deadline = performance.now() + DRAIN_WITHIN
+  const hasSuccessor = () => cluster.nodes().some((node) => !node.draining)
+  while (hub.size > 0 && hasSuccessor() && performance.now() < deadline) await Bun.sleep(20)
 }

@@ -6,8 +6,11 @@ import type { Hub } from "./hub.ts"
 
 /** The one door out: only the router decides between this node's hub and the bus, and only it writes to either. */
 export interface Router {
-  /** An entry is in the log; the picture stands at it. */
-  entryStored(entry: Entry, picture: Picture): void
+  /**
+   * An entry is in the log; the picture stands at it. Resolves once the other nodes will hear of it, and rejects where
+   * they may not; undefined where there are none.
+   */
+  entryStored(entry: Entry, picture: Picture): Promise<void> | undefined
   receiptMoved(receipt: Receipt, users: readonly string[]): void
 }
 
@@ -18,8 +21,10 @@ export function createRouter(hub: Hub, bus: Bus): Router {
     entryStored(entry, picture) {
       const event = { kind: "entry", entry } as const
       hub.take(event, [])
-      // What cannot be announced is still in the log, where other nodes read it.
-      bus.publish(event, () => audience(picture, entry))?.catch(() => {})
+      const published = bus.publish(event, () => audience(picture, entry))
+      // Whoever keeps account of it hears of a failure; nobody has to.
+      published?.catch(() => {})
+      return published
     },
     receiptMoved(receipt, users) {
       hub.take(receipt, users)

@@ -1,7 +1,9 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { ParleyError, unavailable } from "@parley/service/errors.ts"
+import type { Stamp } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
+import { type Outbox, stampAt } from "./outbox.ts"
 import { fold, type Picture } from "./picture.ts"
 import type { Pictures } from "./pictures.ts"
 
@@ -35,9 +37,11 @@ export interface AppenderOptions {
   clock: Clock
   /**
    * Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that
-   * entry, or a little later.
+   * entry, or a little later. Resolves once the other nodes will hear of it; undefined where there are none.
    */
-  onStored(entry: Entry, picture: Picture): void
+  onStored(entry: Entry, picture: Picture): Promise<void> | undefined
+  /** Where there are other nodes. */
+  outbox?: Outbox
 }
 
 /** One batch is one write; large enough for a busy group, small enough to be quick. */
@@ -63,7 +67,7 @@ interface Checked {
  * another node took that seq, the entries it wrote are folded in, every intent is checked again, and the rest retried.
  */
 export function createAppender(options: AppenderOptions): Appender {
-  const { store, pictures, clock, onStored } = options
+  const { store, pictures, clock, onStored, outbox } = options
   const lanes = new Map<string, Waiting[]>()
 
   async function drain(conversation: string, lane: Waiting[]): Promise<void> {
@@ -104,16 +108,32 @@ export function createAppender(options: AppenderOptions): Appender {
 
       const entries = place(picture, checked)
       if (entries.length === 0) return
-      const stored = await store.append(entries)
-      for (let i = 0; i < stored; i++) acknowledge(picture, entries[i]!, checked[i]!.waiting)
+      const stamp = outbox?.stamp(entries.length)
+      const stored = await write(entries, stamp)
+      for (let i = 0; i < stored; i++) {
+        const published = acknowledge(picture, entries[i]!, checked[i]!.waiting)
+        if (stamp) outbox?.stored(stampAt(stamp, i), published)
+      }
+      for (let i = stored; stamp && i < entries.length; i++) outbox?.unused(stampAt(stamp, i))
       if (stored === entries.length) return
       rest = rest.slice(stored)
       const known = await answeredByLog(entries[stored]!, rest[0]!)
       if (known) rest.shift()
       lost = known || stored > 0 ? 0 : lost + 1
       await pictures.catchUp(picture)
+      // Taken, and not to be seen yet: whoever took it is about to be answered.
+      if (lost > 0 && picture.head === head) await Bun.sleep(lost)
       // Whoever stored it may have failed before telling anyone; being told twice harms nobody.
       if (known?.conversation === conversation) onStored(known, picture)
+    }
+  }
+
+  async function write(entries: Entry[], stamp: Stamp | undefined): Promise<number> {
+    try {
+      return await store.append(entries, stamp)
+    } catch (error) {
+      if (stamp) outbox?.doubtful(stamp, entries.length)
+      throw error
     }
   }
 
@@ -173,11 +193,11 @@ export function createAppender(options: AppenderOptions): Appender {
     })
   }
 
-  function acknowledge(picture: Picture, entry: Entry, waiting: Waiting): void {
+  function acknowledge(picture: Picture, entry: Entry, waiting: Waiting) {
     // A reader may have found it in the log before its writer heard that it was stored.
     if (entry.seq > picture.head) fold(picture, entry)
     waiting.resolve(waiting.intent.result(picture, entry))
-    onStored(entry, picture)
+    return onStored(entry, picture)
   }
 
   return {

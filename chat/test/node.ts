@@ -44,6 +44,7 @@ export async function startNode(dataDir: string, overrides: Partial<ChatOverride
     authUrl: "http://127.0.0.1:1",
     linkSecret: SECRET,
     logLevel: "error" as const,
+    nodeUrl: undefined,
     cluster: undefined,
   }
   const log = createLogger("chat", "error")

@@ -13,6 +13,7 @@ const config = {
   ...{
     linkSecret: "the link secret of a world under test",
     logLevel: "error" as const,
+    nodeUrl: undefined,
     cluster: undefined,
   },
 }

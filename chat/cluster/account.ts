@@ -1,0 +1,148 @@
+import type { Outbox } from "../domain/outbox.ts"
+import type { Stamp } from "../store/nodes.ts"
+
+/** Numbers to look up in the log again, both ends included. */
+export interface Stretch {
+  from: number
+  to: number
+  /** Whether an entry of the stretch is still to be announced. */
+  wants(number: number): boolean
+  /** Everything up to that number has been looked up; of what was found, these have been announced now. */
+  done(upTo: number, announced: readonly number[]): void
+}
+
+/** What a node keeps of its outbox in memory: numbers, and never an entry. The entries are in the log. */
+export interface Account extends Outbox {
+  /** The present life of the node. */
+  readonly node: string
+  /** All entries of this life up to this number have been announced. */
+  announced(): number
+  /** Nothing of this life is left to announce. */
+  isSettled(): boolean
+  /** What the bus would not take: announced from the log once it takes something again. */
+  unannounced(): Stretch | undefined
+  /** Writes of which nobody knew the outcome, once they have had time to arrive. */
+  doubts(now: number): Stretch | undefined
+  /** Begins a new life: another node has become the heir of the present one, and announces what is left of it. */
+  renew(): void
+}
+
+/** A write that failed may still arrive, within the time-outs of the connection. In ms. */
+const TIMES = { lookAfter: 6_000, giveUpAfter: 30_000 }
+/** More doubtful writes than this are looked up as one stretch, whole. */
+const MAX_DOUBTS = 10_000
+
+export interface AccountOptions {
+  /** A new id for a life of this node. */
+  newLife(): string
+  /** Monotonic, in ms. */
+  now(): number
+  times?: typeof TIMES
+}
+
+export function createAccount({ newLife, now, times = TIMES }: AccountOptions): Account {
+  let node = newLife()
+  let last = 0
+  /** Stored or being stored, and not announced yet; in ascending order, as numbers are given out. */
+  let open = new Set<number>()
+  /** Beside each: when its write failed. */
+  let doubtful = new Map<number, number>()
+  let behind: { from: number; to: number } | undefined
+
+  function fallBehind(number: number): void {
+    open.delete(number)
+    behind = behind
+      ? { from: Math.min(behind.from, number), to: Math.max(behind.to, number) }
+      : { from: number, to: number }
+  }
+
+  function ifPresent(stamp: Stamp, act: (number: number) => void): void {
+    if (stamp.node === node) act(stamp.number)
+  }
+
+  function announced(): number {
+    const [first = last + 1] = open
+    return Math.min(first, behind?.from ?? first, lowest(doubtful, first)) - 1
+  }
+
+  return {
+    get node() {
+      return node
+    },
+
+    announced,
+    isSettled: () => announced() === last,
+
+    stamp(count) {
+      const number = last + 1
+      for (let i = 0; i < count; i++) open.add(number + i)
+      last += count
+      return { node, number }
+    },
+
+    stored(stamp, published) {
+      if (!published) return ifPresent(stamp, (number) => open.delete(number))
+      published.then(
+        () => ifPresent(stamp, (number) => open.delete(number)),
+        () => ifPresent(stamp, fallBehind),
+      )
+    },
+
+    unused: (stamp) => ifPresent(stamp, (number) => open.delete(number)),
+
+    doubtful({ node: of, number }, count) {
+      if (of !== node) return
+      for (let i = number; i < number + count; i++) {
+        open.delete(i)
+        if (doubtful.size < MAX_DOUBTS) doubtful.set(i, now())
+        else fallBehind(i)
+      }
+    },
+
+    unannounced() {
+      if (!behind) return undefined
+      const { from, to } = behind
+      return {
+        ...{ from, to, wants: () => true },
+        done(upTo) {
+          // Meanwhile the stretch may have grown at either end.
+          if (!behind || behind.from < from) return
+          behind = upTo < behind.to ? { from: upTo + 1, to: behind.to } : undefined
+        },
+      }
+    },
+
+    doubts(at) {
+      const due = new Set<number>()
+      for (const [number, since] of doubtful) if (at - since >= times.lookAfter) due.add(number)
+      if (due.size === 0) return undefined
+      return {
+        from: Math.min(...due),
+        to: Math.max(...due),
+        wants: (number) => due.has(number),
+        done(upTo, announced) {
+          for (const number of announced) doubtful.delete(number)
+          for (const number of due) {
+            if (number <= upTo && at - (doubtful.get(number) ?? at) >= times.giveUpAfter) {
+              doubtful.delete(number)
+            }
+          }
+        },
+      }
+    },
+
+    renew() {
+      node = newLife()
+      last = 0
+      open = new Set()
+      doubtful = new Map()
+      behind = undefined
+    },
+  }
+}
+
+function lowest(numbers: ReadonlyMap<number, unknown>, otherwise: number): number {
+  let found = otherwise
+  for (const number of numbers.keys()) if (number < found) found = number
+  return found
+}

@@ -1,0 +1,115 @@
+import type { Logger } from "@parley/service/log.ts"
+import type { NodeRecord, Nodes } from "../store/nodes.ts"
+import type { Account } from "./account.ts"
+import type { Announcer } from "./announcer.ts"
+import { every } from "./every.ts"
+import { createHeir } from "./heir.ts"
+import { createWatch } from "./watch.ts"
+
+/** Where a node is to be found. */
+export interface NodeAddress {
+  id: string
+  url: string
+  /** It is about to stop. */
+  draining: boolean
+}
+
+export interface Cluster {
+  /** The nodes that live, this one first, as far as it can tell. */
+  nodes(): NodeAddress[]
+  /** Says that this node is about to stop, so that gateways take their sessions elsewhere. */
+  drain(): Promise<void>
+  /** Beats no more. Once everything has been announced the node is forgotten; otherwise it leaves an heir something to do. */
+  leave(): Promise<void>
+}
+
+export interface ClusterOptions {
+  nodes: Nodes
+  account: Account
+  announceStretch: Announcer
+  /** Where gateways reach this node. */
+  url: string
+  log: Logger
+  /** In ms; the same on every node. */
+  beatEvery?: number
+}
+
+/** A node counts as dead after four of them, and its heir has announced what it left well within 5 s. */
+const BEAT_EVERY = 700
+
+const now = () => performance.now()
+
+/**
+ * A node's part in the cluster: it beats and watches the others' beats; it announces what it could not announce before;
+ * and it becomes the heir of a node that has died, to announce what that one left.
+ */
+export function joinCluster(options: ClusterOptions): Cluster {
+  const { nodes, account, announceStretch, url, log, beatEvery = BEAT_EVERY } = options
+  const watch = createWatch(beatEvery)
+  const heir = createHeir({ nodes, announceStretch, log, now })
+  let beat = 0
+  let draining = false
+
+  const put = () =>
+    nodes.put({ id: account.node, url, beat: ++beat, draining, announced: account.announced() })
+
+  async function live(): Promise<void> {
+    if (!(await put())) {
+      log.warn("this node was counted as dead, and begins a new life", { node: account.node })
+      account.renew()
+      await put()
+    }
+    watch.see(await nodes.all(), now())
+  }
+
+  async function catchUp(): Promise<void> {
+    const { node } = account
+    for (const stretch of [account.unannounced(), account.doubts(now())]) {
+      if (stretch) await announceStretch(node, stretch)
+    }
+    for (const record of watch.dead()) {
+      if (record.id !== account.node && (await isHeirOf(record))) {
+        await heir.settle(record, account.node)
+      }
+    }
+  }
+
+  async function isHeirOf(dead: NodeRecord): Promise<boolean> {
+    if (dead.heir === account.node) return true
+    if (watch.live().some(({ id }) => id === dead.heir)) return false
+    const inherited = await nodes.inherit(dead, account.node)
+    if (inherited) log.warn("a node has died", { node: dead.id, url: dead.url, heir: account.node })
+    return inherited
+  }
+
+  // Apart: a long backlog must not keep the node from beating.
+  const beating = every(beatEvery, live, (error) =>
+    log.warn("the registry of nodes cannot be reached", { error }),
+  )
+  const catchingUp = every(beatEvery, catchUp, (error) =>
+    log.warn("what was not announced cannot be announced just now", { error }),
+  )
+
+  return {
+    nodes() {
+      const self = { id: account.node, url, draining }
+      // A node that was killed and started again is found at the same place as its former life.
+      const byUrl = new Map(watch.live().map((record) => [record.url, address(record)]))
+      byUrl.delete(url)
+      return [self, ...byUrl.values()]
+    },
+
+    async drain() {
+      draining = true
+      await put().catch(() => {})
+    },
+
+    async leave() {
+      await Promise.all([beating.stop(), catchingUp.stop()])
+      const rest = account.isSettled() ? nodes.forget(account.node) : put()
+      await rest.catch((error) => log.warn("this node could not take its leave", { error }))
+    },
+  }
+}
+
+const address = ({ id, url, draining }: NodeRecord): NodeAddress => ({ id, url, draining })

@@ -1,0 +1,72 @@
+import { expect, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
+import type { Nodes } from "../store/nodes.ts"
+import type { Stretch } from "./account.ts"
+import { createHeir } from "./heir.ts"
+
+/** A dead node's numbers in the log, and an heir of it that notes which it has announced. */
+function bequeath(announced: number) {
+  const estate = { inLog: new Set<number>(), told: [] as number[], fails: false, now: 0 }
+  const kept = { announced, forgotten: false }
+  const nodes = {
+    async announce(_id: string, upTo: number) {
+      kept.announced = upTo
+    },
+    async forget() {
+      kept.forgotten = true
+    },
+  } as Partial<Nodes> as Nodes
+  async function announceStretch(_node: string, stretch: Stretch) {
+    const found = [...estate.inLog].filter((n) => n >= stretch.from && stretch.wants(n))
+    if (estate.fails) throw new Error("the bus is away")
+    estate.told.push(...found)
+    stretch.done(stretch.to, found)
+  }
+  const heir = createHeir({ nodes, announceStretch, log: silentLogger, now: () => estate.now })
+  const dead = { id: "dead", url: "", beat: 1, draining: false, announced, heir: "heir" }
+  return { estate, kept, settle: () => heir.settle(dead, "heir") }
+}
+
+test("what a dead node left is announced once, and what arrives late as well, in whatever order", async () => {
+  const { estate, settle } = bequeath(8)
+  for (const number of [7, 8, 9, 11]) estate.inLog.add(number)
+  await settle()
+  expect(estate.told).toEqual([9, 11])
+  estate.inLog.add(10)
+  await settle()
+  await settle()
+  expect(estate.told).toEqual([9, 11, 10])
+})
+
+test("what could not be announced is announced later", async () => {
+  const { estate, settle } = bequeath(0)
+  estate.inLog.add(1)
+  estate.fails = true
+  await settle().catch(() => {})
+  estate.fails = false
+  await settle()
+  expect(estate.told).toEqual([1])
+})
+
+test("a dead node is forgotten once nothing of it has arrived for a minute", async () => {
+  const { estate, kept, settle } = bequeath(0)
+  await settle()
+  estate.now = 59_000
+  estate.inLog.add(1)
+  await settle()
+  estate.now = 118_000
+  await settle()
+  expect(kept.forgotten).toBe(false)
+  estate.now = 119_000
+  await settle()
+  expect(kept.forgotten).toBe(true)
+})
+
+test("a long estate is not gone through again from its beginning", async () => {
+  const { estate, kept, settle } = bequeath(0)
+  for (let number = 1; number <= 50_000; number++) estate.inLog.add(number)
+  await settle()
+  expect(kept.announced).toBe(30_000)
+  await settle()
+  expect(estate.told).toHaveLength(50_000)
+})

@@ -1,0 +1,48 @@
+import type { NodeRecord, Nodes, StampedEntry } from "../store/nodes.ts"
+import type { Store } from "../store/store.ts"
+
+/** Makes a store one that nodes share: with a registry, and stamps, in memory. */
+export function shareStore(
+  store: Store,
+): Store & { nodes: Nodes; records: Map<string, NodeRecord> } {
+  const records = new Map<string, NodeRecord>()
+  const stored = new Map<string, StampedEntry[]>()
+  const nodes: Nodes = {
+    async put(record) {
+      const known = records.get(record.id)
+      if (known?.heir) return false
+      records.set(record.id, { ...record, heir: null })
+      return true
+    },
+    all: async () => [...records.values()].map((record) => ({ ...record })),
+    async inherit(seen, heir) {
+      const record = records.get(seen.id)
+      if (!record || record.beat !== seen.beat || record.heir !== seen.heir) return false
+      record.heir = heir
+      return true
+    },
+    async announce(id, upTo) {
+      const record = records.get(id)
+      if (record) record.announced = Math.max(record.announced, upTo)
+    },
+    forget: async (id) => void records.delete(id),
+    storedBy: async (id, after, limit) =>
+      (stored.get(id) ?? [])
+        .filter(({ number }) => number > after)
+        .sort((a, b) => a.number - b.number)
+        .slice(0, limit),
+  }
+  return {
+    ...store,
+    nodes,
+    records,
+    async append(entries, stamp) {
+      const count = await store.append(entries, stamp)
+      if (!stamp) return count
+      const mine = stored.get(stamp.node) ?? []
+      stored.set(stamp.node, mine)
+      for (let i = 0; i < count; i++) mine.push({ number: stamp.number + i, entry: entries[i]! })
+      return count
+    },
+  }
+}
