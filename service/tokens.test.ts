@@ -184,6 +184,22 @@ describe("the keys that auth publishes", () => {
     expect(await refusal(token, remote)).toMatchObject({ accepted: { user: "alice" } })
   })
 
+  test("are had from the next auth where one is frozen, refuses or is not there", async () => {
+    const frozen = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
+    using refusing = Bun.serve({ port: 0, fetch: () => new Response("not yet", { status: 503 }) })
+    using right = Bun.serve({ port: 0, fetch: () => Response.json(published) })
+    const ports = [frozen.port, 1, refusing.port, right.port]
+    const remote = createTokenVerifier({
+      keys: remoteKeys(ports.map((port) => `http://127.0.0.1:${port}`)),
+      issuer: ISSUER,
+      clock,
+    })
+    const since = performance.now()
+    expect(await refusal(await sign(good()), remote)).toMatchObject({ accepted: { user: "alice" } })
+    expect(performance.now() - since).toBeLessThan(3_000)
+    frozen.stop(true)
+  })
+
   test("of an auth that is not there are UNAVAILABLE", async () => {
     const remote = createTokenVerifier({
       keys: remoteKeys("http://127.0.0.1:1"),

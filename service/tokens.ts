@@ -1,6 +1,7 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose"
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from "jose"
 import * as v from "valibot"
 import type { Clock } from "./clock.ts"
+import { createEquals } from "./equals.ts"
 import { unauthenticated, unavailable } from "./errors.ts"
 import { LruMap } from "./lru.ts"
 
@@ -84,12 +85,31 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 }
 
-/** The keys that auth publishes, fetched when needed and again when a token names one that is not among them. */
-export const remoteKeys = (authUrl: string): JWTVerifyGetKey =>
-  createRemoteJWKSet(new URL("/.well-known/jwks.json", authUrl), {
-    timeoutDuration: 3_000,
+/** Within this the keys are there or are not, in ms, however many processes of auth there are to ask. */
+const KEYS_WITHIN = 3_000
+
+/**
+ * The keys that auth publishes, fetched when needed and again when a token names one that is not among them: from any
+ * of its processes, the next one where one does not answer.
+ */
+export function remoteKeys(authUrls: string | readonly string[]): JWTVerifyGetKey {
+  const urls = [authUrls].flat()
+  const ask = createEquals(urls)
+  const share = Math.floor(KEYS_WITHIN / urls.length)
+  return createRemoteJWKSet(new URL(KEYS_PATH, urls[0]), {
+    timeoutDuration: KEYS_WITHIN,
     cooldownDuration: 1_000,
+    [customFetch]: (_, request) =>
+      ask(async (auth) => {
+        const signal = AbortSignal.any([request.signal, AbortSignal.timeout(share)])
+        const response = await fetch(new URL(KEYS_PATH, auth), { ...request, signal })
+        if (!response.ok) throw new Error(`auth answered ${response.status}`)
+        return new Response(await response.text())
+      }),
   })
+}
+
+const KEYS_PATH = "/.well-known/jwks.json"
 
 const isAboutToken = (error: unknown) =>
   error instanceof v.ValiError ||
