@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from "jose"
 import * as v from "valibot"
 import type { Clock } from "./clock.ts"
-import { createEquals } from "./equals.ts"
+import { oneOf } from "./equals.ts"
 import { unauthenticated, unavailable } from "./errors.ts"
 import { LruMap } from "./lru.ts"
 
@@ -94,14 +94,12 @@ const KEYS_WITHIN = 3_000
  */
 export function remoteKeys(authUrls: string | readonly string[]): JWTVerifyGetKey {
   const urls = [authUrls].flat()
-  const ask = createEquals(urls)
-  const share = Math.floor(KEYS_WITHIN / urls.length)
+  const ask = oneOf(urls, KEYS_WITHIN)
   return createRemoteJWKSet(new URL(KEYS_PATH, urls[0]), {
     timeoutDuration: KEYS_WITHIN,
     cooldownDuration: 1_000,
     [customFetch]: (_, request) =>
-      ask(async (auth) => {
-        const signal = AbortSignal.any([request.signal, AbortSignal.timeout(share)])
+      ask(async (auth, signal) => {
         const response = await fetch(new URL(KEYS_PATH, auth), { ...request, signal })
         if (!response.ok) throw new Error(`auth answered ${response.status}`)
         return new Response(await response.text())
