@@ -1,15 +1,11 @@
 /**
- * Asks any one of several equal processes of a service: the one that answered last, and where that fails, the others.
- * Whatever `ask` throws counts as no answer; its signal ends it where its share of the time is over, so that one that
- * hangs is left alone.
- * @param within what all of them together get, in ms
+ * Asks any one of several equal processes of a service: the one that answered last, and where that fails, the others
+ * one after the other. Whatever `ask` throws counts as no answer.
  * @throws what the last one came to.
  */
-export function oneOf(
+export function createEquals(
   urls: readonly string[],
-  within: number,
-): <T>(ask: (url: string, signal: AbortSignal) => Promise<T>) => Promise<T> {
-  const share = within / urls.length
+): <T>(ask: (url: string) => Promise<T>) => Promise<T> {
   let first = 0
 
   return async (ask) => {
@@ -18,7 +14,7 @@ export function oneOf(
     for (let tried = 0; tried < urls.length; tried += 1) {
       const index = (began + tried) % urls.length
       try {
-        const answer = await ask(urls[index]!, AbortSignal.timeout(share))
+        const answer = await ask(urls[index]!)
         first = index
         return answer
       } catch (error) {
