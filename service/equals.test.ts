@@ -1,22 +1,35 @@
 import { expect, test } from "bun:test"
-import { createEquals } from "./equals.ts"
+import { oneOf } from "./equals.ts"
+
+const urls = ["http://a", "http://b", "http://c"]
 
 test("the one that answered last is asked first, and the others where it does not answer", async () => {
   const away = new Set<string>()
   const asked: string[] = []
-  const ask = createEquals(["a", "b", "c"])
+  const ask = oneOf(urls, 3_000)
   const question = async (url: string) => {
     asked.push(url)
     if (away.has(url)) throw new Error(`${url} is away`)
     return url
   }
-  expect(await ask(question)).toBe("a")
-  away.add("a")
-  expect(await ask(question)).toBe("b")
-  expect(await ask(question)).toBe("b")
-  away.add("b").add("c")
-  await expect(ask(question)).rejects.toThrow("a is away")
-  away.delete("a")
-  expect(await ask(question)).toBe("a")
-  expect(asked.join("")).toBe("aabbbcabca")
+  expect(await ask(question)).toBe("http://a")
+  away.add("http://a")
+  expect(await ask(question)).toBe("http://b")
+  expect(await ask(question)).toBe("http://b")
+  away.add("http://b").add("http://c")
+  expect(ask(question)).rejects.toThrow("http://a is away")
+  away.delete("http://a")
+  expect(await ask(question)).toBe("http://a")
+  const [a, b, c] = urls
+  expect(asked).toEqual([a, a, b, b, b, c, a, b, c, a] as string[])
+})
+
+test("one that hangs is left alone when its share of the time is over", async () => {
+  using hanging = Bun.serve({ port: 0, fetch: () => new Promise<Response>(() => {}) })
+  using answering = Bun.serve({ port: 0, fetch: () => new Response("here") })
+  const ask = oneOf([hanging.url.href, answering.url.href], 100)
+  const began = performance.now()
+  const answer = await ask(async (url, signal) => (await fetch(url, { signal })).text())
+  expect(answer).toBe("here")
+  expect(performance.now() - began).toBeGreaterThanOrEqual(49)
 })

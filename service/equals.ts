@@ -1,11 +1,15 @@
 /**
- * Asks any one of several equal processes of a service: the one that answered last, and where that fails, the others
- * one after the other. Whatever `ask` throws counts as no answer.
+ * Asks any one of several equal processes of a service: the one that answered last, and where that fails, the others.
+ * Whatever `ask` throws counts as no answer; its signal ends it where its share of the time is over, so that one that
+ * hangs is left alone.
+ * @param within what all of them together get, in ms
  * @throws what the last one came to.
  */
-export function createEquals(
+export function oneOf(
   urls: readonly string[],
-): <T>(ask: (url: string) => Promise<T>) => Promise<T> {
+  within: number,
+): <T>(ask: (url: string, signal: AbortSignal) => Promise<T>) => Promise<T> {
+  const share = within / urls.length
   let first = 0
 
   return async (ask) => {
@@ -14,7 +18,7 @@ export function createEquals(
     for (let tried = 0; tried < urls.length; tried += 1) {
       const index = (began + tried) % urls.length
       try {
-        const answer = await ask(urls[index]!)
+        const answer = await ask(urls[index]!, AbortSignal.timeout(share))
         first = index
         return answer
       } catch (error) {
