@@ -5,6 +5,7 @@ import {
   port,
   readConfig,
   url,
+  urls,
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
 import * as v from "valibot"
@@ -15,8 +16,10 @@ export interface GatewayConfig {
   /** Where browsers come from: decides which `Origin` may open a socket, and how the cookies are named. */
   publicUrl: string
   linkSecret: string
-  authUrl: string
-  chatUrl: string
+  /** Equal processes of auth. */
+  authUrls: readonly string[]
+  /** Some nodes of chat, which name the others. */
+  chatUrls: readonly string[]
   /** Where everything goes that is not the gateway's own; undefined: it is answered with 404. */
   webUrl: string | undefined
   introspection: boolean
@@ -28,8 +31,8 @@ const Variables = v.object({
   HOST: v.optional(v.string(), "0.0.0.0"),
   PUBLIC_URL: v.optional(url),
   LINK_SECRET: linkSecret,
-  AUTH_URL: url,
-  CHAT_URL: url,
+  AUTH_URL: urls,
+  CHAT_URL: urls,
   WEB_URL: v.optional(url),
   INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
   LOG_LEVEL: v.optional(logLevel, "info"),
@@ -43,8 +46,8 @@ export function readGatewayConfig(environment: Environment): GatewayConfig {
     host: read.HOST,
     publicUrl: read.PUBLIC_URL ?? `http://localhost:${read.PORT}`,
     linkSecret: read.LINK_SECRET,
-    authUrl: read.AUTH_URL,
-    chatUrl: read.CHAT_URL,
+    authUrls: read.AUTH_URL,
+    chatUrls: read.CHAT_URL,
     webUrl: read.WEB_URL,
     introspection: read.INTROSPECTION === "on",
     logLevel: read.LOG_LEVEL,

@@ -16,14 +16,16 @@ import type { Subscriber } from "./subscriptions/subscriber.ts"
 import { type Graph, loadGraph } from "./supergraph/supergraph.ts"
 import supergraphSdl from "./supergraph.graphql" with { type: "text" }
 import { allowedOrigins, createUpgrade } from "./upgrade.ts"
-import { createLink, type Link } from "./upstream/link.ts"
+import type { TIMES } from "./upstream/connection.ts"
+import { followNodes, nodeUrl } from "./upstream/nodes.ts"
+import { createPool, type Pool } from "./upstream/pool.ts"
 
 /** Everything that the gateway is made of. Whoever made it disposes of it. */
 export interface GatewayContext extends Disposable {
   config: GatewayConfig
   log: Logger
   graph: Graph
-  links: ReadonlyMap<string, Link<Subscriber>>
+  pools: ReadonlyMap<string, Pool<Subscriber>>
   documents: Documents
   executor: Executor
   sessions: Sessions
@@ -39,6 +41,10 @@ export interface GatewayOverrides {
   tokens?: TokenVerifier
   /** How long a subgraph may take to answer, in ms. */
   timeout?: number
+  /** When a link's silence means what. */
+  times?: Partial<typeof TIMES>
+  /** How often auth and chat are asked for news, in ms. */
+  every?: number
 }
 
 export function createGateway(
@@ -49,41 +55,48 @@ export function createGateway(
   const log = overrides.log ?? createLogger("gateway", config.logLevel)
   const tokens =
     overrides.tokens ??
-    createTokenVerifier({ keys: remoteKeys(config.authUrl), issuer: config.publicUrl, clock })
+    createTokenVerifier({ keys: remoteKeys(config.authUrls), issuer: config.publicUrl, clock })
 
   const graph = loadGraph(supergraphSdl)
-  const link = (subgraph: string, url: string): [string, Link<Subscriber>] => [
-    subgraph,
-    createLink({
+  const { timeout, times, every } = overrides
+  const secret = config.linkSecret
+  const pool = (subgraph: string, urls: readonly string[]) =>
+    createPool({
       subgraph,
-      url,
-      secret: config.linkSecret,
+      urls: urls.map((url) => nodeUrl(url)),
+      secret,
       log,
       onShared: fanOut,
-      timeout: overrides.timeout,
-    }),
-  ]
-  const links = new Map([link("auth", config.authUrl), link("chat", config.chatUrl)])
+      timeout,
+      times,
+    })
+  const chat = pool("chat", config.chatUrls)
+  const pools = new Map([
+    ["auth", pool("auth", config.authUrls)],
+    ["chat", chat],
+  ])
   const documents = createDocuments(graph, config)
-  const executor = createExecutor({ graph, links, log })
+  const executor = createExecutor({ graph, pools, log })
   const programs = createPrograms({ graph, executor, log })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({
-    authUrl: config.authUrl,
-    secret: config.linkSecret,
+    authUrls: config.authUrls,
+    secret,
     log,
+    every,
     onEnded: sessions.end,
   })
+  const nodes = followNodes({ seeds: config.chatUrls, secret, log, every, onList: chat.replace })
 
   const cookies = cookieNames(config.publicUrl)
   const requestId = requestIds()
   const common = { documents, executor, sessions, clock, requestId, log }
-  const protocol = createSocketServer({ ...common, programs, links })
+  const protocol = createSocketServer({ ...common, programs, pools })
   return {
     config,
     log,
     graph,
-    links,
+    pools,
     documents,
     executor,
     sessions,
@@ -97,7 +110,8 @@ export function createGateway(
     }),
     [Symbol.dispose]() {
       ended[Symbol.dispose]()
-      for (const link of links.values()) link.close()
+      nodes[Symbol.dispose]()
+      for (const pool of pools.values()) pool.close()
     },
   }
 }

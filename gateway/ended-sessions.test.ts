@@ -24,7 +24,7 @@ test("the feed is read to its end, also where it is long, and again after a fail
   const ended = new Set<string>()
   const { promise, resolve } = Promise.withResolvers<void>()
   using _ = followEndedSessions({
-    authUrl: `http://127.0.0.1:${server.port}`,
+    authUrls: [`http://127.0.0.1:${server.port}`],
     secret: "secret",
     log,
     every: 10,

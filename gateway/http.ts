@@ -8,7 +8,7 @@ import type { Operation } from "./operations/operation.ts"
 import { type Params, readParams } from "./params.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 import type { Sessions } from "./sessions.ts"
-import type { Caller } from "./upstream/links.ts"
+import type { Caller } from "./upstream/caller.ts"
 
 /** In bytes. A message has 8,000 characters at most. */
 export const MAX_BODY_BYTES = 256 * 1024
@@ -55,11 +55,13 @@ export function createHttp(options: HttpOptions) {
   ): Promise<Caller> {
     const { token, isCookie, refreshToken } = readCredentials(request.headers, cookies)
     const { allPublic, dealsInCookies } = operation.roots
+    let user: string | undefined
     let valid: string | undefined
     if (token !== undefined) {
       try {
         const viewer = await sessions.viewer(token)
         sessions.noteToken(viewer, token)
+        user = viewer.user
         valid = token
       } catch (error) {
         // Whoever wants to sign in, refresh or sign out may well have an old cookie; it must not be in the way.
@@ -69,7 +71,8 @@ export function createHttp(options: HttpOptions) {
     }
     if (valid === undefined && !allPublic) throw unauthenticated()
     const userAgent = request.headers.get("user-agent") ?? ""
-    return { token: valid, refreshToken, userAgent, address, requestId: options.requestId() }
+    const requestId = options.requestId()
+    return { user, token: valid, refreshToken, userAgent, address, requestId }
   }
 
   async function run(request: Request, params: Params, address: string): Promise<Answer> {

@@ -14,17 +14,21 @@ import type { Session, Sessions } from "./sessions.ts"
 import { fanOut } from "./subscriptions/fan-out.ts"
 import type { Programs } from "./subscriptions/programs.ts"
 import { type Reader, Subscriber } from "./subscriptions/subscriber.ts"
-import { type Caller, extensionsFor, type Links } from "./upstream/links.ts"
+import type { Caller, Pools } from "./upstream/caller.ts"
 
 /** Operations that one socket may have under way, its subscriptions among them. */
 export const MAX_OPERATIONS = 100
+/** A token that is good for less than this, in ms, may have expired when the client's next operation comes. */
+const SOON = 30_000
+/** How long a client may ask with an expired token; then it is to come back with a new one. In ms. */
+const REFRESH_WITHIN = 1_000
 
 export interface SocketOptions {
   documents: Documents
   executor: Executor
   programs: Programs
   sessions: Sessions
-  links: Links<Subscriber>
+  pools: Pools<Subscriber>
   clock: Clock
   requestId(): string
   log: Logger
@@ -48,6 +52,8 @@ type Args = ExecutionArgs & {
 export class Client implements Reader {
   session: Session | undefined
   private socket: BunSocket | undefined
+  /** When it first asked for something since the newest token that is known here has expired. */
+  private expiredSince: number | undefined
 
   constructor(
     /** From the cookie; gone once the connection is acknowledged. */
@@ -69,18 +75,46 @@ export class Client implements Reader {
     if (this.socket) closeSocket(this.socket, code, reason)
   }
 
+  get user(): string | undefined {
+    return this.session?.user
+  }
+
+  get mayAsk(): boolean {
+    return this.isValid(SOON)
+  }
+
+  /** Whether a token of its session is known here that is valid, and will be for another `ms`. */
+  private isValid(ms = 0): boolean {
+    return this.session !== undefined && this.session.expiresAt > this.options.clock.now() + ms
+  }
+
+  /**
+   * Checks that the socket's operations have a token to go with. Its client may have refreshed its cookie through another
+   * gateway, where it is of no use to this one and no script can read it: if it asks again in vain, it has to come back.
+   * @throws ParleyError UNAUTHENTICATED
+   */
+  mustBeValid(): void {
+    if (this.isValid()) {
+      this.expiredSince = undefined
+      return
+    }
+    const now = this.options.clock.now()
+    this.expiredSince ??= now
+    if (now - this.expiredSince > REFRESH_WITHIN) this.close(4403, "The access token has expired")
+    throw unauthenticated("The access token has expired: refresh it and ask again.")
+  }
+
   caller(): Caller {
     const { session, address, userAgent } = this
-    const valid = session !== undefined && session.expiresAt > this.options.clock.now()
-    const token = valid ? session.token : undefined
+    const token = this.isValid() ? session?.token : undefined
     const requestId = this.options.requestId()
-    return { token, refreshToken: undefined, userAgent, address, requestId }
+    return { user: session?.user, token, refreshToken: undefined, userAgent, address, requestId }
   }
 }
 
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
-  const { documents, executor, programs, sessions, links, log } = options
+  const { documents, executor, programs, sessions, pools, log } = options
 
   async function connect(connection: Connection): Promise<boolean> {
     const { client, socket } = connection.extra
@@ -130,7 +164,8 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
   }
 
   /** @throws ParleyError UNAUTHENTICATED where the gateway knows no valid token of the socket's session. */
-  async function authenticate({ session }: Client, authorization: unknown): Promise<void> {
+  async function authenticate(client: Client, authorization: unknown): Promise<void> {
+    const { session } = client
     if (!session) throw unauthenticated()
     const token = bearerToken(authorization)
     if (token !== undefined) {
@@ -140,9 +175,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       }
       sessions.noteToken(viewer, token)
     }
-    if (session.expiresAt <= options.clock.now()) {
-      throw unauthenticated("The access token has expired: refresh it and ask again.")
-    }
+    client.mustBeValid()
   }
 
   async function execute({ connection, id, operation, variables }: Args) {
@@ -165,15 +198,10 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     const { client } = connection.extra
     const program = programs.of(operation, variables)
     const subscriber = new Subscriber(JSON.stringify(id), program, client, fanOut)
-    const link = links.get(program.subgraph)!
-    const extensions = extensionsFor(program.subgraph, client.caller())
+    const pool = pools.get(program.subgraph)!
     try {
-      const upstream = await link.subscribe(
-        programs.ask(operation, variables),
-        extensions,
-        subscriber,
-      )
-      subscriber.stop = () => link.unsubscribe(upstream)
+      const ask = programs.ask(operation, variables)
+      subscriber.opened(await pool.subscribe(ask, client.caller(), subscriber))
     } catch {
       subscriber.unopened()
     }

@@ -1,8 +1,10 @@
+import { oneOf } from "@parley/service/equals.ts"
 import type { Running } from "@parley/service/process.ts"
 import type { Server } from "bun"
 import { Elysia } from "elysia"
 import type { GatewayConfig } from "./config.ts"
 import { createGateway, type GatewayOverrides } from "./context.ts"
+import { gradually } from "./gradually.ts"
 import { type Part, readiness } from "./health.ts"
 import { createPlayground } from "./playground/playground.ts"
 import { createProxy } from "./proxy.ts"
@@ -23,14 +25,19 @@ export async function startGateway(
   const { log } = gateway
   const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
   const playground = createPlayground(log)
-  const parts: Part[] = [
-    { name: "auth", url: new URL("/readyz", config.authUrl).href },
-    { name: "chat", url: new URL("/readyz", config.chatUrl).href },
-    ...(config.webUrl ? [{ name: "web", url: new URL("/", config.webUrl).href }] : []),
-  ]
+  const keys = publicKeys(config.authUrls)
   let stopping = false
-  const downLinks = () =>
-    [...gateway.links.values()].flatMap(({ up, subgraph }) => (up ? [] : [subgraph]))
+  const parts = (): Part[] => {
+    const services = [...gateway.pools.values()].map((pool) => ({
+      name: pool.subgraph,
+      processes: pool
+        .nodes()
+        .map(({ url, up }) => ({ url, check: new URL("/readyz", url).href, linked: up })),
+    }))
+    if (!config.webUrl) return services
+    const web = { url: config.webUrl, check: new URL("/", config.webUrl).href }
+    return [...services, { name: "web", processes: [web] }]
+  }
 
   const app = new Elysia({
     serve: { reusePort: false, maxRequestBodySize: MAX_REQUEST_BYTES },
@@ -51,9 +58,9 @@ export async function startGateway(
       { parse: "none" },
     )
     .get("/graphql/:asset", ({ params }) => playground.asset(params.asset))
-    .get("/.well-known/jwks.json", () => jwks(config.authUrl))
+    .get("/.well-known/jwks.json", () => keys())
     .get("/healthz", () => plain(200, "ok"))
-    .get("/readyz", () => (stopping ? plain(503, "stopping") : readiness(parts, downLinks)))
+    .get("/readyz", () => (stopping ? plain(503, "stopping") : readiness(parts())))
     .all(
       "*",
       ({ request, server }) => {
@@ -71,9 +78,9 @@ export async function startGateway(
     port: server.port ?? config.port,
     async stop() {
       stopping = true
-      for (const socket of gateway.sessions.sockets()) {
-        socket.close(1012, "Parley is restarting: resume by position")
-      }
+      await gradually([...gateway.sessions.sockets()], (socket) =>
+        socket.close(1012, "Parley is restarting: resume by position"),
+      )
       await Promise.race([server.stop(), Bun.sleep(FINISH_WITHIN_MS)])
       await server.stop(true)
       gateway[Symbol.dispose]()
@@ -81,22 +88,25 @@ export async function startGateway(
   }
 }
 
+const KEYS_WITHIN_MS = 3_000
+
 /** The public keys, from auth, so that whoever checks our tokens needs to know one origin only. */
-async function jwks(authUrl: string): Promise<Response> {
-  try {
-    const response = await fetch(new URL("/.well-known/jwks.json", authUrl), {
-      signal: AbortSignal.timeout(3_000),
+function publicKeys(authUrls: readonly string[]): () => Promise<Response> {
+  const ofAuth = oneOf(authUrls, KEYS_WITHIN_MS)
+  const read = (authUrl: string, signal: AbortSignal) =>
+    fetch(new URL("/.well-known/jwks.json", authUrl), { signal }).then(async (response) => {
+      if (!response.ok) throw new Error(`auth answered ${response.status}`)
+      const headers = {
+        ...SECURITY_HEADERS,
+        "content-type": "application/jwk-set+json",
+        "cache-control": response.headers.get("cache-control") ?? "no-cache",
+      }
+      return new Response(await response.text(), { headers })
     })
-    const headers = {
-      ...SECURITY_HEADERS,
-      "content-type": "application/jwk-set+json",
-      "cache-control": response.headers.get("cache-control") ?? "no-cache",
-    }
-    if (response.ok) return new Response(await response.text(), { headers })
-  } catch {
-    // Answered below, as a refusal of auth's is.
-  }
-  return plain(503, "The keys cannot be read just now.", { "retry-after": "1" })
+  return () =>
+    ofAuth(read).catch(() =>
+      plain(503, "The keys cannot be read just now.", { "retry-after": "1" }),
+    )
 }
 
 const isUpgrade = (request: Request) =>

@@ -5,9 +5,9 @@ import { LruMap } from "@parley/service/lru.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
 import type { Graph } from "../supergraph/supergraph.ts"
 import { createViewerCheck } from "../supergraph/viewer-check.ts"
+import type { Caller, Pools } from "../upstream/caller.ts"
 import { createDataSources, type Scope, type SubgraphResult } from "../upstream/data-sources.ts"
 import type { Upstreamed } from "../upstream/link.ts"
-import { type Caller, extensionsFor, type Links } from "../upstream/links.ts"
 import { type Answer, answer, type ExecutionOutcome, refusal } from "./answer.ts"
 import type { Operation, OperationContext } from "./operation.ts"
 
@@ -39,22 +39,22 @@ export type CheckedVariables =
 
 export function createExecutor<S extends Upstreamed>(options: {
   graph: Graph
-  links: Links<S>
+  pools: Pools<S>
   log: Logger
 }): Executor {
-  const { graph, links, log } = options
-  const subgraphs = createDataSources(links, createViewerCheck(graph.marked))
+  const { graph, pools, log } = options
+  const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
   const introspected = new LruMap<Operation, Answer>(10)
 
   async function direct(
     subgraph: string,
-    { text }: Operation,
+    { text, kind }: Operation,
     variables: Variables,
     caller: Caller,
   ): Promise<Answer> {
-    const link = links.get(subgraph)!
-    const payload = await link.request({ query: text, variables }, extensionsFor(subgraph, caller))
+    const ask = { query: text, variables, repeatable: kind === "query" }
+    const payload = await pools.get(subgraph)!.request(ask, caller)
     if (isPlainData(payload))
       return { json: payload, refused: undefined, retryable: false, setCookies: [] }
     const { data, errors, extensions } = JSON.parse(payload) as SubgraphResult

@@ -1,4 +1,4 @@
-import { NOBODY } from "../upstream/links.ts"
+import { NOBODY } from "../upstream/caller.ts"
 import type { Delivery, Subscriber } from "./subscriber.ts"
 
 /**

@@ -1,6 +1,7 @@
+import { unavailable } from "@parley/service/errors.ts"
 import { GraphQLError } from "graphql"
+import type { Caller } from "../upstream/caller.ts"
 import type { Upstreamed, WireError } from "../upstream/link.ts"
-import type { Caller } from "../upstream/links.ts"
 import type { Program } from "./programs.ts"
 
 /** A client's socket, as its subscriptions see it. */
@@ -10,6 +11,10 @@ export interface Reader {
   close(code: number, reason: string): void
   /** On whose behalf something is fetched now. */
   caller(): Caller
+  /** Whose socket it is. */
+  readonly user: string | undefined
+  /** Whether what its client asks next would be taken: there is a token for it that is good for a while. */
+  readonly mayAsk: boolean
 }
 
 /** An event on its way to one or many: its text is there as soon as it has been worked out. */
@@ -30,7 +35,7 @@ const MAX_WAITING = 6_000
  */
 export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void> {
   /** Ends it on the link; set once it is open there. */
-  stop: (() => void) | undefined
+  private stop: (() => void) | undefined
   private over = false
   private queue: Delivery[] | undefined
   private readonly end = Promise.withResolvers<IteratorReturnResult<void>>()
@@ -44,6 +49,16 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   ) {
     // Its client may be gone before anyone waits for the end.
     this.end.promise.catch(() => {})
+  }
+
+  get user(): string | undefined {
+    return this.reader.user
+  }
+
+  /** It is open on the link, where `stop` ends it; it may be over here by then. */
+  opened(stop: () => void): void {
+    if (this.over) stop()
+    else this.stop = stop
   }
 
   /** Sends an event after all those that were handed over before it. */
@@ -65,7 +80,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
     this.queue = unready < 0 ? undefined : queue.slice(ready)
     for (let i = 0; i < ready; i++) this.write(queue[i]!.text!)
     const failure = queue[ready]?.failure
-    if (failure) this.finish(failure)
+    if (failure) this.interrupt(failure)
   }
 
   private write(text: string): void {
@@ -75,6 +90,15 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   private quit(code: number, reason: string): void {
     this.finish()
     this.reader.close(code, reason)
+  }
+
+  /**
+   * Ends it so that it is resumed. Its client opens it again on the same socket where that will be taken, and else
+   * comes back with a new one: with the cookie of that moment.
+   */
+  private interrupt(error: Error): void {
+    if (this.reader.mayAsk) this.finish(error)
+    else this.quit(1012, "A subscription has ended: resume by position")
   }
 
   private finish(error?: Error): void {
@@ -91,7 +115,13 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   }
 
   ended([error]: readonly WireError[]): void {
-    this.finish(error && new GraphQLError(error.message, { extensions: error.extensions }))
+    const failure = error && new GraphQLError(error.message, { extensions: error.extensions })
+    if (failure?.extensions.retryable) this.interrupt(failure)
+    else this.finish(failure)
+  }
+
+  moved(): void {
+    this.interrupt(unavailable("This subscription goes on elsewhere: resume by position."))
   }
 
   lost(): void {
@@ -123,9 +153,5 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
 
   [Symbol.asyncIterator](): this {
     return this
-  }
-
-  get isOver(): boolean {
-    return this.over
   }
 }

@@ -7,8 +7,8 @@ import { createGateway, type GatewayContext } from "../context.ts"
 import { answer } from "../operations/answer.ts"
 import type { Operation } from "../operations/operation.ts"
 import type { Delivery, Subscriber } from "../subscriptions/subscriber.ts"
+import type { Caller } from "../upstream/caller.ts"
 import type { WireError } from "../upstream/link.ts"
-import type { Caller } from "../upstream/links.ts"
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
 import { type Arguments, randomDocuments } from "./random-document.ts"
@@ -39,15 +39,19 @@ beforeAll(async () => {
     host: "127.0.0.1",
     publicUrl: PUBLIC_URL,
     linkSecret: SECRET,
-    authUrl: `http://127.0.0.1:${world.auth.port}`,
-    chatUrl: `http://127.0.0.1:${world.chat.port}`,
+    authUrls: [`http://127.0.0.1:${world.auth.port}`],
+    chatUrls: [`http://127.0.0.1:${world.chat.port}`],
     webUrl: undefined,
     introspection: true,
     logLevel: "error",
   }
   gateway = createGateway(config, { log })
-  await until(() => [...gateway.links.values()].every(({ up }) => up), "the links")
+  await until(
+    () => [...gateway.pools.values()].every((pool) => pool.nodes().every(({ up }) => up)),
+    "the links",
+  )
   const caller = async (user: string): Promise<Caller> => ({
+    user,
     token: await world.auth.sign(user),
     refreshToken: undefined,
     userAgent: "",
@@ -163,21 +167,18 @@ async function alone(text: string, caller: Caller) {
     node: rest ? { kind: "Sequence" as const, nodes: [event, rest] } : event,
   }
   const { promise, resolve } = Promise.withResolvers<string>()
-  const link = gateway.links.get("chat")!
-  const id = await link.subscribe(
-    { query: primary.operation, operationName: primary.operationName },
-    { token: caller.token, userAgent: "", address: "", requestId: "" },
-    {
+  const stop = await gateway.pools
+    .get("chat")!
+    .subscribe({ query: primary.operation, operationName: primary.operationName }, caller, {
       program: { subgraph: "chat", shareable: true, render: (payload: string) => payload },
       push: ({ text }: Delivery) => resolve(text!),
       receive: resolve,
-    } as unknown as Subscriber,
-  )
+    } as unknown as Subscriber)
   const completed = promise.then(async (payload) => {
     const sources = { $event: { process: async () => JSON.parse(payload) } }
     const scope = { caller, setCookies: [] }
     const run = { plan: eventPlan, context, variables: {}, scope, sources }
     return answer(await gateway.executor.runPlan(run), log).json
   })
-  return { event: completed, stop: () => link.unsubscribe(id) }
+  return { event: completed, stop }
 }

@@ -45,29 +45,30 @@ function startPeer(options: { acknowledges?: boolean; port?: number } = {}) {
 }
 
 /** A second of theirs is a tenth of one. */
-const QUICK = { quiet: 200, pong: 300, watch: 50 }
+const QUICK = { quiet: 100, doubt: 100, pong: 300, watch: 25 }
 
 function connect(port: number, times: Partial<typeof TIMES> = QUICK) {
-  const seen = { frames: [] as string[], downs: 0 }
+  const seen = { frames: [] as string[], states: [] as string[] }
   const connection = createConnection({
     name: "peer",
     url: `ws://127.0.0.1:${port}/`,
     init: { secret: "x" },
     log,
     onFrame: (frame) => seen.frames.push(frame),
-    onDown: () => seen.downs++,
+    onState: (state) => seen.states.push(state),
     times,
   })
   return { connection, seen, [Symbol.dispose]: () => connection.close() }
 }
 
-const isUp = ({ connection }: { connection: Connection }) => connection.within(10_000)
+const isUp = ({ connection }: { connection: Connection }) =>
+  until(() => connection.state === "up", "the connection")
 
 test("what is sent arrives, and what arrives is handed on, without the protocol's own frames", async () => {
   using peer = startPeer()
   using mine = connect(peer.server.port!)
   expect(mine.connection.send("early")).toBeFalse()
-  expect(await isUp(mine)).toBeTrue()
+  await isUp(mine)
   expect(mine.connection.send("hello")).toBeTrue()
   await until(() => peer.frames.includes("hello"))
   for (const socket of peer.sockets) socket.send('{"type":"ping"}')
@@ -78,26 +79,42 @@ test("what is sent arrives, and what arrives is handed on, without the protocol'
 })
 
 test("a peer that is quiet but alive is kept; one that is frozen is dropped and found again", async () => {
-  // As they are, they end a frozen connection after some 5 s.
-  expect(TIMES.quiet + TIMES.pong + 2 * TIMES.watch).toBeLessThanOrEqual(6_000)
+  // As they are, they end a frozen connection within 5 s.
+  expect(TIMES.quiet + TIMES.pong + 2 * TIMES.watch).toBeLessThanOrEqual(5_000)
   using peer = startPeer()
   using mine = connect(peer.server.port!)
   await isUp(mine)
   await until(() => peer.pings >= 3)
-  expect(mine.connection.up).toBeTrue()
+  expect(mine.connection.state).toBe("up")
   expect(peer.connections).toBe(1)
   peer.frozen = true
-  await until(() => mine.seen.downs === 1)
-  expect(mine.connection.up).toBeFalse()
+  await until(() => mine.seen.states.includes("broken"))
+  expect(mine.connection.state).not.toBe("up")
   peer.frozen = false
-  expect(await isUp(mine)).toBeTrue()
+  await isUp(mine)
+  expect(mine.seen.states).toEqual(["up", "doubtful", "broken", "up"])
 }, 30_000)
+
+test("a peer that was slow to answer once is doubtful, and is not when it has answered", async () => {
+  using peer = startPeer()
+  using mine = connect(peer.server.port!, { ...QUICK, pong: 60_000 })
+  await isUp(mine)
+  peer.frozen = true
+  await until(() => mine.connection.state === "doubtful")
+  // It is still there to be talked to, for want of a better one.
+  expect(mine.connection.send("hello")).toBeTrue()
+  peer.frozen = false
+  for (const socket of peer.sockets) socket.send('{"type":"pong"}')
+  await isUp(mine)
+  expect(mine.seen.states).toEqual(["up", "doubtful", "up"])
+  expect(peer.connections).toBe(1)
+})
 
 test("a peer that never acknowledges is not up, and is tried again", async () => {
   using peer = startPeer({ acknowledges: false })
   using mine = connect(peer.server.port!, { ...QUICK, connect: 100 })
   await until(() => peer.connections >= 3)
-  expect(mine.connection.up).toBeFalse()
+  expect(mine.connection.state).toBe("down")
 })
 
 test("a peer that comes late or restarts is found, and its absence is said at once after a second", async () => {
@@ -110,11 +127,11 @@ test("a peer that comes late or restarts is found, and its absence is said at on
   const since = Date.now()
   expect(await mine.connection.afterShortBreak()).toBeFalse()
   expect(Date.now() - since).toBeLessThan(500)
-  const waiting = mine.connection.within(10_000)
+  expect(mine.connection.state).toBe("down")
   using peer = startPeer({ port })
-  expect(await waiting).toBeTrue()
+  await isUp(mine)
   for (const socket of peer.sockets) socket.terminate()
-  await until(() => mine.seen.downs === 1)
+  await until(() => mine.seen.states.includes("broken"))
   // A short break is waited for.
   expect(await mine.connection.afterShortBreak()).toBeTrue()
 }, 30_000)
@@ -124,8 +141,9 @@ test("closing it is the end of it", async () => {
   const mine = connect(peer.server.port!)
   await isUp(mine)
   mine.connection.close()
-  expect(mine.seen.downs).toBe(1)
-  expect(await mine.connection.within(10_000)).toBeFalse()
+  expect(mine.seen.states).toEqual(["up", "broken"])
+  expect(mine.connection.state).toBe("down")
+  expect(await mine.connection.afterShortBreak()).toBeFalse()
   await until(() => peer.closed === 1)
   expect(peer.connections).toBe(1)
 })

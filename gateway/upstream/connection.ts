@@ -1,14 +1,19 @@
 import type { Logger } from "@parley/service/log.ts"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 
+/**
+ * - `up`: acknowledged by the peer, which answers.
+ * - `doubtful`: the same, but it has not said for a while that it lives.
+ * - `broken`: lost less than a second ago; a peer that only restarts its connections is back by then.
+ * - `down`: neither there nor expected soon.
+ */
+export type ConnectionState = "up" | "doubtful" | "broken" | "down"
+
 export interface Connection {
-  /** Acknowledged by the peer, and not known to be lost. */
-  readonly up: boolean
-  /** Waits for the end of a break that began less than a second ago: is it up then? False at once after a longer one. */
+  readonly state: ConnectionState
+  /** Waits for the end of a break that began less than a second ago: is it over then? False at once after a longer one. */
   afterShortBreak(): Promise<boolean>
-  /** Waits for up to so many ms: is it up then? */
-  within(ms: number): Promise<boolean>
-  /** False where it is down, or where too much waits to be sent. */
+  /** False where it is not connected, or where too much waits to be sent. */
   send(frame: string): boolean
   /** Ends it for good. */
   close(): void
@@ -23,7 +28,8 @@ export interface ConnectionOptions {
   log: Logger
   /** Every frame but the protocol's own (ack, ping, pong). */
   onFrame(frame: string): void
-  onDown(): void
+  /** It is in this state now. `broken` is told, and that it has become `down` is not. */
+  onState(state: Exclude<ConnectionState, "down">): void
   /** Other times than usual. */
   times?: Partial<typeof TIMES>
 }
@@ -36,25 +42,29 @@ export const TIMES = {
   lastRetry: 2_000,
   connect: 3_000,
   /** A peer that was silent for this long is asked whether it lives … */
-  quiet: 2_000,
-  /** … and given this long to say so. */
+  quiet: 1_000,
+  /** … is doubtful if it has not said so by then … */
+  doubt: 1_000,
+  /** … and is given up at last. */
   pong: 3_000,
-  watch: 500,
+  watch: 250,
 }
 /** A peer that reads so slowly that this much waits is as good as down. */
 const MAX_QUEUED_BYTES = 32 * 1024 * 1024
 
 /**
  * A graphql-transport-ws client's connection that comes back by itself: with back-off and jitter, for ever. A peer that
- * is frozen keeps its TCP connection, so pings go out, and a missing pong ends the connection after some 5 s.
+ * is frozen keeps its TCP connection, so pings go out, and a missing pong ends the connection within 5 s.
  */
 export function createConnection(options: ConnectionOptions): Connection {
-  const { name, log, onFrame, onDown } = options
+  const { name, log, onFrame, onState } = options
   const times = { ...TIMES, ...options.times }
   let socket: WebSocket
   let up = false
+  let doubtful = false
   let closed = false
   let downSince = performance.now()
+  let wasUp = false
   let retryIn = times.firstRetry
   let lastHeard = 0
   let pingedAt = 0
@@ -74,6 +84,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (mine !== socket) return
       lastHeard = performance.now()
       pingedAt = 0
+      if (doubtful) answers()
       const frame = String(data)
       if (up && !isProtocolFrame(frame)) return onFrame(frame)
       const { type } = JSON.parse(frame)
@@ -88,18 +99,26 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function onUp(): void {
     up = true
+    wasUp = true
     retryIn = times.firstRetry
-    log.info("link up", { subgraph: name })
+    log.info("link up", { subgraph: name, url: options.url })
     release(Number.POSITIVE_INFINITY)
+    onState("up")
+  }
+
+  function answers(): void {
+    doubtful = false
+    onState("up")
   }
 
   function lost(reason: string): void {
     if (closed || retry) return
     if (up) {
       up = false
+      doubtful = false
       downSince = performance.now()
-      log.warn("link down", { subgraph: name, reason })
-      onDown()
+      log.warn("link down", { subgraph: name, url: options.url, reason })
+      onState("broken")
     }
     retry = setTimeout(connect, retryIn * (0.5 + Math.random() / 2))
     retryIn = Math.min(retryIn * 2, times.lastRetry)
@@ -139,7 +158,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (!up) {
       if (!retry && now - connectingSince > times.connect) abandon("no acknowledgement")
     } else if (pingedAt > 0) {
-      if (now - Math.max(pingedAt, lastHeard) > times.pong) abandon("no pong")
+      const silent = now - Math.max(pingedAt, lastHeard)
+      if (silent > times.pong) abandon("no pong")
+      else if (silent > times.doubt && !doubtful) {
+        doubtful = true
+        onState("doubtful")
+      }
     } else if (now - lastHeard > times.quiet) {
       pingedAt = now
       socket.send('{"type":"ping"}')
@@ -149,11 +173,11 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   connect()
   return {
-    get up() {
-      return up
+    get state() {
+      if (up) return doubtful ? "doubtful" : "up"
+      return wasUp && !closed && performance.now() - downSince < times.grace ? "broken" : "down"
     },
     afterShortBreak: () => wait(downSince + times.grace),
-    within: (ms) => wait(performance.now() + ms),
     send(frame) {
       if (!up || socket.bufferedAmount > MAX_QUEUED_BYTES) return false
       socket.send(frame)
@@ -165,7 +189,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       clearTimeout(retry)
       if (up) {
         up = false
-        onDown()
+        onState("broken")
       }
       release(Number.POSITIVE_INFINITY)
       socket.onclose = null

@@ -1,7 +1,8 @@
 import type { GraphQLDataSource } from "@apollo/gateway"
+import { type Caller, NOBODY, type Pools } from "./caller.ts"
 import { createEntityBatch } from "./entity-batch.ts"
-import type { Ask, Link, Upstreamed, WireError } from "./link.ts"
-import { type Caller, extensionsFor, type Links, NOBODY } from "./links.ts"
+import type { Ask, Upstreamed, WireError } from "./link.ts"
+import type { Pool } from "./pool.ts"
 
 /** What runs through one execution of a plan: `context` of `executeQueryPlan`. */
 export interface Scope {
@@ -21,27 +22,29 @@ export interface SubgraphResult {
  * nobody's behalf and put together, whoever they are for.
  */
 export function createDataSources<S extends Upstreamed>(
-  links: Links<S>,
+  pools: Pools<S>,
   isForAnyone: (query: string) => boolean,
 ): Record<string, GraphQLDataSource<{ scope: Scope }>> {
   return Object.fromEntries(
-    [...links].map(([name, link]) => [name, createDataSource(name, link, isForAnyone)]),
+    [...pools].map(([name, pool]) => [name, createDataSource(pool, isForAnyone)]),
   )
 }
 
 function createDataSource<S extends Upstreamed>(
-  name: string,
-  link: Link<S>,
+  pool: Pool<S>,
   isForAnyone: (query: string) => boolean,
 ): GraphQLDataSource<{ scope: Scope }> {
   const fetch = async (ask: Ask, caller: Caller): Promise<SubgraphResult> =>
-    JSON.parse(await link.request(ask, extensionsFor(name, caller)))
+    JSON.parse(await pool.request(ask, caller))
   const entities = createEntityBatch((ask) => fetch(ask, NOBODY))
 
   return {
     async process({ request, context: { scope } }) {
-      const ask = request as Ask
-      if (ask.variables?.representations && isForAnyone(ask.query)) {
+      const { query, operationName, variables } = request as Ask
+      // The planner's own text: it begins with what it is.
+      const repeatable = !query.startsWith("mutation")
+      const ask = { query, operationName, variables, repeatable }
+      if (variables?.representations && isForAnyone(query)) {
         return (await entities(ask)) as never
       }
       const result = await fetch(ask, scope.caller)

@@ -1,7 +1,8 @@
-import { type ErrorCode, unavailable } from "@parley/service/errors.ts"
+import { type ErrorCode, ParleyError, unavailable } from "@parley/service/errors.ts"
 import { type LinkExtensions, readSharedNext, SHARED_NEXT } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
-import { createConnection } from "./connection.ts"
+import { gradually } from "../gradually.ts"
+import { type ConnectionState, createConnection, type TIMES } from "./connection.ts"
 import { readNext } from "./frames.ts"
 
 /** What a subgraph is asked. */
@@ -9,6 +10,18 @@ export interface Ask {
   query: string
   operationName?: string
   variables?: Record<string, unknown>
+  /** It changes nothing: asked of two nodes it does no harm. */
+  repeatable?: boolean
+}
+
+/** There will be no answer from this node. What was not sent may be asked of another, and so may what is repeatable. */
+export class Unanswered extends ParleyError {
+  constructor(
+    message: string,
+    readonly sent: boolean,
+  ) {
+    super("UNAVAILABLE", message)
+  }
 }
 
 export interface WireError {
@@ -20,31 +33,35 @@ export interface WireError {
 
 /** The receiving end of a subscription on the link. */
 export interface Upstreamed {
+  /** Whose it is. */
+  readonly user: string | undefined
   /** One result, as the JSON that it came in. */
   receive(payload: string): void
   /** The subgraph ended it, with errors or without. */
   ended(errors: readonly WireError[]): void
   /** The connection is gone, and the subscription with it. */
   lost(): void
+  /** It is to end here, and to be opened anew, which takes it to another node. */
+  moved(): void
 }
 
 export interface Link<S extends Upstreamed> {
-  readonly subgraph: string
-  /** Whether the subgraph is being talked to right now. */
-  readonly up: boolean
+  readonly state: ConnectionState
+  /** Requests and subscriptions that it has under way. */
+  readonly load: number
   /**
    * Asks once.
    * @returns the result's JSON, `{"data":…}` or `{"errors":[…]}`.
-   * @throws ParleyError UNAVAILABLE where the link is down, goes down, or no answer comes in time.
+   * @throws ParleyError UNAVAILABLE where no answer comes in time; the node's own being Unanswered.
    */
   request(ask: Ask, extensions: LinkExtensions): Promise<string>
-  /**
-   * Starts a subscription and returns its id on the link. While the link is down it waits, for 10 s at most: a client
-   * that resumes should not have to guess when.
-   * @throws ParleyError UNAVAILABLE
-   */
-  subscribe(ask: Ask, extensions: LinkExtensions, to: S): Promise<string>
+  /** Starts a subscription and returns its id on the link; undefined where that cannot be said to the node now. */
+  subscribe(ask: Ask, extensions: LinkExtensions, to: S): string | undefined
   unsubscribe(id: string): void
+  /** Those of this node, in the order in which they were opened. */
+  subscriptions(): IterableIterator<S>
+  /** Gives up the requests that may be repeated on another node: each is Unanswered. */
+  release(): void
   close(): void
 }
 
@@ -56,18 +73,20 @@ export interface LinkOptions<S extends Upstreamed> {
   log: Logger
   /** One result for many subscriptions, all of this link. */
   onShared(to: S[], payload: string): void
+  onState(state: Exclude<ConnectionState, "down">): void
   /** How long an answer may take, in ms. */
   timeout?: number
+  times?: Partial<typeof TIMES>
 }
 
 interface Request {
   deadline: number
+  repeatable: boolean
   resolve(payload: string): void
   reject(error: Error): void
 }
 
 const TIMEOUT_MS = 5_000
-const SUBSCRIBE_WITHIN_MS = 10_000
 const SWEEP_EVERY_MS = 250
 /** Requests in flight on one link; more than a subgraph answers within the time-out. */
 const MAX_IN_FLIGHT = 20_000
@@ -84,17 +103,24 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
     url: `${options.url.replace(/^http/, "ws").replace(/\/$/, "")}/graphql`,
     init: { secret: options.secret, features: [SHARED_NEXT] },
     log: options.log,
+    times: options.times,
     onFrame,
-    onDown() {
-      const gone = [...requests.values()]
-      const lost = [...subscriptions.values()]
-      requests.clear()
-      subscriptions.clear()
-      for (const request of gone) request.reject(down())
-      for (const subscription of lost) subscription.lost()
+    onState(state) {
+      if (state === "broken") onDown()
+      options.onState(state)
     },
   })
-  const down = () => unavailable(`The ${subgraph} service cannot be reached just now.`)
+  const down = (sent: boolean) =>
+    new Unanswered(`The ${subgraph} service cannot be reached just now.`, sent)
+
+  function onDown(): void {
+    const gone = [...requests.values()]
+    const lost = [...subscriptions.values()]
+    requests.clear()
+    subscriptions.clear()
+    for (const request of gone) request.reject(down(true))
+    void gradually(lost, (subscription) => subscription.lost())
+  }
 
   // One timer for all: requests are in the order in which they were made, so the oldest come first.
   const sweeping = setInterval(() => {
@@ -152,39 +178,52 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
   }
 
   async function open(): Promise<void> {
-    if (!connection.up && !(await connection.afterShortBreak())) throw down()
+    if (!(await connection.afterShortBreak())) throw down(false)
     if (requests.size >= MAX_IN_FLIGHT) {
-      throw unavailable(`The ${subgraph} service has too much to do just now.`)
+      throw new Unanswered(`The ${subgraph} service has too much to do just now.`, false)
     }
   }
 
   function send(id: string, { query, operationName, variables }: Ask, extensions: LinkExtensions) {
     const payload = { query, operationName, variables, extensions }
-    if (!connection.send(JSON.stringify({ id, type: "subscribe", payload }))) throw down()
+    return connection.send(JSON.stringify({ id, type: "subscribe", payload }))
   }
 
+  const isConnected = () => connection.state === "up" || connection.state === "doubtful"
+
   return {
-    subgraph,
-    get up() {
-      return connection.up
+    get state() {
+      return connection.state
+    },
+    get load() {
+      return requests.size + subscriptions.size
     },
     async request(ask, extensions) {
-      if (!connection.up || requests.size >= MAX_IN_FLIGHT) await open()
+      if (!isConnected() || requests.size >= MAX_IN_FLIGHT) await open()
       const id = String(++lastId)
-      send(id, ask, extensions)
+      if (!send(id, ask, extensions)) throw down(false)
+      const { repeatable = false } = ask
       return new Promise((resolve, reject) => {
-        requests.set(id, { deadline: performance.now() + timeout, resolve, reject })
+        requests.set(id, { deadline: performance.now() + timeout, repeatable, resolve, reject })
       })
     },
-    async subscribe(ask, extensions, to) {
-      if (!connection.up && !(await connection.within(SUBSCRIBE_WITHIN_MS))) throw down()
+    subscribe(ask, extensions, to) {
       const id = String(++lastId)
-      send(id, ask, extensions)
+      if (!send(id, ask, extensions)) return undefined
       subscriptions.set(id, to)
       return id
     },
     unsubscribe(id) {
       if (subscriptions.delete(id)) connection.send(completion(id))
+    },
+    subscriptions: () => subscriptions.values(),
+    release() {
+      for (const [id, request] of requests) {
+        if (!request.repeatable) continue
+        requests.delete(id)
+        connection.send(completion(id))
+        request.reject(down(true))
+      }
     },
     close() {
       clearInterval(sweeping)

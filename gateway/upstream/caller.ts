@@ -1,8 +1,11 @@
 import type { LinkExtensions } from "@parley/service/link.ts"
-import type { Link, Upstreamed } from "./link.ts"
+import type { Upstreamed } from "./link.ts"
+import type { Pool } from "./pool.ts"
 
 /** On whose behalf a subgraph is asked. */
 export interface Caller {
+  /** The user's id; undefined where nobody is signed in, and for work shared by many viewers. */
+  user: string | undefined
   /** A valid access token; undefined where nobody is signed in, and for work shared by many viewers. */
   token: string | undefined
   refreshToken: string | undefined
@@ -14,6 +17,7 @@ export interface Caller {
 
 /** Work that is the same for whoever sees its result. */
 export const NOBODY: Caller = {
+  user: undefined,
   token: undefined,
   refreshToken: undefined,
   userAgent: "",
@@ -21,8 +25,8 @@ export const NOBODY: Caller = {
   requestId: "",
 }
 
-/** The links to all subgraphs, by name. */
-export type Links<S extends Upstreamed> = ReadonlyMap<string, Link<S>>
+/** The nodes of all subgraphs, by the subgraph's name. */
+export type Pools<S extends Upstreamed> = ReadonlyMap<string, Pool<S>>
 
 /** What a subgraph is told about the caller: the refresh token is auth's business alone. */
 export function extensionsFor(subgraph: string, caller: Caller): LinkExtensions {

@@ -1,0 +1,108 @@
+import { SECRET_HEADER } from "@parley/service/link.ts"
+import type { Logger } from "@parley/service/log.ts"
+import * as v from "valibot"
+import { type ListedNode, PARTITIONS } from "./pool.ts"
+
+const MAX_NODES = 1_000
+const List = v.object({
+  partitions: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_536)),
+  nodes: v.pipe(
+    v.array(v.object({ id: v.string(), url: v.string(), draining: v.boolean() })),
+    v.minLength(1),
+    v.maxLength(MAX_NODES),
+  ),
+})
+
+const EVERY_MS = 1_000
+/** One that takes longer is passed over for another. */
+const WITHIN_MS = 1_000
+
+/**
+ * Asks chat every second which nodes there are: the node that answered last, or else any other that is known, or one of
+ * the seeds. Their answers may differ for a moment, so it stays with one as long as that one answers. While nobody does,
+ * what was known last goes on. Nodes that do not know the question are an older version, which cannot have others.
+ */
+export function followNodes(options: {
+  seeds: readonly string[]
+  secret: string
+  log: Logger
+  onList(nodes: readonly ListedNode[], partitions: number): void
+  /** In ms. */
+  every?: number
+}): Disposable {
+  const { secret, log, onList, every = EVERY_MS } = options
+  const seeds = options.seeds.map((url) => nodeUrl(url))
+  let known: string[] = []
+  let preferred: string | undefined
+  let failing = false
+  let stopped = false
+  let timer: Timer | undefined
+
+  /** The nodes that one of them knows; undefined where it does not know the question. */
+  async function ask(asked: string): Promise<v.InferOutput<typeof List> | undefined> {
+    const response = await fetch(new URL("/internal/nodes", asked), {
+      headers: { [SECRET_HEADER]: secret },
+      signal: AbortSignal.timeout(WITHIN_MS),
+    })
+    if (response.status === 404) return undefined
+    if (!response.ok) throw new Error(`chat answered ${response.status}`)
+    const { partitions, nodes } = v.parse(List, await response.json())
+    return { partitions, nodes: nodes.map((node) => ({ ...node, url: nodeUrl(node.url, asked) })) }
+  }
+
+  async function askAny(): Promise<void> {
+    let failure: unknown
+    let isOlder = false
+    for (const url of new Set([...(preferred ? [preferred] : []), ...known, ...seeds])) {
+      try {
+        const list = await ask(url)
+        if (stopped) return
+        if (list) {
+          preferred = url
+          known = list.nodes.map(({ url }) => url)
+          return onList(byUrl(list.nodes), list.partitions)
+        }
+        isOlder = true
+      } catch (error) {
+        failure = error
+      }
+    }
+    if (!isOlder) throw failure
+    onList(byUrl(seeds.map((url) => ({ url, draining: false }))), PARTITIONS)
+  }
+
+  async function follow(): Promise<void> {
+    try {
+      await askAny()
+      failing = false
+    } catch (error) {
+      if (!failing && !stopped) log.warn("the list of chat's nodes cannot be read", { error })
+      failing = true
+    }
+    if (!stopped) timer = setTimeout(follow, every)
+  }
+  void follow()
+
+  return {
+    [Symbol.dispose]() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** One way to write a node's address. A node that does not know its own says where it is from where it was asked: `/`. */
+export const nodeUrl = (url: string, base?: string): string => {
+  const { protocol, href } = new URL(url, base)
+  if (!/^https?:$/.test(protocol)) throw new Error(`A node cannot be reached at ${href}.`)
+  return href.replace(/\/$/, "")
+}
+
+/** A node that started anew where an older life of it is still in the list: it is there once, and not draining. */
+function byUrl(nodes: readonly ListedNode[]): ListedNode[] {
+  const found = new Map<string, ListedNode>()
+  for (const { url, draining } of nodes) {
+    found.set(url, { url, draining: draining && (found.get(url)?.draining ?? true) })
+  }
+  return [...found.values()]
+}

@@ -1,0 +1,226 @@
+import { unavailable } from "@parley/service/errors.ts"
+import type { LinkExtensions } from "@parley/service/link.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { partitionOf } from "@parley/service/partition.ts"
+import { type Caller, extensionsFor } from "./caller.ts"
+import type { ConnectionState, TIMES } from "./connection.ts"
+import { type Ask, createLink, type Link, Unanswered, type Upstreamed } from "./link.ts"
+import { createMoves } from "./moves.ts"
+import { heaviest, type Weighted, weightsOf } from "./placement.ts"
+import { createWaiting } from "./waiting.ts"
+
+/** One node of a subgraph, and the link to it. */
+export interface Node<S extends Upstreamed> extends Weighted {
+  link: Link<S>
+  /** It is about to stop, or is in the list no more: whoever is there is to go elsewhere. */
+  draining: boolean
+  /** When the link of a node that is in the list no more is closed at the latest. */
+  closeAt: number | undefined
+}
+
+export interface ListedNode {
+  url: string
+  draining: boolean
+}
+
+/**
+ * All nodes of one subgraph, as if they were one. What is asked for a user goes to the node of that user's partition,
+ * what is asked for nobody to each in turn; both go elsewhere where that node does not answer. Where things go is a
+ * matter of economy: every node gives the same answers.
+ */
+export interface Pool<S extends Upstreamed> {
+  readonly subgraph: string
+  /** The nodes in the list, and whether each is being talked to. */
+  nodes(): { url: string; up: boolean }[]
+  /**
+   * Asks once, and another node where the first gives no answer: if the question was not sent, or is repeatable.
+   * @returns the result's JSON, `{"data":…}` or `{"errors":[…]}`.
+   * @throws ParleyError UNAVAILABLE where no node answers, or the one asked does not in time.
+   */
+  request(ask: Ask, caller: Caller): Promise<string>
+  /**
+   * Starts a subscription; returns what ends it. While there is no node for it it waits, for 10 s at most: a client
+   * that resumes should not have to guess when.
+   * @throws ParleyError UNAVAILABLE
+   */
+  subscribe(ask: Ask, caller: Caller, to: S): Promise<() => void>
+  /** Takes a new list of nodes. One that is in it no more is left as one that drains is. */
+  replace(listed: readonly ListedNode[], partitions: number): void
+  close(): void
+}
+
+export interface PoolOptions<S extends Upstreamed> {
+  subgraph: string
+  /** The nodes until there is a list. */
+  urls: readonly string[]
+  secret: string
+  log: Logger
+  onShared(to: S[], payload: string): void
+  /** How long an answer may take, in ms. */
+  timeout?: number
+  times?: Partial<typeof TIMES>
+}
+
+const TICK_MS = 100
+const SUBSCRIBE_WITHIN_MS = 10_000
+/** How long what was asked of a node that has left the list may take. */
+const CLOSE_WITHIN_MS = 6_000
+/** Until a list says otherwise. */
+export const PARTITIONS = 64
+
+type Fitness = (
+  node: Pick<Node<Upstreamed>, "draining"> & { link: { state: ConnectionState } },
+) => boolean
+const isSound: Fitness = ({ link, draining }) => link.state === "up" && !draining
+/** From the best to what is better than nothing. */
+const FIT_TO_ASK: readonly Fitness[] = [
+  isSound,
+  ({ link }) => link.state === "up",
+  ({ link }) => link.state === "doubtful",
+]
+/** A subscription lives long: a node that may be back at once is waited for. */
+const FIT_TO_SUBSCRIBE: readonly Fitness[] = [
+  (node) => isSound(node) || (node.link.state === "broken" && !node.draining),
+  ...FIT_TO_ASK.slice(1),
+]
+/** Whoever is on a node stays as long as it is not known to be lost. */
+const isAlive: Fitness = ({ link, draining }) =>
+  !draining && (link.state === "up" || link.state === "doubtful")
+
+export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<S> {
+  const { subgraph } = options
+  let partitions = PARTITIONS
+  let nodes: Node<S>[] = []
+  let turn = 0
+  const down = () => unavailable(`The ${subgraph} service cannot be reached just now.`)
+  const waiting = createWaiting<() => void>(SUBSCRIBE_WITHIN_MS, down)
+  const moves = createMoves(
+    () => nodes,
+    (user) => heaviest(nodes, partitionOf(user, partitions), isAlive),
+  )
+
+  function addNode(url: string, draining: boolean): void {
+    const link: Link<S> = createLink({
+      ...options,
+      url,
+      onState(state) {
+        if (state === "doubtful" && nodes.some(isSound)) link.release()
+        if (state !== "up") return
+        moves.begin()
+        waiting.release()
+      },
+    })
+    nodes.push({ url, weights: weightsOf(url, partitions), link, draining, closeAt: undefined })
+  }
+
+  /** The node for a user, or for nobody the next one, among those of the first kind that there are any of. */
+  function choose(
+    user: string | undefined,
+    kinds: readonly Fitness[],
+    except?: ReadonlySet<Node<S>>,
+  ): Node<S> | undefined {
+    const partition = user === undefined ? undefined : partitionOf(user, partitions)
+    if (partition === undefined) turn = (turn + 1) % nodes.length
+    for (const isFit of kinds) {
+      const may = except ? (node: Node<S>) => isFit(node) && !except.has(node) : isFit
+      const node = partition === undefined ? nextFrom(turn, may) : heaviest(nodes, partition, may)
+      if (node) return node
+    }
+    return undefined
+  }
+
+  function nextFrom(start: number, may: (node: Node<S>) => boolean): Node<S> | undefined {
+    for (let step = 0; step < nodes.length; step++) {
+      const node = nodes[(start + step) % nodes.length]!
+      if (may(node)) return node
+    }
+    return undefined
+  }
+
+  async function ask(
+    question: Ask,
+    extensions: LinkExtensions,
+    user: string | undefined,
+  ): Promise<string> {
+    // Where none is up, the one whose place it would be is waited for, if it was lost just now.
+    let node = choose(user, FIT_TO_ASK) ?? choose(user, [(node) => !node.draining]) ?? nodes[0]!
+    let asked: Set<Node<S>> | undefined
+    for (;;) {
+      try {
+        return await node.link.request(question, extensions)
+      } catch (error) {
+        if (!(error instanceof Unanswered) || (error.sent && !question.repeatable)) throw error
+        asked = (asked ?? new Set()).add(node)
+        const other = choose(user, FIT_TO_ASK, asked)
+        if (!other) throw error
+        node = other
+      }
+    }
+  }
+
+  function open(question: Ask, extensions: LinkExtensions, user: string | undefined, to: S) {
+    const node = nodes.length === 1 ? nodes[0]! : choose(user, FIT_TO_SUBSCRIBE)
+    const id = node?.link.subscribe(question, extensions, to)
+    return node && id !== undefined ? () => node.link.unsubscribe(id) : undefined
+  }
+
+  function closeLeft(now: number): void {
+    const left = nodes.filter(({ closeAt, link }) => closeAt && (link.load === 0 || closeAt <= now))
+    if (left.length === 0) return
+    nodes = nodes.filter((node) => !left.includes(node))
+    for (const { link } of left) link.close()
+  }
+
+  const ticking = setInterval(() => {
+    const now = performance.now()
+    moves.tick()
+    closeLeft(now)
+    waiting.release()
+    waiting.expire()
+  }, TICK_MS)
+  ticking.unref()
+
+  for (const url of options.urls) addNode(url, false)
+  return {
+    subgraph,
+    nodes: () =>
+      nodes
+        .filter(({ closeAt }) => closeAt === undefined)
+        .map(({ url, link: { state } }) => ({ url, up: state === "up" || state === "doubtful" })),
+    request(question, caller) {
+      const extensions = extensionsFor(subgraph, caller)
+      return nodes.length === 1
+        ? nodes[0]!.link.request(question, extensions)
+        : ask(question, extensions, caller.user)
+    },
+    async subscribe(question, caller, to) {
+      const extensions = extensionsFor(subgraph, caller)
+      const now = () => open(question, extensions, caller.user, to)
+      return now() ?? waiting.wait(now)
+    },
+    replace(listed, count) {
+      let isNew = count !== partitions
+      if (count !== partitions) {
+        partitions = count
+        for (const node of nodes) node.weights = weightsOf(node.url, count)
+      }
+      const wanted = new Map(listed.map(({ url, draining }) => [url, draining]))
+      for (const node of nodes) {
+        const draining = wanted.get(node.url) ?? true
+        if (draining !== node.draining) isNew = true
+        node.draining = draining
+        node.closeAt = wanted.has(node.url)
+          ? undefined
+          : (node.closeAt ?? performance.now() + CLOSE_WITHIN_MS)
+        wanted.delete(node.url)
+      }
+      for (const [url, draining] of wanted) addNode(url, draining)
+      if (isNew) moves.begin()
+    },
+    close() {
+      clearInterval(ticking)
+      for (const { link } of nodes) link.close()
+      waiting.close()
+    },
+  }
+}
