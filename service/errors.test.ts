@@ -17,7 +17,8 @@ import type { Logger } from "./log.ts"
 function createWatch() {
   const told: [string, string][] = []
   const at = (level: string) => (event: string) => void told.push([level, event])
-  const log: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") }
+  const levels = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") }
+  const log: Logger = { debugs: true, ...levels }
   return { told, log }
 }
 
