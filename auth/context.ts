@@ -1,6 +1,5 @@
-import { accessSync, constants, mkdirSync } from "node:fs"
 import { type Clock, systemClock } from "@parley/service/clock.ts"
-import { ConfigError } from "@parley/service/config.ts"
+import { isUnavailable } from "@parley/service/errors.ts"
 import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import { createTokenVerifier, type TokenVerifier } from "@parley/service/tokens.ts"
@@ -12,7 +11,6 @@ import { createKeys, type Keys } from "./domain/keys.ts"
 import { createRateLimit } from "./domain/rate-limits.ts"
 import { createRefreshTokens } from "./domain/refresh-tokens.ts"
 import { createSessions, type Sessions } from "./domain/sessions.ts"
-import { keyFile } from "./store/key-file.ts"
 import { openStore, type Store } from "./store/store.ts"
 
 const MINUTE = 60_000
@@ -29,6 +27,8 @@ export interface AuthContext extends AsyncDisposable {
   accounts: Accounts
   /** Forgets what has no meaning any more: to be called now and then. */
   prune(): Promise<void>
+  /** Resolves where accounts and keys can be had; rejects with the reason where not. */
+  ready(): Promise<void>
 }
 
 /** What a test may hand in. */
@@ -41,19 +41,25 @@ export interface AuthOverrides {
 }
 
 /**
- * Wires the service.
- * @throws ConfigError where DATA_DIR cannot be used.
+ * Wires the service. Where its MongoDB is away, it is wired all the same.
+ * @throws ConfigError where DATA_DIR, MONGODB_URL or the keys cannot be used.
  */
 export async function createAuthContext(
   config: AuthConfig,
   overrides: AuthOverrides = {},
 ): Promise<AuthContext> {
-  const clock = overrides.clock ?? systemClock
+  const log = overrides.log ?? createLogger("auth", config.logLevel)
+  const store =
+    overrides.store ?? (await openStore(config, { clock: overrides.clock ?? systemClock, log }))
+  // Not this machine's: what one process writes, another one reads.
+  const { clock } = store
   const ids = overrides.ids ?? uuidv7Source(clock)
-  const directory = `${config.dataDir}/auth`
-  mustBeWritable(directory)
-  const store = overrides.store ?? openStore(directory)
-  const keys = await createKeys(keyFile(`${directory}/keys.json`), clock)
+  const keys = createKeys(store.keys, clock)
+  await keys.load().catch(async (error) => {
+    if (isUnavailable(error)) return
+    await store[Symbol.asyncDispose]()
+    throw error
+  })
   const sessions = createSessions({
     store,
     clock,
@@ -97,27 +103,20 @@ export async function createAuthContext(
   })
   return {
     config,
-    log: overrides.log ?? createLogger("auth", config.logLevel),
+    log,
     store,
     keys,
     sessions,
     accounts,
     tokens: createTokenVerifier({ keys: keys.verifying, issuer: config.publicUrl, clock }),
     // Ended sessions stay for a day: a stolen token is still recognised as one, and the gateway may have been away.
-    prune: () => store.prune(clock.now(), clock.now() - 24 * HOUR),
+    prune: async () => store.prune(clock.now(), clock.now() - 24 * HOUR),
+    async ready() {
+      await store.ping()
+      await keys.load()
+    },
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]()
     },
-  }
-}
-
-function mustBeWritable(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-  } catch (error) {
-    throw new ConfigError(
-      `DATA_DIR cannot be used: ${directory} is not a folder that can be written to (${(error as Error).message}).`,
-    )
   }
 }

@@ -1,3 +1,4 @@
+import { isUnavailable } from "@parley/service/errors.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { secretCheck } from "@parley/service/subgraph.ts"
 import { Elysia } from "elysia"
@@ -7,23 +8,30 @@ import type { AuthContext } from "./context.ts"
 export function routes(auth: AuthContext) {
   const mayEnter = secretCheck(auth.config.linkSecret)
 
-  return new Elysia()
-    .get("/.well-known/jwks.json", async () => {
-      const headers = {
-        "content-type": "application/jwk-set+json",
-        // A key is published a month before it signs, so caches cannot be too old.
-        "cache-control": "public, max-age=300",
-      }
-      return new Response(JSON.stringify(await auth.keys.published()), { headers })
-    })
-    .get("/internal/ended-sessions", async ({ request, query }) => {
-      if (!mayEnter(request.headers.get(SECRET_HEADER) ?? "")) {
-        return new Response("This endpoint answers the gateway only.\n", { status: 403 })
-      }
-      const after = Number(query.after ?? "0")
-      if (!Number.isSafeInteger(after) || after < 0) {
-        return new Response("after must be a time in ms since the epoch.\n", { status: 400 })
-      }
-      return Response.json(await auth.sessions.endedSince(after))
-    })
+  return (
+    new Elysia()
+      // A store that is away is no fault of ours: whoever asks should ask again, or another process.
+      .onError(({ error }) => {
+        if (!isUnavailable(error)) return undefined
+        return new Response(`${error.message}\n`, { status: 503, headers: { "retry-after": "1" } })
+      })
+      .get("/.well-known/jwks.json", async () => {
+        const headers = {
+          "content-type": "application/jwk-set+json",
+          // A key is published a month before it signs, so caches cannot be too old.
+          "cache-control": "public, max-age=300",
+        }
+        return new Response(JSON.stringify(await auth.keys.published()), { headers })
+      })
+      .get("/internal/ended-sessions", async ({ request, query }) => {
+        if (!mayEnter(request.headers.get(SECRET_HEADER) ?? "")) {
+          return new Response("This endpoint answers the gateway only.\n", { status: 403 })
+        }
+        const after = Number(query.after ?? "0")
+        if (!Number.isSafeInteger(after) || after < 0) {
+          return new Response("after must be a time in ms since the epoch.\n", { status: 400 })
+        }
+        return Response.json(await auth.sessions.endedSince(after))
+      })
+  )
 }

@@ -5,7 +5,7 @@ import { SECRET_HEADER } from "@parley/service/link.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import { readAuthConfig } from "./config.ts"
 import { startAuth } from "./start.ts"
-import { openStore } from "./store/store.ts"
+import { openSqliteStore } from "./store/sqlite.ts"
 import { temporaryFolder } from "./test/parts.ts"
 import { CHEAP, configFor, Device, PASSWORD, SECRET, startWorld } from "./test/world.ts"
 
@@ -52,7 +52,7 @@ describe("starting", () => {
     using folder = temporaryFolder()
     await using world = await startWorld()
     const port = Number(new URL(world.url).port)
-    const store = openStore(folder.path)
+    const store = openSqliteStore(folder.path)
     const dispose = spyOn(store, Symbol.asyncDispose)
     const starting = startAuth(configFor(folder.path, { port }), { store, hashing: CHEAP })
     await expect(starting).rejects.toMatchObject({
@@ -103,6 +103,7 @@ describe("the door", () => {
     expect(await (await get(ended, inside)).json()).toEqual({
       sessions: [],
       now: expect.any(Number),
+      more: false,
     })
     for (const after of ["yesterday", "-1", "1e99", "NaN", "0x", "[]"]) {
       expect((await get(`${ended}?after=${after}`, inside)).status).toBe(400)
@@ -111,7 +112,7 @@ describe("the door", () => {
 
   test("is not ready while the store does not answer, and says so", async () => {
     using folder = temporaryFolder()
-    const store = openStore(folder.path)
+    const store = openSqliteStore(folder.path)
     const broken = { ...store, ping: () => Promise.reject(new Error("The store is away.")) }
     const config = configFor(folder.path)
     const auth = await startAuth(config, { store: broken, log: silentLogger, hashing: CHEAP })
@@ -124,7 +125,7 @@ describe("the door", () => {
   test("masks what nobody outside should read", async () => {
     using folder = temporaryFolder()
     const secretive = () => Promise.reject(new Error("no such table: secrets"))
-    const store = { ...openStore(folder.path), credentials: secretive }
+    const store = { ...openSqliteStore(folder.path), credentials: secretive }
     const auth = await startAuth(configFor(folder.path), {
       store,
       log: silentLogger,
@@ -169,7 +170,7 @@ describe("stopping", () => {
     await auth.stop()
     expect((await Promise.all(answers)).map(({ data }) => data?.signUp?.username)).toEqual(names)
 
-    const store = openStore(join(folder.path, "auth"))
+    const store = openSqliteStore(join(folder.path, "auth"))
     for (const name of names) expect(await store.userByUsername(name)).toBeDefined()
     await store[Symbol.asyncDispose]()
   }, 30_000)
@@ -181,7 +182,7 @@ describe("stopping", () => {
     const [session] = await device.sessions()
     await device.ask("mutation { signOut }")
     world.pass(25 * 60 * 60 * 1000)
-    await using store = openStore(join(world.dataDir, "auth"))
+    await using store = openSqliteStore(join(world.dataDir, "auth"))
     expect(await store.session(session!.id)).toBeDefined()
     await world.restart()
     expect(await store.session(session!.id)).toBeUndefined()

@@ -14,7 +14,7 @@ const FINISH_WITHIN_MS = 6_000
 
 /**
  * Starts the auth service.
- * @throws ConfigError where DATA_DIR or PORT cannot be used.
+ * @throws ConfigError where DATA_DIR, MONGODB_URL, the keys or PORT cannot be used.
  */
 export async function startAuth(
   config: AuthConfig,
@@ -28,7 +28,7 @@ export async function startAuth(
     tokens: auth.tokens,
     log: auth.log,
     context: createOperations(auth),
-    ready: () => auth.store.ping(),
+    ready: auth.ready,
   }).use(routes(auth))
   try {
     app.listen({ port: config.port, hostname: config.host })
@@ -41,7 +41,7 @@ export async function startAuth(
   const server = app.server
   if (!server) throw new Error("The server did not start.")
 
-  const prune = () => auth.prune().catch((error) => auth.log.error("pruning failed", { error }))
+  const prune = () => auth.prune().catch((error) => auth.log.warn("pruning failed", { error }))
   const pruning = setInterval(prune, PRUNE_EVERY_MS)
   await prune()
 

@@ -17,7 +17,7 @@ test("the one that answered last is asked first, and the others where it does no
   expect(await ask(question)).toBe("http://b")
   expect(await ask(question)).toBe("http://b")
   away.add("http://b").add("http://c")
-  expect(ask(question)).rejects.toThrow("http://a is away")
+  await expect(ask(question)).rejects.toThrow("http://a is away")
   away.delete("http://a")
   expect(await ask(question)).toBe("http://a")
   const [a, b, c] = urls

@@ -55,5 +55,9 @@ export const badInput = (field: string, message: string) =>
 export const unavailable = (message: string, cause?: unknown) =>
   new ParleyError("UNAVAILABLE", message, {}, { cause })
 
+/** True where the same may well succeed later, without anybody changing anything. */
+export const isUnavailable = (error: unknown): error is ParleyError =>
+  error instanceof ParleyError && error.code === "UNAVAILABLE"
+
 export const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === "string" && Object.hasOwn(ERROR_CODES, code)

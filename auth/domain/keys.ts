@@ -1,8 +1,10 @@
 import type { Clock } from "@parley/service/clock.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
 import {
   calculateJwkThumbprint,
   createLocalJWKSet,
+  errors,
   exportJWK,
   generateKeyPair,
   importJWK,
@@ -10,29 +12,14 @@ import {
   type JWK,
   type JWTVerifyGetKey,
 } from "jose"
+import type { KeyStorage, StoredKey, StoredKeys } from "../store/store.ts"
 
 /** A key signs for this long; then the next one takes over. */
 export const KEY_PERIOD_MS = 30 * 24 * 60 * 60 * 1000
-
-export interface StoredKey {
-  kid: string
-  /** From when on it signs, in ms since the epoch. */
-  activeFrom: number
-  privateKey: { kty: "OKP"; crv: "Ed25519"; x: string; d: string }
-}
-
-export interface StoredKeys {
-  /** What refresh tokens are derived from: 32 random bytes, base64url. */
-  refreshSecret: string
-  /** In the order in which they sign. */
-  keys: StoredKey[]
-}
-
-/** Where the secret keys are kept between two runs. */
-export interface KeyStorage {
-  load(): Promise<StoredKeys | undefined>
-  save(keys: StoredKeys): Promise<void>
-}
+/** So often is looked what other processes, or whoever looks after the keys, have made of them. */
+const LOOK_EVERY_MS = 60_000
+/** The same for a key that is not known here; whoever makes up names of keys does not keep the store busy. */
+const LOOK_FOR_UNKNOWN_EVERY_MS = 1_000
 
 export interface SigningKey {
   kid: string
@@ -41,10 +28,17 @@ export interface SigningKey {
 
 /**
  * The keys that sign access tokens. Three are published: the previous one, whose last tokens may still be valid, the
- * present one, and the next one, so that a verifier that caches the set knows it long before it signs.
+ * present one, and the next one, so that a verifier that caches the set knows it long before it signs. All processes on
+ * one storage have the same ones. Each method throws ParleyError UNAVAILABLE as long as they have never been read.
  */
 export interface Keys {
-  readonly refreshSecret: string
+  /**
+   * Resolves once they are there.
+   * @throws whatever keeps them away.
+   */
+  load(): Promise<void>
+  /** What refresh tokens are derived from. */
+  refreshSecret(): Promise<string>
   /** The key that signs now. */
   signing(): Promise<SigningKey>
   /** The JWK Set (RFC 7517) for everyone. */
@@ -58,40 +52,91 @@ interface Ring {
   signing: SigningKey
   published: JSONWebKeySet
   verifying: JWTVerifyGetKey
-  /** When the ring must be turned, in ms since the epoch. */
+  /** When it was made, and when it must be turned, in ms since the epoch. */
+  since: number
   until: number
 }
 
-/** Loads the keys, or makes the first ones. Rotation happens when a key is next asked for after its time. */
-export async function createKeys(storage: KeyStorage, clock: Clock): Promise<Keys> {
-  const stored = (await storage.load()) ?? { refreshSecret: randomSecret(), keys: [] }
-  let ring = await turn(stored)
-  let turning: Promise<Ring> | undefined
+/**
+ * Keys that are read, or made, when they are first asked for, and turn when one is asked for after its time. Of several
+ * processes that make or turn them at once, one saves, and the others take what it has saved. What is known stays in
+ * use while the storage is away.
+ */
+export function createKeys(storage: KeyStorage, clock: Clock): Keys {
+  let ring: Ring | undefined
+  let reading: Promise<Ring> | undefined
 
-  async function turn(stored: StoredKeys): Promise<Ring> {
-    const keys = await keysAt(stored.keys, clock.now())
-    const next = { ...stored, keys }
-    // Saved before it is used or published: a key that is lost in a crash would orphan its tokens.
-    if (keys.some((key) => !stored.keys.includes(key))) await storage.save(next)
-    return ringOf(next, clock.now())
+  async function read(): Promise<Ring> {
+    for (;;) {
+      const stored = (await storage.load()) ?? {
+        version: 0,
+        refreshSecret: randomSecret(),
+        keys: [],
+      }
+      const now = clock.now()
+      const keys = await keysAt(stored.keys, now)
+      if (keys.every((key) => stored.keys.includes(key))) return ringOf({ ...stored, keys }, now)
+      const next = { ...stored, version: stored.version + 1, keys }
+      // Saved before it is used or published: a key that is lost in a crash would orphan its tokens.
+      if (await storage.save(next)) return ringOf(next, now)
+    }
   }
 
-  async function present(): Promise<Ring> {
-    if (clock.now() < ring.until) return ring
-    turning ??= turn(ring.stored).finally(() => {
-      turning = undefined
+  async function look(): Promise<Ring> {
+    reading ??= read().finally(() => {
+      reading = undefined
     })
-    ring = await turning
+    ring = await reading
     return ring
   }
 
+  async function present(): Promise<Ring> {
+    if (!ring) return look()
+    const now = clock.now()
+    if (now >= ring.until) {
+      // The next key is known since long ago: it can take over though the one after it cannot be made yet.
+      const { stored } = ring
+      return look().catch(async () => {
+        ring = await ringOf(stored, now)
+        return ring
+      })
+    }
+    if (isOlder(ring, LOOK_EVERY_MS, now)) {
+      ring.since = now
+      void look().catch(() => {})
+    }
+    return ring
+  }
+
+  const known = () =>
+    present().catch((error) => {
+      if (error instanceof ParleyError) throw error
+      throw unavailable("The signing keys cannot be read just now.", error)
+    })
+
   return {
-    refreshSecret: stored.refreshSecret,
-    signing: async () => (await present()).signing,
-    published: async () => (await present()).published,
-    verifying: async (header, token) => (await present()).verifying(header, token),
+    async load() {
+      await present()
+    },
+    refreshSecret: async () => (await known()).stored.refreshSecret,
+    signing: async () => (await known()).signing,
+    published: async () => (await known()).published,
+    async verifying(header, token) {
+      const present = await known()
+      try {
+        return await present.verifying(header, token)
+      } catch (error) {
+        const isUnknown = error instanceof errors.JWKSNoMatchingKey
+        if (!isUnknown || !isOlder(present, LOOK_FOR_UNKNOWN_EVERY_MS, clock.now())) throw error
+        present.since = clock.now()
+        return (await look()).verifying(header, token)
+      }
+    },
   }
 }
+
+// A clock may have been set back meanwhile.
+const isOlder = (ring: Ring, ms: number, now: number) => Math.abs(now - ring.since) >= ms
 
 /** Previous, present and next key at that time; makes those that are missing. */
 async function keysAt(known: StoredKey[], now: number): Promise<StoredKey[]> {
@@ -133,7 +178,8 @@ async function ringOf(stored: StoredKeys, now: number): Promise<Ring> {
       kid: present.kid,
       key: (await importJWK(present.privateKey, ACCESS_TOKEN.algorithm)) as CryptoKey,
     },
-    until: next?.activeFrom ?? 0,
+    since: now,
+    until: next?.activeFrom ?? now + LOOK_EVERY_MS,
   }
 }
 

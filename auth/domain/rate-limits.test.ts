@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test"
-import { join } from "node:path"
 import fc from "fast-check"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { Counter } from "../store/store.ts"
@@ -8,10 +7,10 @@ import { createRateLimit } from "./rate-limits.ts"
 
 const WINDOW = 15 * 60_000
 
-function openLimit(limit: number, settings: { file?: string } = {}) {
+function openLimit(limit: number, settings: { folder?: string } = {}) {
   const folder = temporaryFolder()
   const clock = stoppedClock()
-  const store = openSqliteStore(settings.file ?? join(folder.path, "limits"))
+  const store = openSqliteStore(settings.folder ?? folder.path, clock)
   const options = { store, clock, name: "test", limit, windowMs: WINDOW, message: "Too often." }
   return {
     clock,
@@ -88,9 +87,8 @@ describe("a rate limit", () => {
 
   test("cannot be passed by many at the same moment, from two processes", async () => {
     using folder = temporaryFolder()
-    const file = join(folder.path, "limits")
-    await using one = openLimit(10, { file })
-    await using two = openLimit(10, { file })
+    await using one = openLimit(10, { folder: folder.path })
+    await using two = openLimit(10, { folder: folder.path })
     const waits = await Promise.all(
       Array.from({ length: 60 }, (_, i) => wait((i % 2 ? one : two).take("alice"))),
     )
@@ -111,10 +109,9 @@ describe("a rate limit", () => {
 
   test("remembers over a restart, and keeps nothing readable", async () => {
     using folder = temporaryFolder()
-    const file = join(folder.path, "limits")
     const keys: string[] = []
     {
-      await using limit = openLimit(1, { file })
+      await using limit = openLimit(1, { folder: folder.path })
       const { putCounter } = limit.store
       limit.store.putCounter = (counter) => {
         keys.push(counter.key)
@@ -124,7 +121,7 @@ describe("a rate limit", () => {
     }
     expect(keys).toHaveLength(1)
     expect(keys[0]).not.toContain("203.0.113.7")
-    await using limit = openLimit(1, { file })
+    await using limit = openLimit(1, { folder: folder.path })
     expect(await wait(limit.take("203.0.113.7"))).toBe(WINDOW)
   })
 

@@ -5,9 +5,9 @@ import { timingSafeEqual } from "node:crypto"
  * renews one twice within the grace gets the same successor, while the store holds no more than a hash.
  */
 export interface RefreshTokens {
-  issue(session: string, generation: number): string
+  issue(session: string, generation: number): Promise<string>
   /** What a token of ours says; undefined for everything else. */
-  read(token: string): { session: string; generation: number } | undefined
+  read(token: string): Promise<{ session: string; generation: number } | undefined>
   /** sha256, hexadecimal: what the store keeps. */
   hash(token: string): string
 }
@@ -16,17 +16,18 @@ export interface RefreshTokens {
 const FORM = /^([\w-]{1,64})\.([1-9]\d{0,8})\.([\w-]{43})$/
 
 /** @param secret known to this service alone; without it no token can be made or changed. */
-export function createRefreshTokens(secret: string): RefreshTokens {
-  const seal = (session: string, generation: number) =>
-    new Bun.CryptoHasher("sha256", secret)
+export function createRefreshTokens(secret: () => Promise<string>): RefreshTokens {
+  const seal = async (session: string, generation: number) =>
+    new Bun.CryptoHasher("sha256", await secret())
       .update(`parley refresh ${session}.${generation}`)
       .digest("base64url")
 
   return {
-    issue: (session, generation) => `${session}.${generation}.${seal(session, generation)}`,
-    read(token) {
+    issue: async (session, generation) =>
+      `${session}.${generation}.${await seal(session, generation)}`,
+    async read(token) {
       const [, session = "", digits = "", given = ""] = FORM.exec(token) ?? []
-      const expected = seal(session, Number(digits))
+      const expected = await seal(session, Number(digits))
       const equal =
         given.length === expected.length &&
         timingSafeEqual(Buffer.from(given), Buffer.from(expected))

@@ -81,9 +81,9 @@ describe("refresh tokens", () => {
     const { refreshToken, session } = await parts.sessions.begin("alice", "phone")
     await parts.sessions.refresh(refreshToken)
     const [id, generation, seal] = refreshToken.split(".")
-    const foreign = createRefreshTokens("another secret")
+    const foreign = createRefreshTokens(async () => "another secret")
     for (const token of [
-      foreign.issue(session, 1),
+      await foreign.issue(session, 1),
       `${id}.0.${seal}`,
       `${id}.2.${seal}`,
       `${id}.${generation}.${seal?.slice(1)}`,

@@ -25,8 +25,13 @@ export interface SignedIn {
 
 export interface EndedSessions {
   sessions: { id: string; endedAt: number }[]
-  /** Ask for what comes after this time next. */
+  /**
+   * The store's time, whichever process answers. What ended a moment before it may not have been there yet: ask next
+   * for what comes after a time some seconds back. Where there is more, it is how far this answer goes: ask for what
+   * comes after it.
+   */
   now: number
+  more: boolean
 }
 
 /** Login sessions: they begin with a sign-in, are kept alive by refresh tokens, and end once. */
@@ -64,20 +69,20 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   async function signedIn(user: string, session: string, generation: number): Promise<SignedIn> {
     const accessToken = await accessTokens.issue(user, session)
-    return { user, session, accessToken, refreshToken: refreshTokens.issue(session, generation) }
+    const refreshToken = await refreshTokens.issue(session, generation)
+    return { user, session, accessToken, refreshToken }
   }
 
   /** What a renewal at that time sets. */
-  const renewal = (session: string, generation: number, now: number) => ({
+  const renewal = async (session: string, generation: number, now: number) => ({
     generation,
-    tokenHash: refreshTokens.hash(refreshTokens.issue(session, generation)),
-    rotatedAt: now,
+    tokenHash: refreshTokens.hash(await refreshTokens.issue(session, generation)),
     lastSeenAt: now,
     expiresAt: now + REFRESH_LIFETIME * 1000,
   })
 
   async function refresh(token: string): Promise<SignedIn> {
-    const claim = refreshTokens.read(token)
+    const claim = await refreshTokens.read(token)
     const session = claim && (await store.session(claim.session))
     const now = clock.now()
     if (!session || session.endedAt !== null || session.expiresAt <= now) throw ended()
@@ -85,8 +90,8 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     if (claim.generation === generation) {
       if (refreshTokens.hash(token) !== session.tokenHash) throw ended()
-      const rotated = await store.rotateSession(id, generation, renewal(id, generation + 1, now))
-      if (rotated) return signedIn(user, id, generation + 1)
+      const next = await renewal(id, generation + 1, now)
+      if (await store.rotateSession(id, generation, next)) return signedIn(user, id, generation + 1)
       // Another tab was faster, or the session has just ended: look again.
       return refresh(token)
     }
@@ -94,12 +99,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       return signedIn(user, id, generation)
     }
     // Replaced long ago: somebody holds a copy, and nobody can tell which of the two is the owner.
-    if (claim.generation < generation) await store.endSession(id, now)
+    if (claim.generation < generation) await store.endSession(id)
     throw ended()
   }
 
   async function endAll(sessions: Session[]) {
-    for (const { id } of sessions) await store.endSession(id, clock.now())
+    for (const { id } of sessions) await store.endSession(id)
   }
 
   return {
@@ -112,7 +117,8 @@ export function createSessions(options: SessionsOptions): Sessions {
         device,
         createdAt: now,
         endedAt: null,
-        ...renewal(id, 1, now),
+        rotatedAt: now,
+        ...(await renewal(id, 1, now)),
       })
       await endAll((await store.liveSessions(user, now)).slice(MAX_SESSIONS))
       return signedIn(user, id, 1)
@@ -124,27 +130,30 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     list: (user) => store.liveSessions(user, clock.now()),
     async end(session) {
-      await store.endSession(session, clock.now())
+      await store.endSession(session)
     },
     async endByToken(token) {
-      const claim = refreshTokens.read(token)
-      if (claim) await store.endSession(claim.session, clock.now())
+      const claim = await refreshTokens.read(token)
+      if (claim) await store.endSession(claim.session)
     },
     async revoke(user, id) {
       const session = await store.session(id)
       if (session?.user !== user) throw notFound("session")
-      await store.endSession(id, clock.now())
+      await store.endSession(id)
     },
     async endOthers(viewer) {
       const sessions = await store.liveSessions(viewer.user, clock.now())
       await endAll(sessions.filter((session) => session.id !== viewer.session))
     },
     async endedSince(after) {
-      const now = clock.now()
+      // First the time, then the look: what ends after it is told the next time.
+      const now = await store.time()
       const from = Math.max(after, now - ENDED_SESSIONS_MS)
       const sessions = await store.endedSessions(from, MAX_ENDED_SESSIONS)
-      const cut = sessions.length === MAX_ENDED_SESSIONS
-      return { sessions, now: cut ? (sessions.at(-1)?.endedAt ?? now) : now }
+      const last = sessions.at(-1)
+      if (!last || sessions.length < MAX_ENDED_SESSIONS) return { sessions, now, more: false }
+      // Others may have ended in the same millisecond.
+      return { sessions, now: last.endedAt - 1, more: true }
     },
   }
 }

@@ -6,7 +6,6 @@ import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
 import { openSqliteStore } from "./sqlite.ts"
 import { storeContract } from "./store.contract.ts"
-import { openStore } from "./store.ts"
 
 function newFolder() {
   const folder = mkdtempSync(join(tmpdir(), "parley-auth-store-"))
@@ -14,9 +13,9 @@ function newFolder() {
 }
 
 /** A store, and the connection beneath it. */
-function openWithConnection(file: string) {
+function openWithConnection(folder: string) {
   const run = spyOn(Database.prototype, "run")
-  const store = openSqliteStore(file)
+  const store = openSqliteStore(folder)
   const db = run.mock.contexts[0] as Database
   run.mockRestore()
   return { store, db }
@@ -25,7 +24,7 @@ function openWithConnection(file: string) {
 storeContract("SQLite", async () => {
   const place = newFolder()
   return {
-    open: async () => openStore(place.folder),
+    open: async () => openSqliteStore(place.folder),
     async [Symbol.asyncDispose]() {
       place[Symbol.dispose]()
     },
@@ -36,7 +35,7 @@ describe("the file of the SQLite engine", () => {
   test("is its owner's alone, and commits are fsynced", async () => {
     using place = newFolder()
     const file = join(place.folder, "auth.sqlite")
-    const { db, store } = openWithConnection(file)
+    const { db, store } = openWithConnection(place.folder)
     for (const one of [file, `${file}-wal`]) expect(statSync(one).mode & 0o077).toBe(0)
     expect(db.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
     const full = 2
@@ -52,8 +51,8 @@ describe("the file of the SQLite engine", () => {
       database.run("CREATE TABLE from_the_future (x)")
       database.run("PRAGMA user_version = 99")
     }
-    expect(() => openSqliteStore(file)).toThrow(ConfigError)
-    expect(() => openSqliteStore(file)).toThrow(/newer Parley.*DATA_DIR/)
+    expect(() => openSqliteStore(place.folder)).toThrow(ConfigError)
+    expect(() => openSqliteStore(place.folder)).toThrow(/newer Parley.*DATA_DIR/)
     using database = new Database(file)
     expect(database.query("SELECT name FROM sqlite_schema").all()).toEqual([
       { name: "from_the_future" },
@@ -64,13 +63,15 @@ describe("the file of the SQLite engine", () => {
     using place = newFolder()
     const file = join(place.folder, "auth.sqlite")
     writeFileSync(file, "This is a diary. ".repeat(500))
-    expect(() => openSqliteStore(file)).toThrow(ConfigError)
-    expect(() => openSqliteStore(file)).toThrow(/auth.sqlite cannot be used as a store: .*\.$/)
+    expect(() => openSqliteStore(place.folder)).toThrow(ConfigError)
+    expect(() => openSqliteStore(place.folder)).toThrow(
+      /auth.sqlite cannot be used as a store: .*\.$/,
+    )
   })
 
   test("on a full disk makes writes UNAVAILABLE, harms nothing that is stored, and recovers", async () => {
     using place = newFolder()
-    const { db, store } = openWithConnection(join(place.folder, "auth.sqlite"))
+    const { db, store } = openWithConnection(place.folder)
     const user = (username: string, about: string) => ({
       id: username,
       username,

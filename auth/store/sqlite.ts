@@ -1,7 +1,9 @@
 import { Database, SQLiteError } from "bun:sqlite"
-import { chmodSync } from "node:fs"
+import { accessSync, chmodSync, constants, mkdirSync } from "node:fs"
+import { type Clock, systemClock } from "@parley/service/clock.ts"
 import { ConfigError } from "@parley/service/config.ts"
 import { unavailable } from "@parley/service/errors.ts"
+import { keyFile } from "./key-file.ts"
 import { migrate } from "./sqlite-schema.ts"
 import type { Counter, Credentials, Session, Store, User } from "./store.ts"
 
@@ -14,12 +16,14 @@ const SESSION = `id, user, device, created_at AS createdAt, last_seen_at AS last
 const prefixEnd = (prefix: string) => `${prefix}\u{10FFFF}`
 
 /**
- * The embedded engine: one SQLite file, WAL, every commit fsynced before it is answered.
- * What the engine cannot do just now (a full disk, a lock that another process holds) is UNAVAILABLE.
- * @throws ConfigError where the file cannot be used, or a newer Parley wrote it.
+ * The embedded engine, in a folder of its own: one SQLite file, WAL, every commit fsynced before it is answered, and
+ * the keys beside it. Its time is this process's. What the engine cannot do just now (a full disk, a lock that another
+ * process holds) is UNAVAILABLE.
+ * @throws ConfigError where the folder or the file cannot be used, or a newer Parley wrote it.
  */
-export function openSqliteStore(file: string): Store {
-  const db = openDatabase(file)
+export function openSqliteStore(directory: string, clock: Clock = systemClock): Store {
+  mustBeWritable(directory)
+  const db = openDatabase(`${directory}/auth.sqlite`)
 
   const one = <Row>(sql: string) => {
     const statement = db.prepare<Row, Bindings[]>(sql)
@@ -163,10 +167,11 @@ export function openSqliteStore(file: string): Store {
       return liveSessions({ user, now })
     },
     async rotateSession(id, expectedGeneration, rotation) {
-      return rotateSession({ id, expectedGeneration, ...rotation }) > 0
+      const rotatedAt = clock.now()
+      return rotateSession({ id, expectedGeneration, ...rotation, rotatedAt }) > 0
     },
-    async endSession(id, at) {
-      return endSession({ id, at }) > 0
+    async endSession(id) {
+      endSession({ id, at: clock.now() })
     },
     async endedSessions(after, limit) {
       return endedSessions({ after, limit })
@@ -189,6 +194,9 @@ export function openSqliteStore(file: string): Store {
     async ping() {
       ping({ nothing: null })
     },
+    time: async () => clock.now(),
+    clock,
+    keys: keyFile(`${directory}/keys.json`),
     async [Symbol.asyncDispose]() {
       db.close()
     },
@@ -196,6 +204,17 @@ export function openSqliteStore(file: string): Store {
 }
 
 type Bindings = Record<string, string | number | null>
+
+function mustBeWritable(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new ConfigError(
+      `DATA_DIR cannot be used: ${directory} is not a folder that can be written to (${(error as Error).message}).`,
+    )
+  }
+}
 
 function openDatabase(file: string): Database {
   let db: Database | undefined
@@ -221,9 +240,12 @@ function refusing(store: Store): Store {
     if (!(error instanceof SQLiteError)) throw error
     throw unavailable("The store does not answer just now.", error)
   }
-  const guarded = Object.entries(store as unknown as Record<string, Operation>).map(
-    ([name, operation]) => [name, (...values: unknown[]) => operation(...values).catch(refuse)],
-  )
+  const guarded = Object.entries(store as unknown as Record<string, Operation>)
+    .filter(([, operation]) => typeof operation === "function")
+    .map(([name, operation]) => [
+      name,
+      (...values: unknown[]) => operation(...values).catch(refuse),
+    ])
   return { ...store, ...(Object.fromEntries(guarded) as Partial<Store>) }
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import type { NewUser, Session, Store } from "./store.ts"
+import { until } from "@parley/service/test/until.ts"
+import type { NewUser, Session, Store, StoredKeys } from "./store.ts"
 
 /** An empty place of its own for one engine's data. Each `open` is another process's handle on the same data. */
 export interface StorePlace extends AsyncDisposable {
@@ -37,9 +38,14 @@ const newSession = (user: string, more: Partial<Session> = {}): Session => ({
 const rotation = (generation: number) => ({
   generation,
   tokenHash: `token ${generation}`,
-  rotatedAt: 2_000,
   lastSeenAt: 2_000,
   expiresAt: 200_000,
+})
+
+const newKeys = (version: number, kid: string): StoredKeys => ({
+  version,
+  refreshSecret: "a secret of 32 bytes, in base64url, no less",
+  keys: [{ kid, activeFrom: 1_000, privateKey: { kty: "OKP", crv: "Ed25519", x: "x", d: "d" } }],
 })
 
 const names = (users: { username: string }[]) => users.map(({ username }) => username)
@@ -134,12 +140,20 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         await store.insertUser(newUser("q1", { nameTerms: ["quux quuz", "quuz"] }))
         await store.insertUser(newUser("q2", { nameTerms: ["anna quux", "quux"] }))
         await store.insertUser(newUser("q3", { nameTerms: ["quux 日本語", "日本語"] }))
+        // One before the range and one behind it: nothing in it.
+        await store.insertUser(
+          newUser("q4", { nameTerms: ["quta", "quvz 😀 \uFFFD", "😀 \uFFFD"] }),
+        )
         const found = async (prefix: string, limit = 10) =>
           names(await store.usersByNamePrefix(prefix, limit)).sort()
         expect(await found("quu")).toEqual(["q1", "q2", "q3"])
         expect(await found("quuz")).toEqual(["q1"])
         expect(await found("日本")).toEqual(["q3"])
         expect(await found("anna q")).toEqual(["q2"])
+        expect(await found("😀")).toEqual(["q4"])
+        expect(await found("quvz 😀")).toEqual(["q4"])
+        const [user] = await store.usersByNamePrefix("anna q", 1)
+        expect(user).toEqual((await store.userByUsername("q2"))!)
         expect(await found("uux")).toEqual([])
         expect(await found("quu", 2)).toHaveLength(2)
       })
@@ -197,33 +211,47 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
       test("of many renewals of one generation, one wins", async () => {
         const session = newSession(id())
         await store.insertSession(session)
+        const before = await store.time()
         const answers = await race(10, (on) => on.rotateSession(session.id, 1, rotation(2)))
+        const after = await other.time()
         expect(wins(answers)).toBe(1)
-        expect(await other.session(session.id)).toEqual({ ...session, ...rotation(2) })
+        const renewed = await other.session(session.id)
+        expect(renewed).toEqual({ ...session, ...rotation(2), rotatedAt: renewed!.rotatedAt })
+        expect(renewed!.rotatedAt).toBeWithin(before, after + 1)
+        expect(await store.rotateSession(session.id, 1, rotation(2))).toBeFalse()
+        expect((await store.session(session.id))?.rotatedAt).toBe(renewed!.rotatedAt)
+        expect(await store.rotateSession(id(), 1, rotation(2))).toBeFalse()
       })
 
-      test("end once, and are never renewed again", async () => {
+      test("end once, at the time of the store, and are never renewed again", async () => {
         const session = newSession(id())
         await store.insertSession(session)
-        const answers = await race(6, (on, i) => on.endSession(session.id, 7_000 + i))
-        expect(wins(answers)).toBe(1)
-        expect((await store.session(session.id))?.endedAt).toBe(7_000 + answers.indexOf(true))
+        const before = await store.time()
+        await race(6, (on) => on.endSession(session.id))
+        const after = await other.time()
+        const end = (await store.session(session.id))!.endedAt!
+        expect(end).toBeWithin(before, after + 1)
         expect(await store.rotateSession(session.id, 1, rotation(2))).toBeFalse()
-        expect(await store.endSession(id(), 7_000)).toBeFalse()
+        await until(async () => (await store.time()) > end, "the next millisecond")
+        await other.endSession(session.id)
+        expect((await store.session(session.id))?.endedAt).toBe(end)
+        await store.endSession(id())
       })
 
       test("that ended are told in the order of their ends, after a time, up to a limit", async () => {
-        const ended = [9_000_003, 9_000_001, 9_000_002].map((endedAt) =>
+        const ended = [4_000_000_000_003, 4_000_000_000_001, 4_000_000_000_002].map((endedAt) =>
           newSession(id(), { endedAt }),
         )
         for (const session of ended) await store.insertSession(session)
         const told = async (after: number, limit = 100) =>
           (await other.endedSessions(after, limit)).map(({ endedAt }) => endedAt)
-        expect(await told(9_000_000)).toEqual([9_000_001, 9_000_002, 9_000_003])
-        expect(await told(9_000_001)).toEqual([9_000_002, 9_000_003])
-        expect(await told(9_000_000, 2)).toEqual([9_000_001, 9_000_002])
-        expect(await store.endedSessions(9_000_002, 1)).toEqual([
-          { id: ended[0]!.id, endedAt: 9_000_003 },
+        expect(await told(4_000_000_000_000)).toEqual([
+          4_000_000_000_001, 4_000_000_000_002, 4_000_000_000_003,
+        ])
+        expect(await told(4_000_000_000_001)).toEqual([4_000_000_000_002, 4_000_000_000_003])
+        expect(await told(4_000_000_000_000, 2)).toEqual([4_000_000_000_001, 4_000_000_000_002])
+        expect(await store.endedSessions(4_000_000_000_002, 1)).toEqual([
+          { id: ended[0]!.id, endedAt: 4_000_000_000_003 },
         ])
       })
     })
@@ -259,6 +287,34 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         })
         expect((await store.counter(key))?.hits).toEqual([{ at: 1, count: 20 }])
       })
+    })
+
+    describe("keys", () => {
+      test("are saved version by version, and of many at once one set gets in", async () => {
+        expect(await store.keys.load()).toBeUndefined()
+        expect(await store.keys.save(newKeys(2, "early"))).toBeFalse()
+        for (const version of [1, 2]) {
+          const answers = await race(8, (on, i) => on.keys.save(newKeys(version, `key ${i}`)))
+          expect(wins(answers)).toBe(1)
+          const saved = newKeys(version, `key ${answers.indexOf(true)}`)
+          expect(await store.keys.load()).toEqual(saved)
+          expect(await other.keys.load()).toEqual(saved)
+        }
+        expect(await store.keys.save(newKeys(2, "late"))).toBeFalse()
+        expect(await store.keys.save(newKeys(4, "early"))).toBeFalse()
+        expect((await other.keys.load())?.version).toBe(2)
+      })
+    })
+
+    test("it is one time, whoever asks, with and without a question", async () => {
+      const told: number[] = []
+      for (const on of [store, other, store, other]) told.push(await on.time())
+      expect(told).toEqual(told.toSorted((a, b) => a - b))
+      for (const { clock } of [store, other]) {
+        const before = await store.time()
+        const now = clock.now()
+        expect(now).toBeWithin(before - 500, (await other.time()) + 500)
+      }
     })
 
     test("what was answered is there for whoever opens the store next", async () => {

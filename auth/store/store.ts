@@ -1,3 +1,7 @@
+import type { Clock } from "@parley/service/clock.ts"
+import type { Logger } from "@parley/service/log.ts"
+import type { AuthConfig } from "../config.ts"
+import { openMongoStore } from "./mongo.ts"
 import { openSqliteStore } from "./sqlite.ts"
 
 /** What anyone signed in may know of a user. Times are ms since the epoch, here and below. */
@@ -46,11 +50,8 @@ export interface Session {
   endedAt: number | null
 }
 
-/** What a renewal of the refresh token sets. */
-export type Rotation = Pick<
-  Session,
-  "generation" | "tokenHash" | "rotatedAt" | "lastSeenAt" | "expiresAt"
->
+/** What a renewal of the refresh token sets; when it took place, the store knows better. */
+export type Rotation = Pick<Session, "generation" | "tokenHash" | "lastSeenAt" | "expiresAt">
 
 /** Events counted for a rate limit: how many at which time. */
 export interface Counter {
@@ -62,10 +63,34 @@ export interface Counter {
   expiresAt: number
 }
 
+export interface StoredKey {
+  kid: string
+  /** From when on it signs. */
+  activeFrom: number
+  privateKey: { kty: "OKP"; crv: "Ed25519"; x: string; d: string }
+}
+
+export interface StoredKeys {
+  /** 1 on the first write, one more on each that follows. */
+  version: number
+  /** What refresh tokens are derived from: 32 random bytes, base64url. */
+  refreshSecret: string
+  /** In the order in which they sign. */
+  keys: StoredKey[]
+}
+
+/** Where the secret keys are kept between two runs, and shared by all that run. */
+export interface KeyStorage {
+  /** @throws ConfigError where there are some that cannot be read. */
+  load(): Promise<StoredKeys | undefined>
+  /** Compare and set: `keys.version` is the version after; false where the stored one (0: none) is not the one before. */
+  save(keys: StoredKeys): Promise<boolean>
+}
+
 /**
- * Where accounts, login sessions and rate limits are kept. Each operation touches one document (a user, a session, a
- * counter) and is atomic on it, and nothing needs two of them to change together: so an engine can shard freely and
- * has no need of transactions. What was answered is durable. Every engine passes store.contract.ts.
+ * Where accounts, login sessions, rate limits and keys are kept. Each operation touches one document (a user, a
+ * session, a counter) and is atomic on it, and nothing needs two of them to change together: so an engine can shard
+ * freely and has no need of transactions. What was answered is durable. Every engine passes store.contract.ts.
  */
 export interface Store extends AsyncDisposable {
   /** False where the username is taken; of two at the same moment one wins. */
@@ -89,10 +114,13 @@ export interface Store extends AsyncDisposable {
   session(id: string): Promise<Session | undefined>
   /** Those neither ended nor expired, the one seen last first. */
   liveSessions(user: string, now: number): Promise<Session[]>
-  /** Compare and set: false where the generation is another one than expected, or the session has ended. */
+  /**
+   * Compare and set: false where the generation is another one than expected, or the session has ended. `rotatedAt`
+   * becomes the store's time at the moment of the write.
+   */
   rotateSession(id: string, expectedGeneration: number, rotation: Rotation): Promise<boolean>
-  /** False where it had ended before (the first end stays) or does not exist. */
-  endSession(id: string, at: number): Promise<boolean>
+  /** The end is stamped with the store's time at the moment of the write; the first end stays. */
+  endSession(id: string): Promise<void>
   /** Ended after that time, oldest end first. */
   endedSessions(after: number, limit: number): Promise<{ id: string; endedAt: number }[]>
 
@@ -104,10 +132,37 @@ export interface Store extends AsyncDisposable {
   prune(now: number, sessionsBefore: number): Promise<void>
   /** Rejects where the engine does not answer. */
   ping(): Promise<void>
+
+  /**
+   * What time it is for this store, asked of it now. Whatever it was asked to do before that and has answered is there
+   * for whoever looks afterwards, and ends and renewals that follow have stamps that are no older, but for what the
+   * engine itself takes between a stamp and the write.
+   */
+  time(): Promise<number>
+  /**
+   * The same at no cost: what all processes on this store agree on, whatever their own clocks say. Off by some ms.
+   * @throws ParleyError UNAVAILABLE from `now` as long as the store has never been reached.
+   */
+  readonly clock: Clock
+  readonly keys: KeyStorage
+}
+
+export interface StoreOptions {
+  /** Of this process: what the embedded engine goes by. */
+  clock: Clock
+  log: Logger
 }
 
 /**
- * Opens the store in `directory`, an existing folder of the auth service's own, and brings it to the present schema.
- * @throws ConfigError where a newer Parley wrote it.
+ * Opens the store that the config names: MongoDB, for any number of auth processes, or else the embedded one for this
+ * process alone. A MongoDB that is away is waited for in the background.
+ * @throws ConfigError where it cannot be used, or a newer Parley wrote it.
  */
-export const openStore = (directory: string): Store => openSqliteStore(`${directory}/auth.sqlite`)
+export async function openStore(
+  config: Pick<AuthConfig, "dataDir" | "mongodbUrl" | "linkSecret">,
+  { clock, log }: StoreOptions,
+): Promise<Store> {
+  const { dataDir, mongodbUrl: url, linkSecret } = config
+  if (url) return openMongoStore({ url, linkSecret, log })
+  return openSqliteStore(`${dataDir}/auth`, clock)
+}

@@ -34,10 +34,10 @@ export async function startParts(
 ) {
   const folder = temporaryFolder()
   const clock = stoppedClock()
-  const plain = openSqliteStore(join(folder.path, "auth.sqlite"))
+  const plain = openSqliteStore(folder.path, clock)
   const store = { ...plain, ...meddle(plain) }
   const config = configFor(folder.path, settings)
-  const auth = await createAuthContext(config, { clock, store, log: silentLogger, hashing: CHEAP })
+  const auth = await createAuthContext(config, { store, log: silentLogger, hashing: CHEAP })
   return {
     ...auth,
     clock,
