@@ -1,12 +1,12 @@
 import { oneOf } from "@parley/service/equals.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
-import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
 import * as v from "valibot"
 
 const Feed = v.object({
   sessions: v.array(v.object({ id: v.string(), endedAt: v.number() })),
   now: v.number(),
+  more: v.optional(v.boolean(), false),
 })
 
 const EVERY_MS = 1_000
@@ -16,9 +16,9 @@ const WITHIN_MS = 3_000
 const OVERLAP_MS = 5_000
 
 /**
- * Asks auth every second which sessions have ended, beginning with those whose tokens may still be valid. auth says
- * what time it is there, so clocks may differ. Any of its processes knows; while none answers the question is simply
- * asked again.
+ * Asks auth every second which sessions have ended, beginning with those whose tokens may still be valid. It goes by the
+ * time that auth tells with each answer, which is that of its store, and follows it wherever it goes, also back: so
+ * nobody's clock matters. Any of its processes knows; while none answers the question is simply asked again.
  */
 export function followEndedSessions(options: {
   authUrls: readonly string[]
@@ -29,31 +29,40 @@ export function followEndedSessions(options: {
   every?: number
 }): Disposable {
   const { authUrls, secret, log, onEnded, every = EVERY_MS } = options
-  let after: number | undefined
+  /** 0: as far back as it matters. */
+  let after = 0
   let failing = false
   let stopped = false
   let timer: Timer | undefined
 
   const ofAuth = oneOf(authUrls, WITHIN_MS)
 
-  async function ask(authUrl: string, signal: AbortSignal): Promise<void> {
-    const url = new URL("/internal/ended-sessions", authUrl)
-    url.searchParams.set("after", String(after ?? Date.now() - ACCESS_TOKEN.lifetime * 2_000))
-    const response = await fetch(url, {
-      headers: { [SECRET_HEADER]: secret },
-      signal,
+  const ask = (from: number) =>
+    ofAuth(async (authUrl, signal) => {
+      const url = new URL("/internal/ended-sessions", authUrl)
+      url.searchParams.set("after", String(from))
+      const response = await fetch(url, { headers: { [SECRET_HEADER]: secret }, signal })
+      if (!response.ok) throw new Error(`auth answered ${response.status}`)
+      return v.parse(Feed, await response.json())
     })
-    if (!response.ok) throw new Error(`auth answered ${response.status}`)
-    const { sessions, now } = v.parse(Feed, await response.json())
-    // Where auth had more to tell than fits into one answer, `now` is only how far it came: go on from there.
-    const next = now - OVERLAP_MS
-    after = after !== undefined && next <= after ? now : next
-    if (sessions.length > 0) onEnded(sessions.map(({ id }) => id))
+
+  async function read(): Promise<void> {
+    for (let from = after; ; ) {
+      const { sessions, now, more } = await ask(from)
+      if (sessions.length > 0) onEnded(sessions.map(({ id }) => id))
+      if (!more) {
+        after = Math.max(0, now - OVERLAP_MS)
+        return
+      }
+      // More than fits into one answer: `now` is only how far it came.
+      if (now <= from) throw new Error("auth repeats itself")
+      from = now
+    }
   }
 
   async function follow(): Promise<void> {
     try {
-      await ofAuth(ask)
+      await read()
       failing = false
     } catch (error) {
       if (!failing && !stopped) log.warn("ended sessions cannot be read", { error })
