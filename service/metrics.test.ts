@@ -1,0 +1,146 @@
+import { describe, expect, spyOn, test } from "bun:test"
+import { ConfigError } from "./config.ts"
+import { type LogFields, silentLogger } from "./log.ts"
+import { createMetrics, type Metrics } from "./metrics.ts"
+import { serveMetrics } from "./metrics-server.ts"
+import { until } from "./test/until.ts"
+
+/** The samples of one metric, as they are written. */
+const samples = (metrics: Metrics, name: string) =>
+  metrics
+    .text()
+    .split("\n")
+    .filter((line) => line.startsWith(name))
+
+describe("the text", () => {
+  test("has what Prometheus wants, metric by metric", () => {
+    const metrics = createMetrics()
+    metrics.counter("parley_sent_total", "What was sent.").inc()
+    metrics.gauge("parley_waiting", "What waits,\nin a \\ queue.", () => 3)
+    expect(metrics.text()).toBe(
+      [
+        "# HELP parley_sent_total What was sent.",
+        "# TYPE parley_sent_total counter",
+        "parley_sent_total 1",
+        "# HELP parley_waiting What waits,\\nin a \\\\ queue.",
+        "# TYPE parley_waiting gauge",
+        "parley_waiting 3",
+        "",
+      ].join("\n"),
+    )
+  })
+
+  test("counts by label, each combination by itself", () => {
+    const metrics = createMetrics()
+    const operations = metrics.counters("parley_operations_total", "", ["kind", "code"])
+    operations.of("query", "OK").inc()
+    operations.of("query", "OK").inc(2)
+    operations.of("query", 'a "code"\n').inc()
+    expect(samples(metrics, "parley_operations_total")).toEqual([
+      'parley_operations_total{kind="query",code="OK"} 3',
+      'parley_operations_total{kind="query",code="a \\"code\\"\\n"} 1',
+    ])
+  })
+
+  test("adds a histogram's buckets up", () => {
+    const metrics = createMetrics()
+    const took = metrics.histograms("took_seconds", "", [0.1, 1], ["operation"]).of("append")
+    for (const seconds of [0.05, 0.1, 0.5, 7]) took.observe(seconds)
+    expect(samples(metrics, "took_seconds")).toEqual([
+      'took_seconds_bucket{operation="append",le="0.1"} 2',
+      'took_seconds_bucket{operation="append",le="1"} 3',
+      'took_seconds_bucket{operation="append",le="+Inf"} 4',
+      'took_seconds_sum{operation="append"} 7.65',
+      'took_seconds_count{operation="append"} 4',
+    ])
+  })
+
+  test("reads gauges when it is asked for, by label where there are several", () => {
+    const metrics = createMetrics()
+    let live = 1
+    metrics.gauge("parley_sessions", "", () => ({ live, replaying: 2 }), "phase")
+    metrics.total("parley_seen_total", "", () => live * 10)
+    live = 5
+    expect(samples(metrics, "parley_")).toEqual([
+      'parley_sessions{phase="live"} 5',
+      'parley_sessions{phase="replaying"} 2',
+      "parley_seen_total 50",
+    ])
+  })
+})
+
+test("labels cannot make it grow without end", () => {
+  const metrics = createMetrics()
+  const counters = metrics.counters("parley_codes_total", "", ["code"])
+  for (let i = 0; i < 1_000; i++) counters.of(`code ${i}`).inc()
+  const lines = samples(metrics, "parley_codes_total")
+  expect(lines).toHaveLength(201)
+  expect(lines).toContain('parley_codes_total{code="other"} 800')
+})
+
+test("a name is given once, and is one that Prometheus takes", () => {
+  const metrics = createMetrics()
+  metrics.counter("parley_sent_total", "")
+  expect(() => metrics.gauge("parley_sent_total", "", () => 0)).toThrow("parley_sent_total")
+  expect(() => metrics.counter("parley-sent", "")).toThrow("parley-sent")
+})
+
+describe("the private port", () => {
+  function serve(metrics: Metrics, port = 0) {
+    let url = ""
+    const log = {
+      ...silentLogger,
+      info: (_: string, fields?: LogFields) => {
+        url = String(fields?.url)
+      },
+    }
+    const server = serveMetrics(metrics, { port, host: "127.0.0.1" }, log)
+    return { url, [Symbol.dispose]: () => server[Symbol.dispose]() }
+  }
+
+  test("serves the figures, and those of the process", async () => {
+    const metrics = createMetrics()
+    metrics.counter("parley_sent_total", "What was sent.").inc()
+    using server = serve(metrics)
+    const response = await fetch(server.url)
+    expect(response.headers.get("content-type")).toStartWith("text/plain; version=0.0.4")
+    const text = await response.text()
+    expect(text).toContain("\nparley_sent_total 1\n")
+    expect(text).toMatch(/\nprocess_resident_memory_bytes [1-9]\d{6,}\n/)
+    const startedAt = Number(/\nprocess_start_time_seconds (\S+)/.exec(text)?.[1])
+    expect(Math.abs(startedAt - Date.now() / 1_000)).toBeLessThan(3_600)
+    expect((await fetch(new URL("/", server.url))).status).toBe(404)
+  })
+
+  test("shows for how long the event loop stood still", async () => {
+    const metrics = createMetrics()
+    using _server = serve(metrics)
+    const above = (seconds: string) => {
+      const [all, upTo] = ["+Inf", seconds].map((le) =>
+        Number(
+          samples(metrics, `parley_event_loop_delay_seconds_bucket{le="${le}"}`)[0]?.split(" ")[1],
+        ),
+      )
+      return all! - upTo!
+    }
+    const before = above("0.1")
+    Bun.sleepSync(250)
+    await until(() => above("0.1") > before, "the stall to show")
+  })
+
+  test("is not opened where none is configured, and nothing is measured", () => {
+    const serving = spyOn(Bun, "serve")
+    const metrics = createMetrics()
+    serveMetrics(metrics, undefined, silentLogger)[Symbol.dispose]()
+    expect(serving).not.toHaveBeenCalled()
+    expect(metrics.text()).toBe("")
+    serving.mockRestore()
+  })
+
+  test("that is taken is a sentence", async () => {
+    using server = serve(createMetrics())
+    const port = Number(new URL(server.url).port)
+    expect(() => serve(createMetrics(), port)).toThrow(ConfigError)
+    expect(() => serve(createMetrics(), port)).toThrow("METRICS_PORT cannot be used: ")
+  })
+})
