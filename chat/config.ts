@@ -8,6 +8,7 @@ import {
   readConfig,
   requireBothEngines,
   url,
+  urls,
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
 import * as v from "valibot"
@@ -18,7 +19,8 @@ export interface ChatConfig {
   dataDir: string
   /** `iss` of the tokens that auth signs. */
   publicUrl: string
-  authUrl: string
+  /** Equal processes of auth. */
+  authUrls: readonly string[]
   /** Where gateways reach this node; undefined: at the address that it listens on. */
   nodeUrl: string | undefined
   linkSecret: string
@@ -46,7 +48,7 @@ const Variables = v.object({
   HOST: v.optional(v.string(), "127.0.0.1"),
   DATA_DIR: v.optional(v.string(), "./data"),
   PUBLIC_URL: v.optional(url, "http://localhost:4000"),
-  AUTH_URL: url,
+  AUTH_URL: urls,
   LINK_SECRET: linkSecret,
   LOG_LEVEL: v.optional(logLevel, "info"),
   MONGODB_URL: v.optional(mongodbUrl),
@@ -63,7 +65,7 @@ export function readChatConfig(environment: Environment): ChatConfig {
     host: given.HOST,
     dataDir: given.DATA_DIR,
     publicUrl: given.PUBLIC_URL,
-    authUrl: given.AUTH_URL,
+    authUrls: given.AUTH_URL,
     nodeUrl: given.NODE_URL,
     linkSecret: given.LINK_SECRET,
     logLevel: given.LOG_LEVEL,

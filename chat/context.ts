@@ -67,9 +67,9 @@ export async function createChat(
   const newId = overrides.newId ?? uuidv7Source(clock)
   const tokens =
     overrides.tokens ??
-    createTokenVerifier({ keys: remoteKeys(config.authUrl), issuer: config.publicUrl, clock })
+    createTokenVerifier({ keys: remoteKeys(config.authUrls), issuer: config.publicUrl, clock })
   const directory =
-    overrides.directory ?? createDirectory({ authUrl: config.authUrl, secret: config.linkSecret })
+    overrides.directory ?? createDirectory({ authUrls: config.authUrls, secret: config.linkSecret })
 
   const store = overrides.store ?? (await openStore(config))
   const bus = overrides.bus ?? (await openBus())

@@ -21,7 +21,7 @@ const auth = Bun.serve({
     return answer(ids)
   },
 })
-const authUrl = `http://127.0.0.1:${auth.port}`
+const authUrls = [`http://127.0.0.1:${auth.port}`]
 afterAll(() => auth.stop(true))
 beforeEach(() => {
   asked = []
@@ -32,7 +32,7 @@ const unavailable = { code: "UNAVAILABLE" }
 
 describe("the directory", () => {
   test("asks auth once for all whom it does not know yet, with the link secret", async () => {
-    const directory = createDirectory({ authUrl, secret })
+    const directory = createDirectory({ authUrls, secret })
     expect(await directory.allExist(["alice", "bob"])).toBe(true)
     expect(await directory.allExist(["bob", "carol", "alice"])).toBe(true)
     expect(await directory.allExist(["alice"])).toBe(true)
@@ -42,7 +42,7 @@ describe("the directory", () => {
   })
 
   test("does not take anyone for missing who may have signed up since", async () => {
-    const directory = createDirectory({ authUrl, secret })
+    const directory = createDirectory({ authUrls, secret })
     expect(await directory.allExist(["alice", "dave"])).toBe(false)
     accounts.add("dave")
     expect(await directory.allExist(["alice", "dave"])).toBe(true)
@@ -59,15 +59,20 @@ describe("the directory", () => {
       () => Response.json({ data: { _entities: [{ name: "alice" }] } }),
     ],
   ])("is UNAVAILABLE while auth %s, and remembers nothing of it", async (_what, broken) => {
-    const directory = createDirectory({ authUrl, secret })
+    const directory = createDirectory({ authUrls, secret })
     answer = broken
     expect(await refusal(directory.allExist(["alice"]))).toMatchObject(unavailable)
     answer = entities
     expect(await directory.allExist(["alice"])).toBe(true)
   })
 
+  test("asks another auth where one is not there", async () => {
+    const directory = createDirectory({ authUrls: ["http://127.0.0.1:1", ...authUrls], secret })
+    expect(await directory.allExist(["alice"])).toBe(true)
+  })
+
   test("is UNAVAILABLE while auth is not there, but for those whom it knows", async () => {
-    const directory = createDirectory({ authUrl: "http://127.0.0.1:1", secret })
+    const directory = createDirectory({ authUrls: ["http://127.0.0.1:1"], secret })
     expect(await refusal(directory.allExist(["alice"]))).toMatchObject(unavailable)
   })
 })

@@ -1,3 +1,4 @@
+import { oneOf } from "@parley/service/equals.ts"
 import { unavailable } from "@parley/service/errors.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { LruMap } from "@parley/service/lru.ts"
@@ -15,27 +16,34 @@ const Answer = v.object({
 
 const QUERY =
   "query Users($of: [_Any!]!) { _entities(representations: $of) { ... on User { id } } }"
-const TIMEOUT_MS = 5_000
+/** All of auth's processes together get so long to answer, in ms. */
+const WITHIN = 5_000
 /** Accounts are never deleted, so who was there once need not be asked for again. */
 const MAX_KNOWN = 100_000
 
 /** Asks auth's entity resolver, in one request for all that are not known yet. */
-export function createDirectory(options: { authUrl: string; secret: string }): Directory {
+export function createDirectory(options: {
+  authUrls: readonly string[]
+  secret: string
+}): Directory {
+  const ofAuth = oneOf(options.authUrls, WITHIN)
   const known = new LruMap<string, true>(MAX_KNOWN)
 
   async function ask(users: readonly string[]): Promise<(string | undefined)[]> {
     try {
-      const response = await fetch(new URL("/graphql", options.authUrl), {
-        method: "POST",
-        headers: { "content-type": "application/json", [SECRET_HEADER]: options.secret },
-        body: JSON.stringify({
-          query: QUERY,
-          variables: { of: users.map((id) => ({ __typename: "User", id })) },
-        }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+      return await ofAuth(async (url, signal) => {
+        const response = await fetch(new URL("/graphql", url), {
+          method: "POST",
+          headers: { "content-type": "application/json", [SECRET_HEADER]: options.secret },
+          body: JSON.stringify({
+            query: QUERY,
+            variables: { of: users.map((id) => ({ __typename: "User", id })) },
+          }),
+          signal,
+        })
+        const { data } = v.parse(Answer, await response.json())
+        return data._entities.map((user) => user?.id)
       })
-      const { data } = v.parse(Answer, await response.json())
-      return data._entities.map((user) => user?.id)
     } catch (error) {
       throw unavailable("The accounts cannot be read just now.", error)
     }

@@ -48,13 +48,13 @@ export function servicesOf(installation: Installation, environment: Environment)
   }
   const inner = (port: number) => ({ ...common, HOST: "127.0.0.1", PORT: String(port) })
   const all = (name: ServiceName) => ports[name].map(loopback).join(",")
-  const told: Record<ServiceName, (port: number, index: number) => Environment> = {
+  const told: Record<ServiceName, (port: number) => Environment> = {
     auth: (port) => ({ ...inner(port), DATA_DIR: dataDir, LINK_SECRET: linkSecret }),
-    chat: (port, index) => ({
+    chat: (port) => ({
       ...inner(port),
       DATA_DIR: dataDir,
       LINK_SECRET: linkSecret,
-      AUTH_URL: loopback(ports.auth[index % ports.auth.length]),
+      AUTH_URL: all("auth"),
       NODE_URL: engines && loopback(port),
     }),
     gateway: (port) => ({
@@ -73,7 +73,7 @@ export function servicesOf(installation: Installation, environment: Environment)
       const service = {
         name: ports[name].length === 1 ? name : `${name}-${index + 1}`,
         script: `${name}/main.ts`,
-        environment: told[name](port, index),
+        environment: told[name](port),
       }
       READERS[name](service.environment)
       return service

@@ -41,7 +41,7 @@ export async function startNode(dataDir: string, overrides: Partial<ChatOverride
     host: "127.0.0.1",
     dataDir,
     publicUrl: "http://localhost",
-    authUrl: "http://127.0.0.1:1",
+    authUrls: ["http://127.0.0.1:1"],
     linkSecret: SECRET,
     logLevel: "error" as const,
     nodeUrl: undefined,

@@ -9,7 +9,7 @@ import { messageId } from "./log-builder.ts"
 import { everyone, tokens } from "./node.ts"
 
 const config = {
-  ...{ port: 0, host: "127.0.0.1", dataDir: "", publicUrl: "http://localhost", authUrl: "" },
+  ...{ port: 0, host: "127.0.0.1", dataDir: "", publicUrl: "http://localhost", authUrls: [] },
   ...{
     linkSecret: "the link secret of a world under test",
     logLevel: "error" as const,
