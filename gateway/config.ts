@@ -23,6 +23,8 @@ export interface GatewayConfig {
   /** Where everything goes that is not the gateway's own; undefined: it is answered with 404. */
   webUrl: string | undefined
   introspection: boolean
+  /** Holds the playground's files, as an image does; undefined: they are bundled once, and kept. */
+  playgroundDir?: string
   logLevel: LogLevel
 }
 
@@ -34,6 +36,7 @@ const Variables = v.object({
   AUTH_URL: urls,
   CHAT_URL: urls,
   WEB_URL: v.optional(url),
+  PLAYGROUND_DIR: v.optional(v.string()),
   INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
   LOG_LEVEL: v.optional(logLevel, "info"),
 })
@@ -50,6 +53,7 @@ export function readGatewayConfig(environment: Environment): GatewayConfig {
     chatUrls: read.CHAT_URL,
     webUrl: read.WEB_URL,
     introspection: read.INTROSPECTION === "on",
+    playgroundDir: read.PLAYGROUND_DIR,
     logLevel: read.LOG_LEVEL,
   }
 }

@@ -24,7 +24,7 @@ export async function startGateway(
   const gateway = createGateway(config, overrides)
   const { log } = gateway
   const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
-  const playground = createPlayground(log)
+  const playground = createPlayground(log, config.playgroundDir)
   const keys = publicKeys(config.authUrls)
   let stopping = false
   const parts = (): Part[] => {

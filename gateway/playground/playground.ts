@@ -10,9 +10,12 @@ export interface Playground {
   asset(name: string): Promise<Response>
 }
 
-/** GraphiQL, from our own files: nothing is loaded from elsewhere, and no script is inline. */
-export function createPlayground(log: Logger): Playground {
-  let folder: Promise<string> | undefined
+/**
+ * GraphiQL, from our own files: nothing is loaded from elsewhere, and no script is inline.
+ * @param bundled the folder that holds ASSETS, where they have been bundled beforehand
+ */
+export function createPlayground(log: Logger, bundled?: string): Playground {
+  let folder = bundled === undefined ? undefined : Promise.resolve(bundled)
 
   function built(): Promise<string> {
     folder ??= build().catch((error) => {
