@@ -16,6 +16,9 @@ const config: NextConfig = {
   agentRules: false,
   devIndicators: false,
   images: { unoptimized: true },
+  // `standalone`, for an image: what a page needs of node_modules is copied beside it.
+  output: process.env.NEXT_OUTPUT === "standalone" ? "standalone" : undefined,
+  outputFileTracingExcludes: { "/*": ["../node_modules/@img/**", "../node_modules/sharp/**"] },
   // Checked by `tsc -p web`, once, with everything else.
   typescript: { ignoreBuildErrors: true },
   turbopack: { root: fileURLToPath(new URL("..", import.meta.url)) },
