@@ -32,6 +32,7 @@ const packageFiles = [
   "bun.lock",
   "bunfig.toml",
   "package.json",
+  "patches",
   ...workspaces.map((folder) => `${folder}/package.json`),
 ]
 
