@@ -7,6 +7,7 @@ ARG BUN=1.4.5
 FROM oven/bun:${BUN} AS packages
 WORKDIR /parley
 COPY package.json bun.lock bunfig.toml ./
+COPY patches patches
 COPY auth/package.json auth/
 COPY bench/package.json bench/
 COPY chat/package.json chat/

@@ -112,12 +112,14 @@ test("the Dockerfile has an image for each service, which runs as nobody in part
 })
 
 test("the images are made of the versions and the packages that everything else is", () => {
-  const { packageManager, workspaces } = JSON.parse(read("package.json"))
+  const { packageManager, workspaces, patchedDependencies } = JSON.parse(read("package.json"))
   expect(`bun@${/^ARG BUN=(.*)$/m.exec(dockerfile)?.[1]}`).toBe(packageManager)
   const kafka = /kafka_2\.13<\/artifactId>\s*<version>(.*)<\/version>/.exec(
     read("dev/engines/pom.xml"),
   )
   expect(services.kafka?.image).toBe(`apache/kafka:${kafka?.[1]}`)
+  for (const patch of Object.values(patchedDependencies)) expect(patch).toMatch(/^patches\/[^/]+$/)
+  expect(dockerfile).toContain("COPY patches patches\n")
   const ignored = read(".dockerignore").split("\n")
   for (const workspace of workspaces) {
     expect(dockerfile).toContain(`COPY ${workspace}/package.json ${workspace}/\n`)
