@@ -172,7 +172,7 @@ describe("the keys that auth publishes", () => {
     let answer: () => Response = () => new Response("starting", { status: 503 })
     using auth = Bun.serve({ port: 0, fetch: () => answer() })
     const url = `http://127.0.0.1:${auth.port}`
-    const remote = createTokenVerifier({ keys: remoteKeys(url), issuer: ISSUER, clock })
+    const remote = createTokenVerifier({ keys: remoteKeys([url]), issuer: ISSUER, clock })
     const token = await sign(good())
     const unavailable = { name: "ParleyError", code: "UNAVAILABLE" }
     expect(await refusal(token, remote)).toMatchObject(unavailable)
@@ -202,7 +202,7 @@ describe("the keys that auth publishes", () => {
 
   test("of an auth that is not there are UNAVAILABLE", async () => {
     const remote = createTokenVerifier({
-      keys: remoteKeys("http://127.0.0.1:1"),
+      keys: remoteKeys(["http://127.0.0.1:1"]),
       issuer: ISSUER,
       clock,
     })

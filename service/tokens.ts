@@ -92,10 +92,9 @@ const KEYS_WITHIN = 3_000
  * The keys that auth publishes, fetched when needed and again when a token names one that is not among them: from any
  * of its processes, the next one where one does not answer.
  */
-export function remoteKeys(authUrls: string | readonly string[]): JWTVerifyGetKey {
-  const urls = [authUrls].flat()
-  const ask = oneOf(urls, KEYS_WITHIN)
-  return createRemoteJWKSet(new URL(KEYS_PATH, urls[0]), {
+export function remoteKeys(authUrls: readonly string[]): JWTVerifyGetKey {
+  const ask = oneOf(authUrls, KEYS_WITHIN)
+  return createRemoteJWKSet(new URL(KEYS_PATH, authUrls[0]), {
     timeoutDuration: KEYS_WITHIN,
     cooldownDuration: 1_000,
     [customFetch]: (_, request) =>
