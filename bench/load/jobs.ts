@@ -2,6 +2,7 @@ import { type Group, openGroup } from "./group.ts"
 import type { End, ParleyEnd } from "./lines.ts"
 import { openPairs, type Pairs } from "./pairs.ts"
 import { manyTokens, type RequestRun, sendRequests } from "./requests.ts"
+import { type Fleet, type FleetOptions, openFleet } from "./resuming.ts"
 import { openMany, openSocket, type Socket } from "./socket.ts"
 import { createSigner, type Issuer } from "./tokens.ts"
 
@@ -12,6 +13,8 @@ export const jobs = {
   },
   saturate: ({ name, ...options }: { name: string; seconds: number; inFlight: number }) =>
     named(pairs, name).saturate(options),
+  atRate: ({ name, ...options }: { name: string; perSecond: number; seconds: number }) =>
+    named(pairs, name).atRate(options),
   oneByOne: ({ name, messages }: { name: string; messages: number }) =>
     named(pairs, name).oneByOne(messages),
 
@@ -56,6 +59,15 @@ export const jobs = {
       openSocket(url, sign(Bun.randomUUIDv7()), document, listener),
     )
   },
+  async openFleet(options: FleetOptions) {
+    fleet = openFleet(options)
+    await fleet.open()
+  },
+  comeback() {
+    if (!fleet) throw new Error("No fleet is open.")
+    return fleet.comeback()
+  },
+
   async closeIdle() {
     closing = true
     for (const socket of idle) socket.close()
@@ -76,6 +88,7 @@ const pairs = new Map<string, Pairs>()
 const groups = new Map<string, Group>()
 let tokens: string[] = []
 let idle: Socket[] = []
+let fleet: Fleet | undefined
 let closing = false
 
 function named<T>(things: Map<string, T>, name: string): T {

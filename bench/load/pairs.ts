@@ -20,6 +20,11 @@ export interface Pairs {
     seconds: number
   }>
   /**
+   * So many messages a second for that long, by all ends in turn, whether or not those before have arrived.
+   * @returns for each message, in ms from when it was due: until the other end had it.
+   */
+  atRate(options: { perSecond: number; seconds: number }): Promise<number[]>
+  /**
    * One message after the other, from the first end of the first pair to the second.
    * @returns for each message, in ms from sending it: until the other end had it, and until it was acknowledged.
    */
@@ -36,9 +41,9 @@ export async function openPairs(ends: [End, End][]): Promise<Pairs> {
   let onThrough: (message: Pending) => void = () => {}
   let onFailure: (error: Error) => void = () => {}
 
-  function send(pair: number, side: number): void {
+  function send(pair: number, side: number, sentAt = performance.now()): void {
     const id = Bun.randomUUIDv7()
-    pending.set(id, { pair, side, sentAt: performance.now(), acknowledgedAt: 0, arrivedAt: 0 })
+    pending.set(id, { pair, side, sentAt, acknowledgedAt: 0, arrivedAt: 0 })
     pairs[pair]![side]!.send(id)
   }
 
@@ -102,6 +107,29 @@ export async function openPairs(ends: [End, End][]): Promise<Pairs> {
         }
       })
       return { operations: count - before, seconds: (performance.now() - began) / 1_000 }
+    },
+
+    async atRate({ perSecond, seconds }) {
+      const arrived: number[] = []
+      const total = perSecond * seconds
+      const began = performance.now()
+      let sent = 0
+      await run<void>((finish) => {
+        onThrough = ({ sentAt, arrivedAt }) => {
+          arrived.push(arrivedAt - sentAt)
+          if (arrived.length === total) finish()
+        }
+        const timer = setInterval(() => {
+          // What is due is sent, however late the timer comes; it counts from when it was due.
+          for (; sent < total; sent++) {
+            const due = began + (sent * 1_000) / perSecond
+            if (due > performance.now()) return
+            send(sent % pairs.length, Math.floor(sent / pairs.length) % 2, due)
+          }
+          clearInterval(timer)
+        }, 1)
+      })
+      return arrived
     },
 
     async oneByOne(messages) {

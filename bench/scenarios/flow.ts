@@ -1,14 +1,13 @@
 import type { End } from "../load/lines.ts"
 import { startLoad } from "../load/load.ts"
 import { eventsDocument } from "../load/socket.ts"
-import { createSigner } from "../load/tokens.ts"
 import { cpuPerOperation, inTurn, measure, rate, ratios } from "../measure.ts"
-import { signUp, startDirect } from "../people.ts"
+import { makePairs } from "../people.ts"
 import { type Figure, figure } from "../report.ts"
 import { type Scenario, SERVICES } from "../scenario.ts"
 import { summary } from "../stats.ts"
 import { startChild } from "../system/child.ts"
-import { type Installation, startInstallation } from "../system/installation.ts"
+import { startInstallation } from "../system/installation.ts"
 import { inRoot } from "../system/root.ts"
 
 const IN_FLIGHT = 16
@@ -39,7 +38,7 @@ export const flow: Scenario = async ({ quick, say }) => {
   // Pairs of its own for each variant: whoever has two sockets gets everything twice.
   const variants = Object.entries(VARIANTS)
   say(`signing up ${variants.length * pairsEach * 2} people`)
-  const pairs = await makePairs(parley, variants.length * pairsEach)
+  const pairs = await makePairs(parley.url, variants.length * pairsEach)
   for (const [index, [name, variant]] of variants.entries()) {
     const own = pairs.slice(index * pairsEach, (index + 1) * pairsEach)
     const ends = own.map(({ conversation, tokens }): [End, End] => {
@@ -99,18 +98,4 @@ export const flow: Scenario = async ({ quick, say }) => {
       "and the other end has it; the load generator takes a core of its own",
     figures,
   }
-}
-
-/** Pairs of people with a direct conversation, and a token of each. */
-export async function makePairs(parley: Installation, count: number) {
-  const sign = createSigner(parley)
-  const people = await signUp(parley.url, count * 2)
-  return Promise.all(
-    Array.from({ length: count }, async (_, index) => {
-      const a = people[index * 2]!.id
-      const b = people[index * 2 + 1]!.id
-      const conversation = await startDirect(parley.url, sign(a), b)
-      return { conversation, tokens: [sign(a), sign(b)] as const }
-    }),
-  )
 }

@@ -4,11 +4,11 @@ import type { End } from "../load/lines.ts"
 import { startLoad } from "../load/load.ts"
 import { eventsDocument } from "../load/socket.ts"
 import { cpuPerOperation, inTurn, measure } from "../measure.ts"
+import { makePairs } from "../people.ts"
 import { figure } from "../report.ts"
 import { type Scenario, SERVICES } from "../scenario.ts"
 import { median, percentile, summary } from "../stats.ts"
 import { startInstallation } from "../system/installation.ts"
-import { makePairs } from "./flow.ts"
 
 const PAGE_BYTES = 4_096
 /** The figure to reach is meant for a disk that takes no longer than this for an fsync, in ms. */
@@ -21,7 +21,7 @@ export const pair: Scenario = async ({ quick, say }) => {
   await using parley = await startInstallation()
   await using load = await startLoad()
   // A pair of its own for each way of sending: whoever has two sockets gets everything twice.
-  const pairs = await makePairs(parley, 2)
+  const pairs = await makePairs(parley.url, 2)
   for (const [index, over] of (["socket", "http"] as const).entries()) {
     const { conversation, tokens } = pairs[index]!
     const document = eventsDocument()

@@ -86,7 +86,7 @@ async function end(services: Child[], folder: Folder): Promise<void> {
   folder[Symbol.dispose]()
 }
 
-async function untilReady(url: string): Promise<void> {
+export async function untilReady(url: string): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS
   let reason = ""
   while (performance.now() < deadline) {
