@@ -1,0 +1,41 @@
+import type { Logger } from "./log.ts"
+import type { TracesConfig } from "./observability.ts"
+
+/** What a step is to the one before it: `server` answers a `client`, `consumer` takes what a `producer` has sent. */
+export type StepKind = "server" | "client" | "producer" | "consumer" | "internal"
+
+export type Attributes = Record<string, string | number>
+
+/** Makes the steps of traces; there is none where tracing is off. */
+export interface Tracer extends AsyncDisposable {
+  /**
+   * Begins a step after the one that a traceparent names, or of a new trace. Names and the attributes' keys come from a
+   * closed list; values may be ids, and never what somebody wrote.
+   * @param beganAt of `performance.now()`, for a step that is told of when it is over
+   */
+  begin(
+    name: string,
+    kind: StepKind,
+    parent: string | undefined,
+    attributes?: Attributes,
+    beganAt?: number,
+  ): Step
+}
+
+export interface Step {
+  /** What the next step is told. */
+  readonly traceparent: string
+  /** Call once. `failure` is an error code. */
+  end(failure?: string): void
+}
+
+/** Opens what the configuration names; its packages are not even loaded where it names nothing. */
+export async function openTracer(
+  service: string,
+  config: TracesConfig | undefined,
+  log: Logger,
+): Promise<Tracer | undefined> {
+  if (!config) return undefined
+  const { createOtlpTracer } = await import("./tracing-otlp.ts")
+  return createOtlpTracer(service, config, log)
+}
