@@ -1,8 +1,9 @@
-import { expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import { type Parley, startParley } from "./parley.ts"
 import type { Person } from "./person.ts"
 import type { Reading } from "./reading.ts"
+import { TOPOLOGIES, type Topology } from "./topologies.ts"
 
 const SENDERS = 4
 const EACH = 60
@@ -37,8 +38,8 @@ async function logOf(person: Person, chat: string): Promise<{ seq: number; id: s
   return conversation.log.flatMap(({ seq, message }) => (message ? [{ seq, id: message.id }] : []))
 }
 
-/** Kills a service while everyone sends, and looks at what everyone has in the end. */
-async function survives(service: "chat" | "gateway" | "auth", parley: Parley): Promise<void> {
+/** Kills processes while everyone sends, and looks at what everyone has in the end. */
+async function survives(parley: Parley, victims: (parley: Parley) => number[]): Promise<void> {
   const people: Person[] = []
   for (let i = 0; i < SENDERS; i++) people.push(await parley.person("Sender"))
   const [first, ...others] = people
@@ -49,7 +50,7 @@ async function survives(service: "chat" | "gateway" | "auth", parley: Parley): P
   const acknowledged: Sent[] = []
   const sending = sendAll(people, chat, acknowledged)
   await until(() => acknowledged.length >= EACH, "the first messages")
-  process.kill(parley.pidOf(service), "SIGKILL")
+  for (const pid of victims(parley)) process.kill(pid, "SIGKILL")
   await sending
 
   expect(acknowledged).toHaveLength(SENDERS * EACH)
@@ -69,11 +70,28 @@ async function survives(service: "chat" | "gateway" | "auth", parley: Parley): P
   }
 }
 
-test.each(["chat", "gateway", "auth"] as const)(
-  "%s killed under load: every acknowledged message is there once, in order, and everyone catches up",
-  async (service) => {
-    await using parley = await startParley()
-    await survives(service, parley)
-  },
-  120_000,
-)
+/** Who is killed, by the test's name. */
+const VICTIMS: Record<string, (parley: Parley) => number[]> = {
+  "one chat": (parley) => parley.pidsOf("chat").slice(0, 1),
+  "one gateway": (parley) => parley.pidsOf("gateway").slice(0, 1),
+  "one auth": (parley) => parley.pidsOf("auth").slice(0, 1),
+  "every chat": (parley) => parley.pidsOf("chat"),
+}
+const victimsOn = (topology: Topology) =>
+  Object.keys(VICTIMS).filter((name) => topology === "a cluster of three" || name !== "every chat")
+
+describe.each(TOPOLOGIES)("on %s", (topology) => {
+  let parley: Parley
+  beforeAll(async () => {
+    parley = await startParley(topology)
+  }, 120_000)
+  afterAll(async () => {
+    await parley?.[Symbol.asyncDispose]()
+  })
+
+  test.each(victimsOn(topology))(
+    "%s killed under load: every acknowledged message is there once, in order, and everyone catches up",
+    (name) => survives(parley, VICTIMS[name]!),
+    120_000,
+  )
+})

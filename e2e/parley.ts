@@ -4,37 +4,44 @@ import { join } from "node:path"
 import { ROOT } from "../launcher/root.ts"
 import { Person } from "./person.ts"
 import { processes } from "./processes.ts"
+import { setUp, type Topology } from "./topologies.ts"
+
+type ServiceName = "auth" | "chat" | "gateway" | "web"
 
 /** A whole Parley, as `./parley start` starts it: every service a process, on a free port, with data of its own. */
-export async function startParley(environment: Record<string, string> = {}) {
+export async function startParley(topology: Topology = "one embedded node") {
+  const setup = await setUp(topology)
   const dataDir = mkdtempSync(join(tmpdir(), "parley-e2e-"))
-  const child = Bun.spawn([process.execPath, "parley.ts", "start"], {
+  const child = Bun.spawn([process.execPath, "parley.ts", "start", ...setup.args], {
     cwd: ROOT,
-    env: { ...process.env, PORT: "0", DATA_DIR: dataDir, ...environment },
+    env: { ...process.env, PORT: "0", DATA_DIR: dataDir, ...setup.environment },
     stdin: "pipe",
     stdout: "pipe",
     stderr: Bun.file(join(dataDir, "stderr.txt")),
   })
   const stderr = () => readFileSync(join(dataDir, "stderr.txt"), "utf8")
   const url = await readyLine(child.stdout, stderr)
+  const gateways = /gateways at (.*)$/m.exec(stderr())?.[1]?.split(" ") ?? [url]
   let people = 0
 
   return {
     url,
+    /** Of each gateway. */
+    gateways,
     stderr,
 
-    /** The process of a service. */
-    pidOf(service: "auth" | "chat" | "gateway" | "web"): number {
+    /** The processes of a service, oldest first. */
+    pidsOf(service: ServiceName): number[] {
       const script = `${service}/main.ts`
-      const found = processes().find((p) => p.parent === child.pid && p.command.includes(script))
-      if (!found) throw new Error(`${service} does not run`)
-      return found.pid
+      const found = processes().filter((p) => p.parent === child.pid && p.command.includes(script))
+      return found.map(({ pid }) => pid).toSorted((a, b) => a - b)
     },
 
-    /** Someone with a new account, signed in. Names that were used before get a number. */
+    /** Someone with a new account, signed in, by the next gateway in turn. Names that were used before get a number. */
     async person(name: string): Promise<Person> {
+      const gateway = gateways[people % gateways.length]!
       people += 1
-      const person = new Person(url, `${name.toLowerCase().replaceAll(" ", ".")}${people}`)
+      const person = new Person(gateway, `${name.toLowerCase().replaceAll(" ", ".")}${people}`)
       await person.signUp(name)
       return person
     },
@@ -43,6 +50,7 @@ export async function startParley(environment: Record<string, string> = {}) {
       child.kill("SIGTERM")
       await child.exited
       rmSync(dataDir, { recursive: true, force: true })
+      await setup[Symbol.asyncDispose]()
     },
   }
 }

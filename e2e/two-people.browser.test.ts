@@ -49,7 +49,7 @@ const messagesOf = (page: Page) => page.getByRole("log").getByRole("article").co
 /** Takes the network away. Chromium leaves open sockets alone: that one goes with the gateway, which comes back. */
 async function goOffline(context: BrowserContext): Promise<void> {
   await context.setOffline(true)
-  process.kill(parley.pidOf("gateway"), "SIGKILL")
+  process.kill(parley.pidsOf("gateway")[0]!, "SIGKILL")
 }
 
 test("two people chat: they see each other's messages and ticks, through reloads and a lost line", async () => {
