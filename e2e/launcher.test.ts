@@ -11,7 +11,11 @@ function launch(environment: Record<string, string> = {}, args: string[] = []) {
   const folder = mkdtempSync(join(tmpdir(), "parley-launcher-"))
   const child = Bun.spawn([process.execPath, inRoot("parley.ts"), "start", ...args], {
     cwd: ROOT,
-    env: { ...process.env, PORT: "0", DATA_DIR: join(folder, "data"), ...environment },
+    env: {
+      ...process.env,
+      ...{ MONGODB_URL: undefined, KAFKA_BROKERS: undefined },
+      ...{ PORT: "0", DATA_DIR: join(folder, "data"), ...environment },
+    },
     stdin: "ignore",
     stdout: Bun.file(join(folder, "out")),
     stderr: Bun.file(join(folder, "err")),

@@ -45,11 +45,12 @@ async function runTests(args: string[], environment: Record<string, string> = {}
   return { status, out, err, last: out.trimEnd().split("\n").at(-1) }
 }
 
-test("sums up all checks, and tests see nothing of the user's settings", async () => {
+test("sums up all checks, and tests see the engines of the user's settings alone", async () => {
   put("good/a.test.ts", `test("one", () => expect(process.env.PORT).toBeUndefined())`)
+  put("good/c.test.ts", `test("four", () => expect(process.env.MONGODB_URL).toBe("mongodb://db"))`)
   put("good/b.test.ts", `test("two", () => {}); test.skip("three", () => {})`)
-  const { status, last, out } = await runTests(["good"])
-  expect({ status, last }).toEqual({ status: 0, last: "4 passed, 0 failed" })
+  const { status, last, out } = await runTests(["good"], { MONGODB_URL: "mongodb://db" })
+  expect({ status, last }).toEqual({ status: 0, last: "5 passed, 0 failed" })
   expect(out).toContain("1 skipped")
 })
 
