@@ -9,7 +9,7 @@ export interface StorePlace extends AsyncDisposable {
 
 const id = () => Bun.randomUUIDv7()
 
-const newUser = (username: string, more: Partial<NewUser> = {}): NewUser => ({
+export const newUser = (username: string, more: Partial<NewUser> = {}): NewUser => ({
   id: id(),
   username,
   name: username,
@@ -21,7 +21,7 @@ const newUser = (username: string, more: Partial<NewUser> = {}): NewUser => ({
   ...more,
 })
 
-const newSession = (user: string, more: Partial<Session> = {}): Session => ({
+export const newSession = (user: string, more: Partial<Session> = {}): Session => ({
   id: id(),
   user,
   device: "Firefox on Linux",
@@ -35,14 +35,14 @@ const newSession = (user: string, more: Partial<Session> = {}): Session => ({
   ...more,
 })
 
-const rotation = (generation: number) => ({
+export const rotation = (generation: number) => ({
   generation,
   tokenHash: `token ${generation}`,
   lastSeenAt: 2_000,
   expiresAt: 200_000,
 })
 
-const newKeys = (version: number, kid: string): StoredKeys => ({
+export const newKeys = (version: number, kid: string): StoredKeys => ({
   version,
   refreshSecret: "a secret of 32 bytes, in base64url, no less",
   keys: [{ kid, activeFrom: 1_000, privateKey: { kty: "OKP", crv: "Ed25519", x: "x", d: "d" } }],
