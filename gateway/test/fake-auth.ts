@@ -22,19 +22,27 @@ export const BOB: FakeUser = { id: "bob-id", username: "bob", name: "Bob" }
 /** Conversations know her, auth does not: as after a loss of data. */
 export const GHOST = "ghost-id"
 
+/** What equal processes of auth have in common. */
+export async function authState() {
+  return {
+    ...(await generateKeyPair("EdDSA")),
+    users: new Map([ALICE, BOB].map((user) => [user.id, user])),
+    ended: [] as { id: string; endedAt: number }[],
+  }
+}
+
 /** The whole schema of auth with a handful of users in memory, and knobs for what may go wrong. */
 export async function startFakeAuth(options: {
   issuer: string
   clock: Clock
   log: Logger
   port?: number
+  state?: Awaited<ReturnType<typeof authState>>
 }) {
   const { issuer, clock, log } = options
-  const { publicKey, privateKey } = await generateKeyPair("EdDSA")
+  const { publicKey, privateKey, users, ended } = options.state ?? (await authState())
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: "1", alg: "EdDSA" }] }
   const tokens = createTokenVerifier({ keys: createLocalJWKSet(jwks), issuer, clock })
-  const users = new Map([ALICE, BOB].map((user) => [user.id, user]))
-  const ended: { id: string; endedAt: number }[] = []
   const knobs = {
     /** Representations of each `_entities` request, in order. */
     lookups: [] as { id: string }[][],

@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from "@apollo/subgraph"
 import { badInput, notFound, unauthenticated } from "@parley/service/errors.ts"
 import { publicResult } from "@parley/service/graphql-errors.ts"
+import { SECRET_HEADER } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
 import { type Call, createSubgraph, type Subscription } from "@parley/service/subgraph.ts"
@@ -20,13 +21,23 @@ interface Message {
 
 export type FakeEvent = { __typename: string } & Record<string, unknown>
 
+/** What equal nodes have in common. */
+export interface FakeStore {
+  messages: Message[]
+  /** Every event that has a seq: a subscription with a position begins with those after it. */
+  history: FakeEvent[]
+}
+
 /** The whole schema of chat over one conversation of Alice and Bob in memory; a test says which events happen. */
 export async function startFakeChat(options: {
   tokens: TokenVerifier
   log: Logger
   port?: number
+  store?: FakeStore
+  /** What it says of the nodes that there are; it is an older version where this is absent. */
+  topology?: () => unknown
 }) {
-  const messages: Message[] = []
+  const { messages, history } = options.store ?? { messages: [], history: [] }
   const subscriptions = new Set<Subscription<Call>>()
   const knobs = {
     calls: [] as Call[],
@@ -34,6 +45,8 @@ export async function startFakeChat(options: {
     subscribed: [] as { document: string; variables: unknown; user: string | undefined }[],
     /** How often an event was executed. */
     executions: 0,
+    /** Messages are stored, and their answers wait for this. */
+    gate: undefined as Promise<void> | undefined,
   }
 
   const me = (user: string) => ({
@@ -75,11 +88,16 @@ export async function startFakeChat(options: {
       },
     },
     Mutation: {
-      sendMessage(_: unknown, { input }: { input: { id: string; text: string } }, call: Call) {
+      async sendMessage(
+        _: unknown,
+        { input }: { input: { id: string; text: string } },
+        call: Call,
+      ) {
         if (input.text === "") throw badInput("input.text", "A message has 1 to 8,000 characters.")
         const seq = messages.length + 1
         const message = { id: input.id, text: input.text, seq, sender: viewer(call) }
         messages.push(message)
+        await knobs.gate
         return messageOf(message)
       },
       markRead: (_: unknown, { seq }: { seq: number }, call: Call) => ({
@@ -107,6 +125,17 @@ export async function startFakeChat(options: {
     return JSON.stringify(publicResult(result as ExecutionResult, options.log))
   }
 
+  /** Live is whoever has had all that happened: there is no turn of the event loop between the two. */
+  async function open(subscription: Subscription<Call>, isOver: () => boolean): Promise<void> {
+    const { link, id, args } = subscription
+    const [position] = (args.variableValues?.after ?? []) as { seq: number }[]
+    let next = position ? position.seq : history.length
+    while (next < history.length && !isOver()) {
+      link.deliver([id], await render(subscription, history[next++]!))
+    }
+    if (!isOver()) subscriptions.add(subscription)
+  }
+
   const app = createSubgraph<Call>({
     schema,
     secret: SECRET,
@@ -118,16 +147,26 @@ export async function startFakeChat(options: {
     },
     subscribe(subscription) {
       const { document, variableValues, contextValue } = subscription.args
-      subscriptions.add(subscription)
+      let over = false
+      void open(subscription, () => over)
       knobs.subscribed.push({
         document: print(document),
         variables: variableValues,
         user: contextValue.viewer?.user,
       })
-      return () => subscriptions.delete(subscription)
+      return () => {
+        over = true
+        subscriptions.delete(subscription)
+      }
     },
     ready: async () => {},
-  }).listen({ port: options.port ?? 0, hostname: "127.0.0.1" })
+  })
+    .get("/internal/nodes", ({ request }) => {
+      if (!options.topology) return new Response(null, { status: 404 })
+      if (request.headers.get(SECRET_HEADER) !== SECRET) return new Response(null, { status: 403 })
+      return Response.json(options.topology())
+    })
+    .listen({ port: options.port ?? 0, hostname: "127.0.0.1" })
 
   return {
     port: app.server!.port!,

@@ -60,6 +60,19 @@ export async function connectSocket(url: string, headers: Record<string, string>
         clearTimeout(timer)
       }
     },
+    /** Takes the next frame, whatever it is; undefined once it is closed. */
+    async any(): Promise<Frame | undefined> {
+      while (frames.length === 0) {
+        if (socket.readyState === WebSocket.CLOSED) return undefined
+        const { promise, resolve } = Promise.withResolvers<void>()
+        wake = resolve
+        await promise
+      }
+      return frames.shift()
+    },
+    get isClosed() {
+      return socket.readyState === WebSocket.CLOSED
+    },
     close: () => socket.close(),
     terminate: () => (socket as WebSocket & { terminate(): void }).terminate(),
   }

@@ -1,23 +1,13 @@
 import { createLogger, silentLogger } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
-import { createClient } from "graphql-ws"
 import type { GatewayConfig } from "../config.ts"
 import type { GatewayOverrides } from "../context.ts"
 import { startGateway } from "../start.ts"
 import { type FakeAuth, SECRET, startFakeAuth } from "./fake-auth.ts"
 import { type FakeChat, startFakeChat } from "./fake-chat.ts"
-import { connectSocket, type TestSocket } from "./test-socket.ts"
+import { frontDoor } from "./front-door.ts"
 
 export const PUBLIC_URL = "http://localhost:4000"
-
-export interface GraphQLAnswer<Data = Record<string, unknown>> {
-  data?: Data | null
-  errors?: {
-    message: string
-    path?: (string | number)[]
-    extensions: { code: string; retryable: boolean; field?: string; retryAfterMs?: number }
-  }[]
-}
 
 /** A gateway between two fake subgraphs, all on ports of their own. */
 export async function startWorld(
@@ -46,11 +36,10 @@ export async function startWorld(
     { clock, log: process.env.TEST_LOG ? log : silentLogger, ...overrides },
   )
   const url = `http://127.0.0.1:${gateway.port}`
-  const sockets: TestSocket[] = []
-  const clients: { dispose(): void }[] = []
+  const door = frontDoor(url)
 
   const world = {
-    url,
+    ...door,
     gateway,
     get auth() {
       return auth
@@ -65,54 +54,13 @@ export async function startWorld(
     bearer: async (user: string, session?: string, lifetime?: number) => ({
       authorization: `Bearer ${await auth.sign(user, session, lifetime)}`,
     }),
-    post(body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-      return fetch(`${url}/graphql`, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          accept: "application/graphql-response+json",
-          ...headers,
-        },
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      })
-    },
-    /** Asks over HTTP. */
-    async ask<Data = Record<string, unknown>>(
-      query: string,
-      variables: Record<string, unknown> = {},
-      headers: Record<string, string> = {},
-    ): Promise<GraphQLAnswer<Data>> {
-      const response = await world.post({ query, variables }, headers)
-      return (await response.json()) as GraphQLAnswer<Data>
-    },
-    /** A bare socket, for what a well-behaved client never does. */
-    async socket(options: { headers?: Record<string, string>; init?: unknown } = {}) {
-      const socket = await connectSocket(url.replace("http", "ws"), options.headers)
-      sockets.push(socket)
-      if ("init" in options) {
-        socket.send({ type: "connection_init", payload: options.init })
-        await socket.next("connection_ack")
-      }
-      return socket
-    },
-    /** A client as browsers have it. */
-    client(token: string) {
-      const client = createClient({
-        url: `${url.replace("http", "ws")}/graphql`,
-        connectionParams: { authorization: `Bearer ${token}` },
-        retryAttempts: 0,
-      })
-      clients.push(client)
-      return client
-    },
     stopAuth: () => auth.stop(),
     stopChat: () => chat.stop(),
     async restartChat() {
       chat = await startFakeChat({ tokens: auth.tokens, log: silentLogger, port: chat.port })
     },
     async [Symbol.asyncDispose]() {
-      for (const client of clients) client.dispose()
-      for (const socket of sockets) socket.terminate()
+      door.leave()
       await gateway.stop()
       await auth.stop()
       await chat.stop()

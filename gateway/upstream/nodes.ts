@@ -63,11 +63,13 @@ export function followNodes(options: {
           return onList(byUrl(list.nodes), list.partitions)
         }
         isOlder = true
+        failure = new Error(`${url} does not know of nodes`)
       } catch (error) {
         failure = error
       }
     }
-    if (!isOlder) throw failure
+    // Whoever has once told more has not forgotten how.
+    if (!isOlder || known.length > 0) throw failure
     onList(byUrl(seeds.map((url) => ({ url, draining: false }))), PARTITIONS)
   }
 
