@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { buildSchema } from "graphql"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
-import { ParleyError, unauthenticated } from "./errors.ts"
-import { SECRET_HEADER, SHARED_NEXT } from "./link.ts"
+import { ParleyError, unauthenticated, unavailable } from "./errors.ts"
+import { CAUSE, SECRET_HEADER, SHARED_NEXT } from "./link.ts"
 import { type Logger, silentLogger } from "./log.ts"
 import { type Call, createSubgraph, type Subscription, secretCheck } from "./subgraph.ts"
 import { until } from "./test/until.ts"
+import type { Tracer } from "./tracing.ts"
 
 const SECRET = "the link secret of the endpoint under test"
 const schema = buildSchema(`
@@ -17,8 +18,8 @@ const schema = buildSchema(`
 const fields: Record<string, Record<string, (args: never, context: Call) => unknown>> = {
   Query: {
     who: (_args, { viewer }) => viewer?.user ?? "nobody",
-    call: (_args, { refreshToken, userAgent, address, requestId }) =>
-      JSON.stringify({ refreshToken, userAgent, address, requestId }),
+    call: (_args, { refreshToken, userAgent, address, cause }) =>
+      JSON.stringify({ refreshToken, userAgent, address, ...cause }),
     fail({ how }: { how: string }) {
       if (how === "meant") throw new ParleyError("CONFLICT", "It is taken.")
       throw new Error("a secret of ours")
@@ -47,15 +48,28 @@ let isReady: () => Promise<void> = async () => {}
 const errors: unknown[] = []
 const open = new Map<string, Subscription<{ call: Call }>>()
 let stopped = 0
+const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+/** What was traced, as it ended: what, after whom, and how. */
+const steps: (string | undefined)[][] = []
+const tracer: Tracer = {
+  begin: (name, _kind, parent) => ({
+    traceparent: TRACEPARENT.replace("00f067aa0ba902b7", "00000000000000aa"),
+    end: (failure) => void steps.push([name, parent, failure]),
+  }),
+  async [Symbol.asyncDispose]() {},
+}
 
 beforeAll(() => {
-  const log: Logger = { ...silentLogger, error: (_event, fields) => errors.push(fields) }
+  const note: Logger["error"] = (_event, fields) => errors.push(fields)
+  const log: Logger = { ...silentLogger, warn: note, error: note }
   const created = createSubgraph({
     schema,
     secret: SECRET,
     log,
+    tracer,
     tokens: {
       verify(token) {
+        if (token === "unchecked") throw unavailable("The keys cannot be read.")
         if (token === "expired") throw unauthenticated("The access token has expired.")
         return { user: token, session: "s", expiresAt: Number.MAX_SAFE_INTEGER }
       },
@@ -204,6 +218,7 @@ describe("who asks, and from where,", () => {
         userAgent: "a browser",
         address: "203.0.113.9",
         requestId: "r1",
+        traceparent: expect.any(String),
       },
     })
     const secure = "parley_refresh=old; __Host-parley_refresh=secure"
@@ -224,7 +239,10 @@ describe("who asks, and from where,", () => {
     }
     const ofAlice = await socket.ask("1", "{ who call }", { token: "alice", ...told })
     const { who, call } = (ofAlice!.payload as Answer).data!
-    expect([who, JSON.parse(call as string)]).toEqual(["alice", told])
+    expect([who, JSON.parse(call as string)]).toEqual([
+      "alice",
+      { ...told, traceparent: expect.any(String) },
+    ])
     expect((await socket.ask("2", "{ who }", { token: "bob" }))!.payload).toEqual({
       data: { who: "bob" },
     })
@@ -400,6 +418,25 @@ describe("a socket", () => {
     })
   })
 
+  test("tells what brought a result about to whoever asked for it", async () => {
+    const subscribe = { type: "subscribe", payload: { query: "subscription { ticks(n: 1) }" } }
+    using asks = await connect({ ...trusted, features: [SHARED_NEXT, CAUSE] })
+    expect(asks.frames[0]).toMatchObject({ payload: { features: [SHARED_NEXT, CAUSE] } })
+    using doesNot = await connect({ ...trusted, features: [SHARED_NEXT] })
+    using plain = await connect({ ...trusted, features: [CAUSE] })
+    expect(plain.frames[0]).toEqual({ type: "connection_ack" })
+    const cause = { requestId: "r7", traceparent: TRACEPARENT }
+    for (const [id, socket] of Object.entries({ asks, doesNot, plain })) {
+      socket.send({ id, ...subscribe })
+      await until(() => open.has(id), "the subscription")
+      open.get(id)!.link.deliver([id], "{}", cause)
+    }
+    const got = (socket: typeof asks) => socket.frame(({ type }) => type === "next")
+    expect(await got(asks)).toEqual({ type: "next", ids: ["asks"], cause, payload: {} } as never)
+    expect(await got(doesNot)).toEqual({ type: "next", ids: ["doesNot"], payload: {} } as never)
+    expect(await got(plain)).toEqual({ type: "next", id: "plain", payload: {} })
+  })
+
   test("agrees on shared frames with whoever knows them", async () => {
     using knows = await connect({ ...trusted, features: ["other", SHARED_NEXT] })
     expect(knows.frames[0]).toEqual({
@@ -408,6 +445,40 @@ describe("a socket", () => {
     })
     using plain = await connect({ ...trusted, features: ["other"] })
     expect(plain.frames[0]).toEqual({ type: "connection_ack" })
+  })
+})
+
+describe("the request that an operation is part of", () => {
+  const told = { requestId: "r3", traceparent: TRACEPARENT }
+
+  test("is named in whatever the log is told of it", async () => {
+    using socket = await connect(trusted)
+    errors.length = 0
+    await socket.ask("1", `{ fail(how: "oops") }`, told)
+    await socket.ask("2", "{ who }", { ...told, token: "unchecked" })
+    await answer({ query: `{ fail(how: "oops") }` }, { "x-request-id": "r4" })
+    expect(errors).toMatchObject([
+      { requestId: "r3", path: ["fail"] },
+      { requestId: "r3" },
+      { requestId: "r4", path: ["fail"] },
+    ])
+  })
+
+  test("goes on in a step of its trace, of which what follows is told", async () => {
+    using socket = await connect(trusted)
+    steps.length = 0
+    const { payload } = (await socket.ask("1", "query Mine { call }", told))!
+    const seen = JSON.parse((payload as Answer).data!.call as string)
+    expect(seen).toMatchObject({ requestId: "r3", traceparent: expect.stringContaining("aa-01") })
+    await socket.ask("2", `{ fail(how: "meant") }`, told)
+    await answer({ query: "mutation { set }" }, { traceparent: TRACEPARENT, "x-request-id": "r5" })
+    await answer({ query: "{ who }" })
+    expect(steps).toEqual([
+      ["query call", TRACEPARENT, undefined],
+      ["query fail", TRACEPARENT, "CONFLICT"],
+      ["mutation set", TRACEPARENT, undefined],
+      ["query who", undefined, undefined],
+    ])
   })
 })
 

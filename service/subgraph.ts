@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto"
 import { Elysia } from "elysia"
 import {
   type ExecutionArgs,
+  type ExecutionResult,
   execute,
   GraphQLError,
   type GraphQLSchema,
@@ -11,9 +12,11 @@ import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
+import { type Cause, logFor, readCause } from "./cause.ts"
 import { badInput, type ParleyError } from "./errors.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
 import {
+  CAUSE,
   LinkExtensions,
   LinkInit,
   plainNext,
@@ -22,9 +25,12 @@ import {
   sharedNext,
 } from "./link.ts"
 import type { Logger } from "./log.ts"
+import { createOperationSteps } from "./operation-steps.ts"
 import { createDocumentCache } from "./operations.ts"
 import { type BunSocket, sendFrame, socketLimits, upgradeSocket } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
+import type { Tracer } from "./tracing.ts"
+import { untilStopped } from "./until-stopped.ts"
 
 /** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
 export interface Call {
@@ -32,7 +38,8 @@ export interface Call {
   refreshToken: string | undefined
   userAgent: string
   address: string
-  requestId: string
+  /** Undefined where whoever asks does not say. */
+  cause: Cause | undefined
   /** `Set-Cookie` values for the browser. */
   setCookies: string[]
 }
@@ -40,16 +47,17 @@ export interface Call {
 /** A gateway's connection, as the source of a subscription sees it. */
 export interface Link {
   /**
-   * Sends one result, which is JSON already, to some of the subscriptions on this connection. False where the
-   * connection is gone; whoever is behind it resumes by position.
+   * Sends one result, which is JSON already, to some of the subscriptions on this connection, with what brought it about
+   * where the gateway wants to know. False where the connection is gone; whoever is behind it resumes by position.
    */
-  deliver(ids: readonly string[], payload: string): boolean
+  deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
 }
 
 /** A checked subscription that is to be started. */
 export interface Subscription<Context> {
   id: string
   link: Link
+  cause: Cause | undefined
   args: ExecutionArgs & { contextValue: Context }
   /** Ends it from this side; the error, where there is one, is the last thing its client hears. */
   end(error?: ParleyError): void
@@ -60,6 +68,7 @@ export interface SubgraphOptions<Context extends object> {
   secret: string
   tokens: TokenVerifier
   log: Logger
+  tracer?: Tracer
   context(call: Call): Context
   /** Starts a subscription and returns what stops it. Absent where the schema has none. */
   subscribe?(subscription: Subscription<Context>): () => void
@@ -92,22 +101,28 @@ type LinkArgs = ExecutionArgs & { id: string; link: Link }
  * extended and listened with.
  */
 export function createSubgraph<Context extends object>(options: SubgraphOptions<Context>) {
-  const { schema, log } = options
+  const { schema, log, tracer } = options
   const documents = createDocumentCache(schema)
   const calls = new WeakMap<object, Call>()
+  const steps = tracer && createOperationSteps(tracer)
   const mayEnter = secretCheck(options.secret)
 
   async function prepare(
     params: Params,
     extensions: unknown,
   ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    let cause: Cause | undefined
     try {
-      const call = await callOf(extensions)
+      const given = readExtensions(extensions)
+      cause = readCause(given.requestId, given.traceparent)
+      const call = await callOf(given, cause)
       const checked = documents(params.query)
       if (checked.errors) return checked.errors
-      if (!getOperationAST(checked.document, params.operationName)) {
+      const operation = getOperationAST(checked.document, params.operationName)
+      if (!operation) {
         throw badInput("operationName", "The document has no one operation that this names.")
       }
+      call.cause = steps ? steps.begin(call, operation) : call.cause
       const contextValue = options.context(call)
       calls.set(contextValue, call)
       return {
@@ -118,26 +133,32 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
         contextValue,
       }
     } catch (error) {
-      return [publicError(wrap(error), log)]
+      return [publicError(wrap(error), logFor(log, cause))]
     }
   }
 
-  async function callOf(given: unknown): Promise<Call> {
-    const extensions = v.safeParse(LinkExtensions, given ?? {})
-    if (!extensions.success) throw badInput("extensions", extensions.issues[0].message)
-    const { token, refreshToken, userAgent, address, requestId } = extensions.output
+  async function callOf(given: LinkExtensions, cause: Cause | undefined): Promise<Call> {
+    const { token, refreshToken, userAgent, address } = given
     const viewer = token === undefined ? undefined : await options.tokens.verify(token)
-    return { viewer, refreshToken, userAgent, address, requestId, setCookies: [] }
+    return { viewer, refreshToken, userAgent, address, cause, setCookies: [] }
   }
 
   const run = (args: ExecutionArgs) => {
     const result = execute(args)
     return result instanceof Promise
-      ? result.then((result) => publicResult(result, log))
-      : publicResult(result, log)
+      ? result.then((result) => finish(args, result))
+      : finish(args, result)
   }
 
-  const cookiesOf = (args: ExecutionArgs) => calls.get(args.contextValue as object)?.setCookies
+  function finish(args: ExecutionArgs, result: ExecutionResult): ExecutionResult {
+    const call = callOfArgs(args)
+    const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
+    if (call) steps?.end(call, shown)
+    return shown
+  }
+
+  const callOfArgs = ({ contextValue }: ExecutionArgs) => calls.get(contextValue as object)
+  const cookiesOf = (args: ExecutionArgs) => callOfArgs(args)?.setCookies
 
   function openSubscription({ id, link, ...args }: LinkArgs): AsyncGenerator<never, void, void> {
     const { promise, resolve, reject } = Promise.withResolvers<IteratorReturnResult<void>>()
@@ -146,6 +167,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     const stop = options.subscribe?.({
       id,
       link,
+      cause: callOfArgs(args)?.cause,
       args: args as Subscription<Context>["args"],
       end: (error) => (error ? reject(wrap(error)) : resolve({ done: true, value: undefined })),
     })
@@ -186,9 +208,13 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     onConnect({ connectionParams, extra }) {
       const init = v.safeParse(LinkInit, connectionParams)
       if (!init.success || !mayEnter(init.output.secret)) return false
-      const shared = init.output.features.includes(SHARED_NEXT)
-      extra.link = shared ? sharedLink(extra.socket) : plainLink(extra.socket)
-      return shared ? { features: [SHARED_NEXT] } : true
+      const features = [SHARED_NEXT, CAUSE].filter((one) => init.output.features.includes(one))
+      if (!features.includes(SHARED_NEXT)) {
+        extra.link = plainLink(extra.socket)
+        return true
+      }
+      extra.link = sharedLink(extra.socket, features.includes(CAUSE))
+      return { features }
     },
     async onSubscribe({ extra }, id, payload) {
       const args = await prepare(payload, payload.extensions)
@@ -228,6 +254,12 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     )
 }
 
+function readExtensions(given: unknown): LinkExtensions {
+  const extensions = v.safeParse(LinkExtensions, given ?? {})
+  if (!extensions.success) throw badInput("extensions", extensions.issues[0].message)
+  return extensions.output
+}
+
 /** What the link says in a frame, read from the headers of a plain HTTP request. */
 function extensionsOf(request: Request): LinkExtensions {
   const authorization = request.headers.get("authorization") ?? ""
@@ -240,6 +272,7 @@ function extensionsOf(request: Request): LinkExtensions {
     userAgent: request.headers.get("user-agent") ?? "",
     address: request.headers.get("x-forwarded-for") ?? "",
     requestId: request.headers.get("x-request-id") ?? "",
+    traceparent: request.headers.get("traceparent") ?? undefined,
   }
 }
 
@@ -250,8 +283,9 @@ export function secretCheck(secret: string): (given: string) => boolean {
   return (given) => timingSafeEqual(digest(given), expected)
 }
 
-const sharedLink = (socket: BunSocket): Link => ({
-  deliver: (ids, payload) => sendFrame(socket, sharedNext(ids, payload)),
+const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
+  deliver: (ids, payload, cause) =>
+    sendFrame(socket, sharedNext(ids, payload, withCause ? cause : undefined)),
 })
 
 const plainLink = (socket: BunSocket): Link => ({
@@ -264,30 +298,3 @@ const wrap = (error: unknown): GraphQLError =>
     : new GraphQLError(error instanceof Error ? error.message : String(error), {
         originalError: error instanceof Error ? error : new Error(String(error)),
       })
-
-/**
- * An iterator that yields nothing (results are written straight to the link) and ends when told to. Written by hand: a
- * generator's `return()` would wait for its pending `next()`, and the subscription would leak.
- */
-function untilStopped(
-  ended: Promise<IteratorReturnResult<void>>,
-  stop: () => void,
-): AsyncGenerator<never, void, void> {
-  return {
-    next: () => ended,
-    async return() {
-      stop()
-      return { done: true, value: undefined }
-    },
-    async throw(error) {
-      stop()
-      throw error
-    },
-    async [Symbol.asyncDispose]() {
-      stop()
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
-}

@@ -12,7 +12,7 @@ const nobody = {
   refreshToken: undefined,
   userAgent: "",
   address: "",
-  requestId: "",
+  cause: undefined,
   setCookies: [],
 }
 
