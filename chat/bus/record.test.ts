@@ -1,0 +1,81 @@
+import { describe, expect, test } from "bun:test"
+import { partitionOf } from "@parley/service/partition.ts"
+import { createLog } from "../test/log-builder.ts"
+import type { BusEvent } from "./bus.ts"
+import { decodeRecord, encodeRecords, MAX_RECORD } from "./record.ts"
+
+const log = createLog("c")
+const founded: BusEvent = { kind: "entry", entry: log.founded("alice", ["bob"]) }
+const spoken: BusEvent = { kind: "entry", entry: log.message("alice", "👋 \u{2028} ﷽") }
+const receipt: BusEvent = {
+  ...{ kind: "receipt", conversation: "c", user: "alice", delivered: 7, read: 3 },
+}
+const wire = (given: unknown) => Buffer.from(JSON.stringify(given))
+const record = (event: unknown) => ({ event, users: ["bob"] })
+
+test("what is encoded is decoded as it was", () => {
+  for (const event of [founded, spoken, receipt]) {
+    const [encoded] = encodeRecords(event, ["bob"], 64)
+    expect(encoded?.partition).toBe(partitionOf("bob", 64))
+    expect(decodeRecord(encoded!.value)).toEqual({ event, users: ["bob"] })
+  }
+})
+
+test("an event for nobody has no record", () => {
+  expect(encodeRecords(spoken, [], 64)).toEqual([])
+})
+
+test("the largest event for very many users comes in records that are small enough", () => {
+  const text = "\u{1}".repeat(8_000)
+  const users = Array.from({ length: 2_500 }, (_, i) => `${i}`.padStart(64, "u"))
+  const parts = encodeRecords({ kind: "entry", entry: log.message("alice", text) }, users, 1)
+  expect(parts).toHaveLength(3)
+  const decoded = parts.map(({ value }) => decodeRecord(value))
+  expect(decoded.flatMap(({ users }) => users)).toEqual(users)
+  for (const { value } of parts) expect(value.length).toBeLessThan(MAX_RECORD / 4)
+  // As many members as a group can have, all of them named by the event itself.
+  const everybody = Array.from({ length: 1_024 }, (_, i) => `${i}`.padStart(64, "u"))
+  const crowd = createLog("crowd").changed("alice", { joined: everybody, promoted: everybody })
+  const [largest] = encodeRecords({ kind: "entry", entry: crowd }, everybody, 1)
+  expect(largest!.value.length).toBeLessThan(MAX_RECORD / 4)
+})
+
+test("a field that a newer node has added is left out", () => {
+  const { event, users } = decodeRecord(wire({ ...record({ ...receipt, mood: 1 }), trace: "x" }))
+  expect({ event, users }).toEqual({ event: receipt, users: ["bob"] })
+})
+
+describe("what is no record is refused with a reason:", () => {
+  const entry = log.message("alice")
+  const poison: Record<string, [Buffer | null, RegExp]> = {
+    "no value": [null, /empty/],
+    "no bytes": [Buffer.alloc(0), /JSON/],
+    "broken JSON": [Buffer.from('{"event":'), /JSON/],
+    "bytes that are no text": [Buffer.from([0x22, 0xff, 0xfe, 0x22]), /./],
+    "a number": [wire(1), /it/],
+    null: [wire(null), /it/],
+    "no users": [wire({ event: receipt }), /users/],
+    "an empty list of users": [wire({ event: receipt, users: [] }), /users/],
+    "users that are none": [wire({ event: receipt, users: [7] }), /users/],
+    "a kind of event that is not known": [wire(record({ kind: "typing" })), /event/],
+    "a kind of entry that is not known": [
+      wire(record({ kind: "entry", entry: { ...entry, kind: "poll" } })),
+      /entry/,
+    ],
+    "a seq that is none": [wire(record({ kind: "entry", entry: { ...entry, seq: 0 } })), /seq/],
+    "half a seq": [wire(record({ kind: "entry", entry: { ...entry, seq: 1.5 } })), /seq/],
+    "a tally that is none": [
+      wire(record({ kind: "entry", entry: { ...entry, tally: { messages: 1 } } })),
+      /tally/,
+    ],
+    "a text that nobody could have written": [
+      wire(record({ kind: "entry", entry: { ...entry, text: "a".repeat(900_000) } })),
+      /text/,
+    ],
+    "more than a megabyte": [Buffer.alloc(MAX_RECORD + 1, " "), /bytes/],
+    "an endless nesting": [Buffer.from("[".repeat(MAX_RECORD)), /./],
+  }
+  for (const [name, [value, reason]] of Object.entries(poison)) {
+    test(name, () => expect(() => decodeRecord(value)).toThrow(reason))
+  }
+})
