@@ -72,7 +72,7 @@ export async function createChat(
     overrides.directory ?? createDirectory({ authUrls: config.authUrls, secret: config.linkSecret })
 
   const store = overrides.store ?? (await openStore(config))
-  const bus = overrides.bus ?? (await openBus())
+  const bus = overrides.bus ?? (await openBus(config, log))
   const hub = createHub({ store, bus, log })
   const router = createRouter(hub, bus)
 
@@ -116,6 +116,7 @@ export async function createChat(
     },
     async ready() {
       await store.ping()
+      await bus.ping()
     },
     async [Symbol.asyncDispose]() {
       // What has been stored is announced first: then there is nothing to leave to an heir.

@@ -52,19 +52,31 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
       await until(() => to.texts().includes(mark), "the mark")
     }
 
+    const receipt = (read: number): BusEvent => ({
+      ...{ kind: "receipt", conversation: "c", user: "alice", delivered: read, read },
+    })
+    const ofKind = ({ received }: Node, kind: BusEvent["kind"]) =>
+      received.filter(({ event }) => event.kind === kind)
+
     test("brings an event, whole, to the nodes that hold the channels of its users", async () => {
       const [from, to] = [await join(), await join()]
       await to.bus.hold(channel(to, "bob"))
-      const receipt: BusEvent = {
-        ...{ kind: "receipt", conversation: "c", user: "alice", delivered: 7, read: 3 },
-      }
       const joined: BusEvent = { kind: "entry", entry: createLog("c").founded("alice", ["bob"]) }
       const spoken = event("👋 \u{2028} ﷽")
-      for (const sent of [receipt, joined, spoken]) from.bus.publish(sent, () => ["bob"])
+      for (const sent of [receipt(7), joined, spoken]) from.bus.publish(sent, () => ["bob"])
       await until(() => to.received.length === 3, "three records")
-      expect(to.received).toEqual(
-        [receipt, joined, spoken].map((event) => ({ event, users: ["bob"] })),
-      )
+      const recordOf = (event: BusEvent) => ({ event, users: ["bob"] })
+      expect(ofKind(to, "entry")).toEqual([joined, spoken].map(recordOf))
+      expect(ofKind(to, "receipt")).toEqual([receipt(7)].map(recordOf))
+    })
+
+    test("says when an event has been published", async () => {
+      const [from, to] = [await join(), await join()]
+      await to.bus.hold(channel(to, "bob"))
+      await from.bus.publish(event("published"), () => ["bob"])
+      await from.bus.publish(event("to nobody"), () => [])
+      await until(() => to.received.length > 0, "the record")
+      expect(to.texts()).toEqual(["published"])
     })
 
     test("has one record per partition, with the users of that partition", async () => {
@@ -81,13 +93,19 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
       }
     })
 
-    test("keeps the order of a partition", async () => {
+    test("keeps the order of a partition, in each kind of event", async () => {
       const [from, to] = [await join(), await join()]
       await to.bus.hold(channel(to, "bob"))
-      const texts = Array.from({ length: 500 }, (_, i) => `${i}`)
-      for (const text of texts) from.bus.publish(event(text), () => ["bob"])
-      await until(() => to.received.length >= texts.length, "500 records")
-      expect(to.texts()).toEqual(texts)
+      const numbers = Array.from({ length: 500 }, (_, i) => i)
+      for (const number of numbers) {
+        from.bus.publish(event(`${number}`), () => ["bob"])
+        from.bus.publish(receipt(number), () => ["bob", "carol"])
+        // Sometimes together, sometimes apart.
+        if (number % 50 === 0) await new Promise(setImmediate)
+      }
+      await until(() => to.received.length >= 2 * numbers.length, "1,000 records")
+      expect(ofKind(to, "entry").map(({ event }) => textOf(event))).toEqual(numbers.map(String))
+      expect(ofKind(to, "receipt").map(({ event }) => event)).toEqual(numbers.map(receipt))
     })
 
     test("does not bring a node its own records", async () => {
@@ -135,6 +153,33 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
       expect(to.received).toEqual([])
     })
 
+    test("receives everything after a hold, however soon that follows a release", async () => {
+      const [from, to] = [await join(), await join()]
+      const partition = channel(to, "bob")
+      const rounds = Array.from({ length: 20 }, (_, round) => `round ${round}`)
+      for (const [number, text] of rounds.entries()) {
+        const early = to.bus.hold(partition).catch(() => {})
+        if (number % 2 === 0) await early
+        to.bus.release(partition)
+        await to.bus.hold(partition)
+        await from.bus.publish(event(text), () => ["bob"])
+        await until(() => to.texts().includes(text), text)
+        to.bus.release(partition)
+      }
+      expect(to.texts()).toEqual(rounds)
+    })
+
+    test("counts what it holds and what it has received, and is ready", async () => {
+      const [from, to] = [await join(), await join()]
+      await to.bus.hold(channel(to, "bob"))
+      from.bus.publish(event("counted"), () => ["bob"])
+      await until(() => to.received.length > 0, "the record")
+      expect(to.bus.stats()).toMatchObject({ held: 1, received: 1, setAside: 0, gaps: 0 })
+      to.bus.release(channel(to, "bob"))
+      expect(to.bus.stats().held).toBe(0)
+      await until(() => to.bus.ping().then(...readiness), "the bus to be ready")
+    })
+
     test("is left in peace by a node that has gone, and goes on among the others", async () => {
       const [from, to, gone] = [await join(), await join(), await join()]
       for (const { bus } of [to, gone]) await bus.hold(channel(to, "bob"))
@@ -146,5 +191,6 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
   })
 }
 
+const readiness = [() => true, () => false] as const
 const textOf = (event: BusEvent) =>
   event.kind === "entry" && event.entry.kind === "message" ? event.entry.text : event.kind

@@ -1,4 +1,6 @@
+import type { Logger } from "@parley/service/log.ts"
 import { partitionOf } from "@parley/service/partition.ts"
+import type { ChatConfig } from "../config.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
 
@@ -13,8 +15,8 @@ export interface BusRecord {
 
 /**
  * Carries events to the nodes that have the users concerned. The channel of a user is a partition; a node receives the
- * partitions that it holds, in the order of each, and never its own records. A record may come twice, and one may come
- * before another that the log has first: whoever receives it goes by the log's seq.
+ * partitions that it holds, in the order of each and of each kind of event, and never its own records. A record may
+ * come twice, and one may come before another that the log has first: whoever receives it goes by the log's seq.
  */
 export interface Bus extends AsyncDisposable {
   readonly partitions: number
@@ -25,11 +27,39 @@ export interface Bus extends AsyncDisposable {
    * already, or the bus is closed before its turn comes.
    */
   publish(event: BusEvent, users: () => readonly string[]): Promise<void> | undefined
-  /** Resolves once every later record of the partition will be received. */
+  /**
+   * Resolves once every later record of the partition will be received. Rejects with UNAVAILABLE where that takes too
+   * long; the partition is wanted all the same, until it is released.
+   */
   hold(partition: number): Promise<void>
   release(partition: number): void
   /** Set once, before anything is held. */
   onRecord(handler: (record: BusRecord) => void): void
+  /**
+   * Set once, before anything is held. Told of a partition that is held and may have missed records; later ones are
+   * received. What was missed is in the log.
+   */
+  onGap(handler: (partition: number) => void): void
+  /** Resolves where this node is joined to the others; rejects with the reason where it is not just now. */
+  ping(): Promise<void>
+  stats(): BusStats
+}
+
+/** For whoever watches a node. */
+export interface BusStats {
+  /** Partitions that are held. */
+  held: number
+  /** Events that wait to be published, and their bytes. */
+  waiting: number
+  waitingBytes: number
+  /** Records that the held partitions have and this node has not received, as of some seconds ago. */
+  lag: number
+  /** Since the start: records of others that were received, records that are none, and partitions that had a gap. */
+  received: number
+  setAside: number
+  gaps: number
+  /** How often this node has taken its place at the bus: once, and again after each loss of it. */
+  joins: number
 }
 
 /** One record per partition among the users. */
@@ -48,8 +78,16 @@ export function toRecords(
   return records
 }
 
-/** Opens the bus that the configuration names: the one place that knows the engines. */
-export async function openBus(): Promise<Bus> {
+/**
+ * Opens the bus that the configuration names: the one place that knows the engines.
+ * @throws ConfigError where Kafka's topics are not what the configuration says. A Kafka that is away is waited for in
+ * the background.
+ */
+export async function openBus({ cluster }: Pick<ChatConfig, "cluster">, log: Logger): Promise<Bus> {
+  if (cluster) {
+    const { openKafkaBus } = await import("./kafka.ts")
+    return openKafkaBus({ brokers: cluster.kafkaBrokers, partitions: cluster.partitions, log })
+  }
   const { createInProcessExchange } = await import("./in-process.ts")
   return createInProcessExchange().join()
 }

@@ -63,5 +63,8 @@ export const shakeBus = (bus: Bus, shaker: Shaker): Bus => ({
       }
     })
   },
+  onGap: (handler) => bus.onGap(handler),
+  ping: () => bus.ping(),
+  stats: () => bus.stats(),
   [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
 })

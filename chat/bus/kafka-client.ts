@@ -1,0 +1,96 @@
+import type { Logger } from "@parley/service/log.ts"
+import { type Admin, Kafka, type LogEntry, logLevel } from "kafkajs"
+import { within } from "./waiting.ts"
+
+/** Whoever has not answered a request by then is taken for dead; in ms. */
+export const ANSWER_WITHIN = 3_000
+const CONNECT_WITHIN = 1_000
+/** A question may take several requests. */
+const ASK_WITHIN = 8_000
+/** The same complaint of the client is not repeated for so long; in ms. */
+const COMPLAIN_EVERY = 10_000
+
+/**
+ * kafkajs tries a few times and then fails; each of our loops begins anew with a new client. One that tries for ever
+ * keeps a connection that is dead without having been closed, and goes on trying when nobody needs it any more. In full:
+ * else NODE_ENV decides about a part of it.
+ */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, retries: 2 }
+
+/** Makes clients of one cluster. Each has connections of its own. */
+export type NewClient = () => Kafka
+
+export function kafkaClients(brokers: readonly string[], clientId: string, log: Logger): NewClient {
+  const logCreator = complaintsTo(log)
+  return () =>
+    new Kafka({
+      ...{ brokers: [...brokers], clientId, retry: RETRY },
+      ...{ connectionTimeout: CONNECT_WITHIN, requestTimeout: ANSWER_WITHIN },
+      ...{ logLevel: logLevel.INFO, logCreator },
+    })
+}
+
+/** What kafkajs calls an error is part of its daily work: a broker that is away, a leader that has moved. */
+function complaintsTo(log: Logger) {
+  const last = new Map<string, number>()
+  return () =>
+    ({
+      namespace,
+      level,
+      log: { message, timestamp: _, logger: __, stack: ___, ...fields },
+    }: LogEntry) => {
+      const said = { namespace, message, ...fields }
+      if (level > logLevel.ERROR) return log.debug("kafka client", said)
+      const now = performance.now()
+      if (now - (last.get(message) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY) return
+      if (last.size > 100) last.clear()
+      last.set(message, now)
+      log.warn("kafka client", said)
+    }
+}
+
+/** Asks the cluster, over one connection that is replaced whenever it fails. */
+export interface Questions {
+  /** @throws whatever the question throws, or UNAVAILABLE where there is no answer in time. */
+  ask<T>(question: (admin: Admin) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export function createQuestions(newClient: NewClient): Questions {
+  let admin: Promise<Admin> | undefined
+
+  async function connect(): Promise<Admin> {
+    const fresh = newClient().admin()
+    await fresh.connect().catch((error) => {
+      discard(fresh)
+      throw error
+    })
+    return fresh
+  }
+
+  return {
+    async ask(question) {
+      admin ??= connect()
+      const asked = admin
+      try {
+        return await within(asked.then(question), ASK_WITHIN, "the cluster does not answer.")
+      } catch (error) {
+        if (admin === asked) {
+          admin = undefined
+          asked.then(discard, () => {})
+        }
+        throw error
+      }
+    },
+    async close() {
+      const last = admin
+      admin = undefined
+      await last?.then((admin) => within(admin.disconnect(), ANSWER_WITHIN, "")).catch(() => {})
+    },
+  }
+}
+
+/** Closes what is not needed any more; a broker that does not answer is not waited for. */
+export function discard(client: { disconnect(): Promise<void> }): void {
+  client.disconnect().catch(() => {})
+}

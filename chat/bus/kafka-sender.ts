@@ -1,0 +1,226 @@
+import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { type Message, Partitioners, type Producer } from "kafkajs"
+import { ANSWER_WITHIN, discard, type NewClient } from "./kafka-client.ts"
+import type { WireRecord } from "./record.ts"
+import { pause, within } from "./waiting.ts"
+
+export interface Sender {
+  /**
+   * Resolves once the cluster has all of an event's records, in the order of the calls in each partition. A record may
+   * get there twice. They wait for others that go with them, for up to so many ms.
+   * @throws UNAVAILABLE where too much waits already, or the sender closes first
+   */
+  send(topic: string, records: readonly WireRecord[], linger: number): Promise<void>
+  /** Connects, so that the first event need not wait for that. */
+  warmUp(): void
+  /** What waits: events, and bytes. */
+  readonly waiting: number
+  readonly waitingBytes: number
+  /** Why nothing gets through just now. */
+  readonly trouble: Error | undefined
+  /** Sends what waits, for some seconds at most. */
+  close(): Promise<void>
+}
+
+export interface SenderOptions {
+  newClient: NewClient
+  /** What every record says about where it comes from. */
+  headers: Record<string, string>
+  log: Logger
+  maxEvents?: number
+  maxBytes?: number
+}
+
+const MAX_EVENTS = 10_000
+const MAX_BYTES = 32 * 1024 * 1024
+/** kafkajs needs the square of their number for those of one partition. */
+const MAX_RECORDS_AT_ONCE = 1_000
+/** Kafka counts the size of a message over all records that go to one partition at once; in bytes. */
+const MAX_BYTES_PER_PARTITION = 512 * 1024
+const MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
+const FLUSH_WITHIN = 3_000
+const TRY_AGAIN_AFTER = [100, 200, 500]
+
+interface Parcel {
+  topic: string
+  message: Message & WireRecord
+  event: PendingEvent
+}
+
+interface PendingEvent extends PromiseWithResolvers<void> {
+  records: number
+}
+
+/**
+ * Sends batch after batch, one at a time: with several under way, kafkajs loses records when a broker freezes. Its
+ * producer is idempotent, so that what it repeats itself gets there once; where it gives up, it is replaced, and the same
+ * batch goes again.
+ */
+export function createSender(options: SenderOptions): Sender {
+  const { newClient, headers, log, maxEvents = MAX_EVENTS, maxBytes = MAX_BYTES } = options
+  const queue: Parcel[] = []
+  const closing = new AbortController()
+  const over = new AbortController()
+  let [waiting, waitingBytes] = [0, 0]
+  let trouble: Error | undefined
+  let producer: Promise<Producer> | undefined
+  let sending: Promise<void> | undefined
+  let underWay: Parcel[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let due = Number.POSITIVE_INFINITY
+
+  function schedule(): void {
+    if (sending || queue.length === 0) return
+    clearTimeout(timer)
+    timer = setTimeout(
+      () => {
+        sending = sendBatch().finally(() => {
+          sending = undefined
+          schedule()
+        })
+      },
+      closing.signal.aborted ? 0 : Math.max(0, due - performance.now()),
+    )
+  }
+
+  async function sendBatch(): Promise<void> {
+    underWay = takeBatch(queue)
+    due = queue.length > 0 ? performance.now() : Number.POSITIVE_INFINITY
+    for (let tries = 0; underWay.length > 0; tries++) {
+      if (tries > 0) await pause(TRY_AGAIN_AFTER[tries - 1] ?? 1_000, over.signal)
+      if (over.signal.aborted) return
+      const arrived = await attempt(underWay)
+      for (const parcel of underWay) if (arrived(parcel)) settle(parcel)
+      underWay = underWay.filter((parcel) => !arrived(parcel))
+    }
+  }
+
+  /** Answers which records have arrived for sure. */
+  async function attempt(parcels: Parcel[]): Promise<(parcel: Parcel) => boolean> {
+    producer ??= connect()
+    const used = producer
+    try {
+      const acknowledged = await (await used).sendBatch({
+        ...{ acks: -1, timeout: ANSWER_WITHIN },
+        topicMessages: [...Map.groupBy(parcels, ({ topic }) => topic)].map(([topic, some]) => ({
+          topic,
+          messages: some.map(({ message }) => message),
+        })),
+      })
+      // Where leaders moved between two tries, kafkajs forgets partitions, and resolves all the same.
+      const arrived = new Set(
+        acknowledged.map(({ topicName, partition }) => `${topicName} ${partition}`),
+      )
+      const isComplete = parcels.every((parcel) => arrived.has(placeOf(parcel)))
+      trouble = isComplete ? undefined : new Error("some partitions did not take their records")
+      return (parcel) => arrived.has(placeOf(parcel))
+    } catch (error) {
+      if (!trouble) log.warn("events cannot be published just now", { error })
+      trouble = error as Error
+      producer = undefined
+      used.then(discard, () => {})
+      return () => false
+    }
+  }
+
+  async function connect(): Promise<Producer> {
+    const fresh = newClient().producer({
+      ...{ idempotent: true, allowAutoTopicCreation: false, metadataMaxAge: 1_000 },
+      createPartitioner: Partitioners.DefaultPartitioner,
+    })
+    await fresh.connect().catch((error) => {
+      discard(fresh)
+      throw error
+    })
+    return fresh
+  }
+
+  function settle({ message, event }: Parcel): void {
+    waitingBytes -= message.value.length
+    event.records -= 1
+    if (event.records > 0) return
+    waiting -= 1
+    event.resolve()
+  }
+
+  function abandon(parcels: Parcel[]): void {
+    for (const { event } of parcels) event.reject(unavailable("The bus is closed."))
+  }
+
+  return {
+    send(topic, records, linger) {
+      if (closing.signal.aborted) return Promise.reject(unavailable("The bus is closed."))
+      const bytes = records.reduce((sum, { value }) => sum + value.length, 0)
+      if (waiting >= maxEvents || waitingBytes + bytes > maxBytes) {
+        return Promise.reject(unavailable("Too many events wait to be published."))
+      }
+      if (records.length === 0) return Promise.resolve()
+      const event = { ...Promise.withResolvers<void>(), records: records.length }
+      waiting += 1
+      waitingBytes += bytes
+      for (const record of records) queue.push({ topic, message: { ...record, headers }, event })
+      const mine = performance.now() + linger
+      if (mine < due) {
+        due = mine
+        schedule()
+      }
+      return event.promise
+    },
+
+    warmUp() {
+      producer ??= connect()
+      const early = producer
+      early.catch(() => {
+        if (producer === early) producer = undefined
+      })
+    },
+
+    get waiting() {
+      return waiting
+    },
+    get waitingBytes() {
+      return waitingBytes
+    },
+    get trouble() {
+      return trouble
+    },
+
+    async close() {
+      closing.abort()
+      schedule()
+      const flush = async () => {
+        while (queue.length > 0 || sending) await (sending ?? pause(1, over.signal))
+      }
+      await within(flush(), FLUSH_WITHIN, "").catch(() => {})
+      over.abort()
+      clearTimeout(timer)
+      abandon([...underWay, ...queue.splice(0)])
+      await within((async () => (await producer)?.disconnect())(), ANSWER_WITHIN, "").catch(
+        () => {},
+      )
+    },
+  }
+}
+
+const placeOf = ({ topic, message }: Parcel) => `${topic} ${message.partition}`
+
+/** Takes as much from the head of the queue as may go at once. */
+function takeBatch(queue: Parcel[]): Parcel[] {
+  const perPartition = new Map<string, number>()
+  let [count, bytes] = [0, 0]
+  for (const parcel of queue) {
+    const size = parcel.message.value.length
+    const place = placeOf(parcel)
+    const sum = (perPartition.get(place) ?? 0) + size
+    const isFull =
+      count === MAX_RECORDS_AT_ONCE ||
+      bytes + size > MAX_BYTES_AT_ONCE ||
+      sum > MAX_BYTES_PER_PARTITION
+    if (isFull && count > 0) break
+    perPartition.set(place, sum)
+    count += 1
+    bytes += size
+  }
+  return queue.splice(0, count)
+}
