@@ -33,10 +33,12 @@ export const configFor = (dataDir: string, settings: Partial<AuthConfig> = {}): 
   ...settings,
 })
 
-/** A real auth service on a port of its own, with a clock that a test can move. */
-export async function startWorld(settings: Partial<AuthConfig> = {}, hashing = {}) {
+/**
+ * A real auth service on a port of its own, with a clock that a test can move.
+ * @param offset how wrong its clock is from the start, in ms
+ */
+export async function startWorld(settings: Partial<AuthConfig> = {}, hashing = {}, offset = 0) {
   const dataDir = mkdtempSync(join(tmpdir(), "parley-auth-"))
-  let offset = 0
   const clock = { now: () => Date.now() + offset }
   const config = configFor(dataDir, settings)
   const overrides = { clock, log: silentLogger, hashing: { ...CHEAP, ...hashing } }
