@@ -19,6 +19,8 @@ let log: LogBuilder
 let reading: "answered" | "failing" | Promise<void> = "answered"
 let reads = 0
 let held: string[] = []
+/** Tells the hub that records of a partition may have been missed. */
+let tellGap: (partition: number) => void
 
 const watched = (bus: Bus): Bus => ({
   ...bus,
@@ -29,6 +31,9 @@ const watched = (bus: Bus): Bus => ({
   release(partition) {
     held.push(`-${partition}`)
     bus.release(partition)
+  },
+  onGap(handler) {
+    tellGap = handler
   },
 })
 /** How the node's readings of memberships are answered. */
@@ -319,23 +324,23 @@ describe("whoever is added", () => {
   })
 })
 
-describe("a session that is registering", () => {
-  /** The next reading of memberships is answered when it is let go, with what it read before. */
-  function holdMemberships() {
-    let letGo = () => {}
-    const isHeld = new Promise<void>((resolve) => {
-      letGo = resolve
-    })
-    const inner = memberships
-    memberships = async (store, user) => {
-      memberships = inner
-      const read = await store.memberships(user)
-      await isHeld
-      return read
-    }
-    return () => letGo()
+/** The next reading of memberships is answered when it is let go, with what it read before. */
+function holdMemberships() {
+  let letGo = () => {}
+  const isHeld = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const inner = memberships
+  memberships = async (store, user) => {
+    memberships = inner
+    const read = await store.memberships(user)
+    await isHeld
+    return read
   }
+  return () => letGo()
+}
 
+describe("a session that is registering", () => {
   test("misses nothing that passed a room which has ended since", async () => {
     const alice = await open("alice")
     const letGo = holdMemberships()
@@ -415,6 +420,26 @@ describe("the partitions of the bus", () => {
     three.stop()
     expect(held.filter((step) => step === `-${partition}`)).toHaveLength(1)
     expect(held.at(-1)).toBe(`-${partition}`)
+  })
+
+  test("that may have missed records have their sessions resume, and nobody else's", async () => {
+    const partition = partitionOf("bob", 64)
+    expect(partitionOf("alice", 64)).not.toBe(partition)
+    const [alice, one, two] = [await open("alice"), await open("bob"), await open("bob")]
+    const letGo = holdMemberships()
+    const replaying = openSession(node, "bob", undefined)
+    await store(log.message("alice", "missed by the bus"))
+    tellGap(partition)
+    letGo()
+    await replaying.replayed
+    for (const { error } of [one, two, replaying])
+      expect(error).toMatchObject({ code: "UNAVAILABLE" })
+    expect([alice.session.phase, node.hub.size]).toEqual(["live", 1])
+    expect(held.at(-1)).toBe(`-${partition}`)
+
+    const resumed = openSession(node, "bob", new Map([[group, 1]]))
+    await resumed.replayed
+    expect(seqs(resumed)).toEqual([2])
   })
 })
 

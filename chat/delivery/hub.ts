@@ -86,6 +86,14 @@ export function createHub({ store, bus, log }: HubOptions): Hub {
     }
   }
 
+  // What they have missed is in the log: their clients resume by position.
+  bus.onGap((partition) => {
+    for (const session of [...sessions]) {
+      if (partitionOf(session.user, bus.partitions) !== partition) continue
+      session.end(unavailable("Something may have been missed: resume from your position."))
+    }
+  })
+
   return {
     take: rooms.take,
 
