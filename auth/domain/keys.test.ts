@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test"
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { unavailable } from "@parley/service/errors.ts"
+import { until } from "@parley/service/test/until.ts"
 import { createTokenVerifier } from "@parley/service/tokens.ts"
 import { keyFile } from "../store/key-file.ts"
-import type { StoredKeys } from "../store/store.ts"
+import type { KeyStorage, StoredKeys } from "../store/store.ts"
 import { stoppedClock, temporaryFolder } from "../test/parts.ts"
 import { createAccessTokens } from "./access-tokens.ts"
-import { createKeys, KEY_PERIOD_MS } from "./keys.ts"
+import { createKeys, KEY_PERIOD_MS, type Keys } from "./keys.ts"
 
 const ISSUER = "https://parley.example"
 const MINUTE = 60_000
@@ -118,5 +120,128 @@ describe("the signing keys", () => {
     await verifier.verify(token)
     clock.pass(1)
     expect(() => verifier.verify(token)).toThrow("expired")
+  })
+})
+
+/** Keys as several processes share them, kept in memory; `isAway` where it cannot be reached. */
+class SharedStorage implements KeyStorage {
+  held: StoredKeys | undefined
+  loads = 0
+  saves = 0
+  isAway = false
+
+  async load() {
+    this.loads += 1
+    if (this.isAway) throw unavailable("away")
+    return structuredClone(this.held)
+  }
+  async save(keys: StoredKeys) {
+    if (this.isAway) throw unavailable("away")
+    if (keys.version !== (this.held?.version ?? 0) + 1) return false
+    this.saves += 1
+    this.held = structuredClone(keys)
+    return true
+  }
+}
+
+describe("keys that several processes share", () => {
+  const kids = async (keys: Keys) => (await keys.published()).keys.map(({ kid }) => kid)
+
+  test("are the same for all that make the first ones, or turn them, at the same moment", async () => {
+    const storage = new SharedStorage()
+    const clock = stoppedClock()
+    const processes = Array.from({ length: 5 }, () => createKeys(storage, clock))
+    for (const version of [1, 2, 3]) {
+      const published = await Promise.all(processes.map(kids))
+      expect(new Set(published.map(String)).size).toBe(1)
+      const signing = await Promise.all(processes.map(async (keys) => (await keys.signing()).kid))
+      expect(new Set(signing).size).toBe(1)
+      expect(published[0]).toContain(signing[0]!)
+      const secrets = await Promise.all(processes.map((keys) => keys.refreshSecret()))
+      expect(new Set(secrets).size).toBe(1)
+      expect(storage.saves).toBe(version)
+      clock.pass(KEY_PERIOD_MS)
+    }
+  })
+
+  test("verify what the other one signs, also with a key that is not known here yet", async () => {
+    const storage = new SharedStorage()
+    const clock = stoppedClock()
+    const [one, other] = [createKeys(storage, clock), createKeys(storage, clock)]
+    const verifier = createTokenVerifier({ keys: other.verifying, issuer: ISSUER, clock })
+    await other.load()
+    // Somebody has taken the keys away, and the first to come makes new ones.
+    storage.held = undefined
+    const token = await createAccessTokens(one, ISSUER, clock).issue("alice", "session")
+    clock.pass(1_000)
+    expect(await verifier.verify(token)).toMatchObject({ user: "alice" })
+    expect(await kids(other)).toEqual(await kids(one))
+  })
+
+  test("are not looked for more than once a second, whatever names of keys tokens make up", async () => {
+    const storage = new SharedStorage()
+    const clock = stoppedClock()
+    const keys = createKeys(storage, clock)
+    const verifier = createTokenVerifier({ keys: keys.verifying, issuer: ISSUER, clock })
+    const stranger = createKeys(new SharedStorage(), clock)
+    await keys.load()
+    const { loads } = storage
+    for (let i = 0; i < 20; i += 1) {
+      const token = await createAccessTokens(stranger, ISSUER, clock).issue(`user ${i}`, "session")
+      await expect((async () => verifier.verify(token))()).rejects.toMatchObject({
+        code: "UNAUTHENTICATED",
+      })
+      clock.pass(150)
+    }
+    expect(storage.loads - loads).toBeWithin(1, 4)
+  })
+
+  test("that were changed are in use within a minute", async () => {
+    const storage = new SharedStorage()
+    const clock = stoppedClock()
+    const [one, other] = [createKeys(storage, clock), createKeys(storage, clock)]
+    await one.load()
+    storage.held = undefined
+    await other.load()
+    expect(await kids(one)).not.toEqual(await kids(other))
+    clock.pass(60_000)
+    await kids(one)
+    await until(async () => String(await kids(one)) === String(await kids(other)), "the new keys")
+    expect(await one.refreshSecret()).toBe(await other.refreshSecret())
+  })
+
+  test("are UNAVAILABLE until they have been read once, and turn then without their storage", async () => {
+    const storage = new SharedStorage()
+    const clock = stoppedClock()
+    const keys = createKeys(storage, clock)
+    storage.isAway = true
+    for (const ask of [keys.load, keys.signing, keys.published, keys.refreshSecret]) {
+      await expect(ask()).rejects.toMatchObject({ code: "UNAVAILABLE" })
+    }
+    storage.isAway = false
+    const [first, second] = await kids(keys)
+    storage.isAway = true
+    clock.pass(61_000)
+    expect((await keys.signing()).kid).toBe(first!)
+    clock.pass(KEY_PERIOD_MS)
+    expect((await keys.signing()).kid).toBe(second!)
+    expect(await kids(keys)).toEqual([first!, second!])
+    storage.isAway = false
+    clock.pass(61_000)
+    expect(await kids(keys)).toHaveLength(3)
+    expect((await keys.signing()).kid).toBe(second!)
+  })
+
+  test("that cannot be read are UNAVAILABLE for everyone, and the reason is for those who can mend it", async () => {
+    const reason = new Error("sealed with another LINK_SECRET")
+    const keys = createKeys(
+      { load: () => Promise.reject(reason), save: async () => false },
+      stoppedClock(),
+    )
+    await expect(keys.load()).rejects.toBe(reason)
+    await expect(keys.signing()).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.not.stringContaining("LINK_SECRET"),
+    })
   })
 })
