@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "@parley/service/clock.ts"
 import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
+import type { Tracer } from "@parley/service/tracing.ts"
 import { parse } from "graphql"
 import { type Bus, openBus } from "./bus/bus.ts"
 import { type AccountOptions, createAccount } from "./cluster/account.ts"
@@ -24,6 +25,7 @@ import { createPrograms } from "./graphql/programs.ts"
 import { resolvers } from "./graphql/resolvers.ts"
 import typeDefs from "./graphql/schema.graphql" with { type: "text" }
 import { openStore, type Store } from "./store/store.ts"
+import { createTrail } from "./trail.ts"
 
 /** What a test may put in the place of the real thing. */
 export interface ChatOverrides {
@@ -34,6 +36,7 @@ export interface ChatOverrides {
   directory: Directory
   tokens: TokenVerifier
   log: Logger
+  tracer: Tracer
   /** How often nodes say that they live, in ms; and how long a write that failed may still arrive. */
   beatEvery: number
   lateWrites: AccountOptions["times"]
@@ -71,10 +74,11 @@ export async function createChat(
   const directory =
     overrides.directory ?? createDirectory({ authUrls: config.authUrls, secret: config.linkSecret })
 
-  const store = overrides.store ?? (await openStore(config))
+  const store = overrides.store ?? (await openStore(config, log))
   const bus = overrides.bus ?? (await openBus(config, log))
-  const hub = createHub({ store, bus, log })
-  const router = createRouter(hub, bus)
+  const trail = createTrail(log, overrides.tracer)
+  const hub = createHub({ store, bus, log, trail })
+  const router = createRouter(hub, bus, trail)
 
   const pictures = createPictures(store)
   const { nodes } = store
@@ -85,7 +89,8 @@ export async function createChat(
       now: () => performance.now(),
       times: overrides.lateWrites,
     })
-  const appender = createAppender({ store, pictures, clock, onStored: router.entryStored, outbox })
+  const onStored = router.entryStored
+  const appender = createAppender({ store, pictures, clock, onStored, outbox, trail })
   const services: Services = {
     store,
     pictures,

@@ -45,7 +45,7 @@ export interface Mongo extends AsyncDisposable {
   /** Resolves where the server answers; rejects within 2 s, with the reason in a sentence, where it does not. */
   ping(): Promise<void>
 
-  /** Resolves once every step begun before has been answered. */
+  /** Resolves once every step begun before has been answered, or after 3 s: a server that hangs stops nobody's stop. */
   settle(): Promise<void>
 }
 
@@ -72,6 +72,7 @@ const FIRST_CONTACT = 2_500
 /** Between two attempts to get ready, in ms. */
 const AGAIN_AFTER = 500
 const PING_WITHIN = 2_000
+const SETTLE_WITHIN = 3_000
 /** More steps than this under way mean that the server has stopped, not that it is busy. */
 const MAX_UNDER_WAY = 20_000
 
@@ -120,12 +121,12 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
 
   function noteTrouble(error: unknown): void {
     const reason = reasonOf(error, where)
-    if (reason !== trouble && !isClosed) log.warn("mongodb-away", { reason })
+    if (reason !== trouble && !isClosed) log.warn("mongodb cannot be used", { reason })
     trouble = reason
   }
 
   function noteWell(): void {
-    if (trouble !== undefined) log.info("mongodb-back", { hosts: where })
+    if (trouble !== undefined) log.info("mongodb is back", { hosts: where })
     trouble = undefined
   }
 
@@ -149,7 +150,7 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
   }
 
   async function settle(): Promise<void> {
-    await Promise.allSettled(underWay)
+    await Promise.race([Promise.allSettled(underWay), Bun.sleep(SETTLE_WITHIN)])
     // Whoever began a step hears of its end before whoever waited for all of them.
     await new Promise(setImmediate)
   }

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
+import { type Logger, silentLogger } from "@parley/service/log.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
 import type { Nodes, Stamp } from "./nodes.ts"
@@ -108,11 +109,21 @@ export interface LowestMarks {
   read: { user: string; seq: number }[]
 }
 
+/** Which engine, and where its data is. */
+export interface StoreConfig {
+  dataDir: string
+  cluster?: { mongodbUrl: string }
+}
+
 /**
  * Opens the store that the configuration names: the one place that knows the engines.
  * @throws ConfigError where it cannot be used.
  */
-export async function openStore(config: { dataDir: string }): Promise<Store> {
+export async function openStore(config: StoreConfig, log: Logger = silentLogger): Promise<Store> {
+  if (config.cluster) {
+    const { openMongoStore } = await import("./mongo.ts")
+    return openMongoStore(config.cluster.mongodbUrl, log)
+  }
   const folder = join(config.dataDir, "chat")
   try {
     mkdirSync(folder, { recursive: true })

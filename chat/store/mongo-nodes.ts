@@ -1,0 +1,60 @@
+import { isDuplicate, type Mongo } from "@parley/service/mongo.ts"
+import { twice } from "./mongo-members.ts"
+import { type EntryDocument, entryOf, type NodeDocument } from "./mongo-shapes.ts"
+import type { NodeRecord, Nodes } from "./nodes.ts"
+
+/** The collection `nodes`, and the stamps in `entries`. */
+export function mongoNodes(mongo: Mongo): Nodes {
+  const nodes = mongo.collection<NodeDocument>("nodes")
+  const entries = mongo.collection<EntryDocument>("entries")
+
+  const run = <T>(step: (again: boolean) => Promise<T>) => mongo.run(() => twice(step))
+  const recordOf = ({ _id: id, ...record }: NodeDocument): NodeRecord => ({ id, ...record })
+
+  return {
+    put: ({ id, url, beat, draining, announced }) =>
+      run(async () => {
+        try {
+          await nodes.updateOne(
+            { _id: id, heir: null },
+            { $set: { url, beat, draining }, $max: { announced } },
+            { upsert: true },
+          )
+          return true
+        } catch (error) {
+          // There is one, and not without an heir.
+          if (isDuplicate(error)) return false
+          throw error
+        }
+      }),
+
+    all: () => run(async () => (await nodes.find().toArray()).map(recordOf)),
+
+    inherit: ({ id, beat, heir: before }, heir) =>
+      run(async (again) => {
+        const seen = { _id: id, beat, heir: again ? { $in: [before, heir] } : before }
+        return (await nodes.updateOne(seen, { $set: { heir } })).matchedCount > 0
+      }),
+
+    announce: (id, upTo) =>
+      run(async () => {
+        await nodes.updateOne({ _id: id }, { $max: { announced: upTo } })
+      }),
+
+    forget: (id) =>
+      run(async () => {
+        await nodes.deleteOne({ _id: id })
+      }),
+
+    storedBy: (id, after, limit) =>
+      run(async () => {
+        if (limit <= 0) return []
+        const found = entries.find({ node: id, number: { $gt: after } }).sort({ number: 1 })
+        const documents = await found.limit(limit).batchSize(limit).toArray()
+        return documents.map((document) => ({
+          number: document.number!,
+          entry: entryOf(document),
+        }))
+      }),
+  }
+}

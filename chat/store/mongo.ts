@@ -1,0 +1,246 @@
+import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
+import { type Mongo, openMongo } from "@parley/service/mongo.ts"
+import type { Filter } from "mongodb"
+import { every } from "../cluster/every.ts"
+import type { Entry, MessageEntry } from "../domain/entry.ts"
+import { emptyPicture, type Picture } from "../domain/picture.ts"
+import { createLogs } from "./mongo-logs.ts"
+import { createMembers, twice } from "./mongo-members.ts"
+import { mongoNodes } from "./mongo-nodes.ts"
+import {
+  type ConversationDocument,
+  type EntryDocument,
+  entryDocument,
+  entryOf,
+  INDEXES,
+  type MemberDocument,
+  memberOf,
+  TOP,
+  type TopDocument,
+  topOf,
+  VERSION,
+} from "./mongo-shapes.ts"
+import type { Stamp } from "./nodes.ts"
+import type { MembershipView, Store } from "./store.ts"
+
+/** Between two looks for what others have left half done, and between two writes of how far logs have come; in ms. */
+const TIDY_EVERY = 1_000
+/** A picture is read anew so often where members change all the while. */
+const MAX_READS = 20
+
+/**
+ * The engine that nodes share: MongoDB.
+ * @throws ConfigError where MongoDB refuses us or a newer Parley has used it, as far as that shows at once.
+ */
+export async function openMongoStore(url: string, log: Logger): Promise<Store> {
+  return createMongoStore(
+    await openMongo({ url, name: "chat", version: VERSION, indexes: INDEXES, log }),
+    log,
+  )
+}
+
+/** The store on a connection, which goes with it. */
+export function createMongoStore(mongo: Mongo, log: Logger): Store {
+  const entries = mongo.collection<EntryDocument>("entries")
+  const conversations = mongo.collection<ConversationDocument>("conversations")
+  const members = mongo.collection<MemberDocument>("members")
+  const logs = createLogs(mongo)
+  const changes = createMembers(mongo)
+
+  const tidying = every(
+    TIDY_EVERY,
+    () => mongo.run(async () => void (await Promise.all([changes.repair(), logs.writeTops()]))),
+    (error) => log.warn("the store cannot be tidied just now", { error }),
+  )
+
+  /**
+   * A change of members is applied before anything follows it in the log: so nobody whose document still calls them a
+   * member can be past their end.
+   */
+  async function append(given: readonly Entry[], stamp?: Stamp): Promise<number> {
+    const { conversation, seq } = given[0]!
+    const before = await logs.before(conversation, seq)
+    if (!before) return 0
+    await changes.ensure(conversation, before.members)
+
+    const documents = given.map((entry, index) => entryDocument(entry, stamp, index))
+    for (let stored = 0; stored < given.length; ) {
+      const entry = given[stored]!
+      const change = given.findIndex(({ kind }, index) => index >= stored && kind === "members")
+      const end = change === stored ? stored + 1 : change < 0 ? given.length : change
+      const insert = () => logs.insert(documents.slice(stored, end))
+      stored += await (entry.kind === "members" ? changes.change(entry, insert) : insert())
+      if (stored < end) return stored
+    }
+    return given.length
+  }
+
+  /** The members are those at the head: no change of them came between the reading of both. */
+  async function picture(id: string): Promise<Picture> {
+    const picture = emptyPicture(id)
+    let head = await logs.newest(id)
+    if (!head) return picture
+    for (let reads = 0; reads < MAX_READS; reads++) {
+      await changes.ensure(id, head.tally.members)
+      const present = await members.find({ conversation: id, until: null }).toArray()
+      const newest = await logs.newest(id)
+      if (newest!.tally.members !== head.tally.members) {
+        head = newest!
+        continue
+      }
+      const conversation = await conversations.findOne({ _id: id })
+      picture.origin = conversation!.origin
+      picture.createdAt = conversation!.createdAt
+      picture.head = newest!.seq
+      picture.at = newest!.at
+      picture.messages = newest!.tally.messages
+      picture.membersSeq = newest!.tally.members
+      for (const { user, role, since, joinedAt } of present) {
+        picture.members.set(user, { role, since, joinedAt })
+      }
+      return picture
+    }
+    throw unavailable("This conversation is too busy just now.")
+  }
+
+  async function memberships(user: string): Promise<MembershipView[]> {
+    const found = await members.find({ user }).toArray()
+    const tops = await logs.tops(found.map(({ conversation }) => conversation))
+    // Where members have changed since, it may have been this one, and the head may be beyond their end by now.
+    const doubtful = found.filter(
+      ({ conversation, changed, until }) =>
+        until === null && (tops.get(conversation)?.members ?? 0) > changed,
+    )
+    const ids = doubtful.map(({ conversation }) => conversation)
+    const again =
+      ids.length > 0 ? await members.find({ user, conversation: { $in: ids } }).toArray() : []
+    const newest = new Map([...found, ...again].map((member) => [member.conversation, member]))
+    return [...newest.values()].map((member) => {
+      const top = tops.get(member.conversation)
+      const head = Math.max(top?.seq ?? 0, member.changed)
+      return { ...memberOf(member), head, headAt: top?.at ?? member.joinedAt }
+    })
+  }
+
+  async function lowest(conversation: string, mark: "delivered" | "read") {
+    const present = members
+      .find({ conversation, until: null })
+      .sort({ [mark]: 1 })
+      .limit(2)
+    return (await present.toArray()).map((member) => ({ user: member.user, seq: member[mark] }))
+  }
+
+  /** @param filter of one conversation's entries. */
+  async function tallyOf(filter: Filter<EntryDocument>) {
+    const found = entries.find(filter).sort({ seq: -1 }).limit(1)
+    const [newest] = await found.project<TopDocument>(TOP).toArray()
+    return newest?.tally
+  }
+
+  return {
+    nodes: mongoNodes(mongo),
+
+    append: (given, stamp) =>
+      mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, stamp))),
+
+    picture: (id) => mongo.run(() => picture(id)),
+
+    entries: (conversation, after, limit) =>
+      mongo.run(async () => {
+        if (limit <= 0) return []
+        const found = entries.find({ conversation, seq: { $gt: after } }).sort({ seq: 1 })
+        const page = (await found.limit(limit).batchSize(limit).toArray()).map(entryOf)
+        const last = page.at(-1)
+        if (last) logs.note(conversation, topOf(last))
+        return page
+      }),
+
+    messages: (conversation, { from, to, limit, order }) =>
+      mongo.run(async () => {
+        if (limit <= 0) return []
+        const found = entries
+          .find({ conversation, seq: { $gte: from, $lte: to }, kind: "message" })
+          .sort({ seq: order === "oldest" ? 1 : -1 })
+        const page = (await found.limit(limit).batchSize(limit).toArray()).map(entryOf)
+        return (order === "oldest" ? page : page.reverse()) as MessageEntry[]
+      }),
+
+    messagesById: (ids) =>
+      mongo.run(async () => {
+        if (ids.length === 0) return []
+        const found = entries.find({ _id: { $in: [...ids] }, kind: "message" })
+        return (await found.toArray()).map(entryOf) as MessageEntry[]
+      }),
+
+    countMessages: (conversation, upTo, by) =>
+      mongo.run(async () => {
+        const within = { conversation, seq: { $lte: upTo } }
+        if (by === undefined) return (await tallyOf(within))?.messages ?? 0
+        return (await tallyOf({ ...within, by }))?.ofAuthor ?? 0
+      }),
+
+    authors: (conversation, after, upTo) =>
+      mongo.run(() =>
+        entries.distinct("by", {
+          conversation,
+          seq: { $gt: after, $lte: upTo },
+          kind: "message",
+        }),
+      ),
+
+    member: (conversation, user) =>
+      mongo.run(async () => {
+        const found = await members.findOne({ conversation, user })
+        return found ? memberOf(found) : undefined
+      }),
+
+    members: (conversation, after, limit) =>
+      mongo.run(async () => {
+        if (limit <= 0) return []
+        const found = members.find({ conversation, user: { $gt: after }, until: null })
+        return (await found.sort({ user: 1 }).limit(limit).toArray()).map(memberOf)
+      }),
+
+    countMembers: (conversation) =>
+      mongo.run(() => members.countDocuments({ conversation, until: null })),
+
+    memberships: (user) => mongo.run(() => memberships(user)),
+
+    moveMarks: (conversation, user, { delivered = 0, read = 0 }) =>
+      mongo.run(() =>
+        twice(async () => {
+          const found = await members.findOneAndUpdate(
+            { conversation, user },
+            { $max: { delivered, read } },
+            { returnDocument: "before" },
+          )
+          if (!found) return undefined
+          const before = memberOf(found)
+          const now = {
+            ...before,
+            delivered: Math.max(before.delivered, delivered),
+            read: Math.max(before.read, read),
+          }
+          return { before, now }
+        }),
+      ),
+
+    lowestMarks: (conversation) =>
+      mongo.run(async () => {
+        const [delivered, read] = await Promise.all([
+          lowest(conversation, "delivered"),
+          lowest(conversation, "read"),
+        ])
+        return { delivered, read }
+      }),
+
+    ping: mongo.ping,
+    settle: mongo.settle,
+
+    async [Symbol.asyncDispose]() {
+      void tidying.stop()
+      await mongo[Symbol.asyncDispose]()
+    },
+  }
+}
