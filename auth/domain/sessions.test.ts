@@ -172,4 +172,50 @@ describe("sessions", () => {
     parts.clock.pass(60 * MINUTE)
     expect((await parts.sessions.endedSince(0)).sessions).toEqual([])
   })
+
+  test("that ended are told page by page, with none left out where many ended at once", async () => {
+    const ends = Array.from({ length: 25_000 }, (_, i) => ({ id: `s${i}`, back: (i % 7) * 50 }))
+    await using parts = await startParts((store) => ({
+      async endedSessions(after, limit) {
+        const now = await store.time()
+        return ends
+          .map(({ id, back }) => ({ id, endedAt: now - back }))
+          .filter(({ endedAt }) => endedAt > after)
+          .sort((a, b) => a.endedAt - b.endedAt)
+          .slice(0, limit)
+      },
+    }))
+    const told = new Set<string>()
+    let pages = 0
+    for (let after = 0; ; pages += 1) {
+      const { sessions, now, more } = await parts.sessions.endedSince(after)
+      for (const { id } of sessions) told.add(id)
+      after = now
+      if (!more) break
+    }
+    expect(told.size).toBe(ends.length)
+    expect(pages).toBeWithin(2, 5)
+  })
+
+  test("that end while they are asked for are told now or the next time", async () => {
+    let end: (() => Promise<unknown>) | undefined
+    await using parts = await startParts((store) => ({
+      async endedSessions(...asked) {
+        const found = await store.endedSessions(...asked)
+        // Right after the look.
+        await end?.()
+        return found
+      },
+    }))
+    const { session } = await parts.sessions.begin("alice", "phone")
+    end = async () => {
+      parts.clock.pass(1)
+      await parts.sessions.end(session)
+      parts.clock.pass(1_000)
+      end = undefined
+    }
+    const { now } = await parts.sessions.endedSince(0)
+    const { sessions } = await parts.sessions.endedSince(now)
+    expect(sessions.map(({ id }) => id)).toEqual([session])
+  })
 })
