@@ -1,0 +1,100 @@
+import type { Evidence, FaultSpan } from "../evidence.ts"
+import type { Logs } from "../logs.ts"
+import type { Property, Violation } from "../property.ts"
+import { follow, type Reading, type Step } from "../readers.ts"
+
+/** Everyone is to have caught up so soon after a single fault, in ms. */
+export const CAUGHT_UP_WITHIN = 10_000
+
+/** A subscription that ends so soon after a fault, in ms, is one of its victims. */
+const LASTING = 500
+
+/** How long the last reader took to have all that had been acknowledged when a fault ended. */
+export interface CatchUp {
+  fault: FaultSpan & { healed: number }
+  /** In ms; infinite where somebody never had it. */
+  took: number
+  /** Who was last. */
+  reader: string
+}
+
+export const recovery: Property = {
+  name: "recovery",
+  definition: `${CAUGHT_UP_WITHIN / 1000} s after the end of a single fault, every reader that is not away of its own will is subscribed and ready, and has got all that had been acknowledged by that end.`,
+  check(evidence, logs) {
+    return catchUps(evidence, logs).flatMap(({ fault, took, reader }): Violation[] => {
+      if (!fault.alone || took <= CAUGHT_UP_WITHIN) return []
+      const seconds =
+        took === Number.POSITIVE_INFINITY ? "never" : `after ${(took / 1000).toFixed(1)} s`
+      const what = `${reader} caught up ${seconds} when fault ${fault.fault} (${fault.name}, ${fault.target}) had ended`
+      return [{ what, lines: [fault.line] }]
+    })
+  },
+}
+
+/** For each fault that ended. */
+export function catchUps(evidence: Evidence, logs: Logs): CatchUp[] {
+  const readings = follow(evidence, logs)
+  const acknowledged = evidence.sends
+    .flatMap(({ conversation, done, answer }) =>
+      "seq" in answer ? [{ conversation, t: done, seq: answer.seq }] : [],
+    )
+    .sort((a, b) => a.t - b.t)
+  return evidence.faults.flatMap((fault) => {
+    const { healed } = fault
+    if (healed === undefined) return []
+    const due = new Map<string, number>()
+    for (const { conversation, t, seq } of acknowledged) {
+      if (t > healed) break
+      due.set(conversation, Math.max(seq, due.get(conversation) ?? 0))
+    }
+    const slowest = { fault: { ...fault, healed }, took: 0, reader: "" }
+    for (const reading of readings) {
+      if (wasAway(evidence, reading, healed)) continue
+      const heard = reading.resumes ? timeOf(reading, due, logs) : healed
+      const took = Math.max(heard, readyFrom(reading, healed)) - healed
+      if (took > slowest.took) Object.assign(slowest, { took, reader: reading.reader })
+    }
+    return [slowest]
+  })
+}
+
+/** Whoever went away meanwhile, or came back, had something else to catch up with. */
+const wasAway = (evidence: Evidence, { reader }: Reading, healed: number) =>
+  (evidence.absences.get(reader) ?? []).some(
+    ([from, to]) => from <= healed + CAUGHT_UP_WITHIN && to >= healed,
+  )
+
+/** When a reader was ready again, or for the first time, or still. */
+function readyFrom({ subs }: Reading, healed: number): number {
+  for (const { came, closed } of subs) {
+    if (closed && closed.t <= healed) continue
+    const ready = came.find(({ k }) => k === "ready")
+    // One that does not last was none.
+    const lasted = !closed || closed.t > healed + LASTING
+    if (ready && lasted) return Math.max(healed, ready.t)
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+/** When a reader had everything that was due to it. */
+function timeOf({ who, progress }: Reading, due: Map<string, number>, logs: Logs): number {
+  let latest = 0
+  for (const [conversation, seq] of due) {
+    if (!logs.sees(conversation, who, seq)) continue
+    const steps = progress.get(conversation) ?? []
+    const step = firstFrom(steps, seq)
+    latest = Math.max(latest, step?.t ?? Number.POSITIVE_INFINITY)
+  }
+  return latest
+}
+
+function firstFrom(steps: readonly Step[], seq: number): Step | undefined {
+  let [low, high] = [0, steps.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (steps[middle]!.seq < seq) low = middle + 1
+    else high = middle
+  }
+  return steps[low]
+}

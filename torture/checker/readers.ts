@@ -1,0 +1,131 @@
+import type { EntryLine } from "../history/format.ts"
+import type { Evidence, Sub } from "./evidence.ts"
+import type { Logs } from "./logs.ts"
+import type { Violation } from "./property.ts"
+
+/** How far a reader had come in one conversation, and since when. */
+export interface Step {
+  t: number
+  seq: number
+}
+
+/** One device across all its subscriptions. */
+export interface Reading {
+  reader: string
+  who: string
+  /** Goes on from its positions; or hears only what happens while it is there. */
+  resumes: boolean
+  subs: Sub[]
+  /** By conversation, in ascending order of both. */
+  progress: Map<string, Step[]>
+  /** What was not as it had to be. */
+  violations: Violation[]
+}
+
+/** Follows each reader through what it saw, and notes where that was not the next thing that it had to see. */
+export function follow(evidence: Evidence, logs: Logs): Reading[] {
+  const readings = new Map<string, Reading>()
+  for (const sub of evidence.subs) {
+    const { reader, who, after } = sub.open
+    const known = readings.get(reader)
+    if (known) known.subs.push(sub)
+    else {
+      const empty = { progress: new Map(), violations: [] }
+      readings.set(reader, { reader, who, resumes: after !== null, subs: [sub], ...empty })
+    }
+  }
+  for (const reading of readings.values()) {
+    for (const sub of reading.subs) followSub(reading, sub, logs)
+  }
+  return [...readings.values()]
+}
+
+function followSub(reading: Reading, sub: Sub, logs: Logs): void {
+  const { who, reader, resumes, progress, violations } = reading
+  const blame = (what: string, ...lines: number[]): void => {
+    violations.push({ what: `${reader} (subscription ${sub.open.sub}) ${what}`, lines })
+  }
+  /** Where it stands in this subscription. */
+  const positions = new Map(Object.entries(sub.open.after ?? {}))
+  const begun = new Set<string>()
+  /** Conversations that it was told to load: live entries may be ahead of what it has loaded. */
+  const reloading = new Set<string>()
+  let ready = false
+
+  for (const [conversation, position] of positions) {
+    const reached = progress.get(conversation)?.at(-1)?.seq
+    if (reached !== position) {
+      blame(`resumes ${conversation} from ${position}, having seen up to ${reached}`, sub.open.line)
+    }
+  }
+
+  /** What is wrong with the next entry; undefined where it is the one that had to come. */
+  function faultOf({ conversation, seq, members }: EntryLine): string | undefined {
+    const position = positions.get(conversation)
+    const isFirst = !begun.has(conversation)
+    if (position === undefined) {
+      const begins = logs.windows(conversation, who).some(({ from }) => from === seq)
+      if (!resumes || begins) return undefined
+      return `got ${seq} as the first of ${conversation}, where nothing of theirs begins`
+    }
+    if (seq <= position) return `got ${seq} of ${conversation} again, or late: it had ${position}`
+    const joins = members?.joined.includes(who) ?? false
+    if (seq === position + 1 || mayJump(conversation, position, isFirst, joins)) return undefined
+    return `got ${seq} of ${conversation} after ${position}: ${seq - position - 1} are missing`
+  }
+
+  /** Who comes back to a conversation sees nothing of what happened in between; nor who has more to load than to hear. */
+  function mayJump(
+    conversation: string,
+    position: number,
+    isFirst: boolean,
+    joins: boolean,
+  ): boolean {
+    if (reloading.has(conversation)) return true
+    if (!joins) return false
+    return isFirst || logs.windows(conversation, who).some(({ to }) => to === position)
+  }
+
+  function advance(conversation: string, seq: number, t: number): void {
+    positions.set(conversation, Math.max(seq, positions.get(conversation) ?? 0))
+    const steps = progress.get(conversation) ?? []
+    progress.set(conversation, steps)
+    if (seq > (steps.at(-1)?.seq ?? 0)) steps.push({ t, seq })
+  }
+
+  const loads = sub.pages.map((page) => ({ k: "page" as const, at: page.done, page }))
+  const events = sub.came.map((event) => ({ k: "event" as const, at: event.t, event }))
+  for (const happened of [...events, ...loads].sort((a, b) => a.at - b.at)) {
+    if (happened.k === "page") {
+      const { conversation, answer, done, after, line } = happened.page
+      if (!("entries" in answer)) continue
+      const last = answer.entries.at(-1)?.seq
+      if (last === undefined) continue
+      if (
+        answer.entries[0]!.seq > after + 1 &&
+        !logs.windows(conversation, who).some(({ from }) => from === answer.entries[0]!.seq)
+      ) {
+        blame(`loaded ${conversation} after ${after} and got ${answer.entries[0]!.seq}`, line)
+      }
+      if (last >= (answer.head ?? 0)) reloading.delete(conversation)
+      advance(conversation, last, done)
+      continue
+    }
+    const { event } = happened
+    if (event.k === "ready") {
+      if (ready) blame("was told Ready twice", event.line)
+      if (event.recovered !== (event.reload.length === 0)) {
+        blame("was told Ready with recovered and reload at odds", event.line)
+      }
+      ready = true
+      for (const conversation of event.reload) reloading.add(conversation)
+    } else if (event.k === "entry") {
+      if (!ready && !resumes) blame("got an entry before Ready, having asked for none", event.line)
+      const fault = faultOf(event)
+      if (fault) blame(fault, event.line)
+      begun.add(event.conversation)
+      if (!reloading.has(event.conversation)) advance(event.conversation, event.seq, event.t)
+      else positions.set(event.conversation, event.seq)
+    } else if (!ready) blame("heard of a receipt before Ready", event.line)
+  }
+}

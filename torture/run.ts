@@ -1,0 +1,181 @@
+import { appendFileSync, mkdirSync } from "node:fs"
+import { join } from "node:path"
+import type { Person } from "./clients/person.ts"
+import type { Reader } from "./clients/reader.ts"
+import { type Scale, startWorkload, type Workload } from "./clients/workload.ts"
+import { createWorld, type World } from "./clients/world.ts"
+import { openRecorder } from "./history/recorder.ts"
+import { type FaultKind, faultKinds, type Spans } from "./nemesis/faults.ts"
+import { torment } from "./nemesis/nemesis.ts"
+import { createRandom } from "./random.ts"
+import { startEmbedded } from "./system/embedded.ts"
+import type { System } from "./system/system.ts"
+
+export interface RunOptions {
+  engines: "embedded" | "cluster"
+  minutes: number
+  seed: string
+  /** Where history, logs and data go; made, and empty. */
+  folder: string
+  say(text: string): void
+  scale?: Partial<Scale>
+  /** Modules that chat loads first: planted bugs. */
+  preload?: string[]
+  /** Chooses among the kinds of faults. */
+  faults?(kind: FaultKind): boolean
+}
+
+const SCALE: Scale = {
+  people: 24,
+  groups: 8,
+  rate: 110,
+  habit: { every: 12_000, absence: [500, 5_000] },
+  changeEvery: 3_000,
+}
+
+/** Runs of less than this many minutes have shorter faults. */
+const LONG = 5
+const LONG_SPANS: Spans = {
+  frozen: [2_000, 20_000],
+  down: [1_000, 8_000],
+  wire: [1_000, 8_000],
+  clock: [2_000, 6_000],
+  disk: [1_000, 6_000],
+}
+const SHORT_SPANS: Spans = {
+  frozen: [1_000, 3_000],
+  down: [500, 2_000],
+  wire: [500, 2_000],
+  clock: [1_500, 2_500],
+  disk: [500, 1_500],
+}
+
+const READY_WITHIN = 60_000
+/** What somebody waits at most before they go on; whether it was in time is for the checker to say. In ms. */
+const CAUGHT_UP_WITHIN = 20_000
+const QUIET_WITHIN = 45_000
+/** How many of a conversation's members are asked for the whole of it in the end. */
+const ASKED = 3
+
+/** One run: starts a system, sets people and nemesis on it, and leaves everything that was seen in the folder. */
+export async function run(options: RunOptions): Promise<{ faults: number }> {
+  const { engines, minutes, seed, folder, say, preload = [], faults: wanted = () => true } = options
+  mkdirSync(folder, { recursive: true })
+  const random = createRandom(seed)
+  await using system = await startEmbedded({ folder, preload })
+  await ready(system)
+  const recorder = openRecorder(join(folder, "history.jsonl"))
+  const started = new Date().toISOString()
+  recorder.write({ k: "run", t: recorder.now(), seed, engines, minutes, started })
+  const world = createWorld(recorder)
+  const scale = { ...SCALE, ...options.scale }
+  const workload = await startWorkload(world, system.gateways, scale, random.fork("workload"))
+  say(`${scale.people} people are at it`)
+
+  const long = minutes >= LONG
+  const faults = await torment({
+    kinds: faultKinds(system, long ? LONG_SPANS : SHORT_SPANS).filter(wanted),
+    recorder,
+    random: random.fork("nemesis"),
+    rest: long ? [1_000, 4_000] : [700, 1_500],
+    caughtUp: () => caughtUp(world, workload.readers, CAUGHT_UP_WITHIN),
+    say: (text) => say(`${(recorder.now() / 1000).toFixed(0).padStart(5)} s  ${text}`),
+    until: recorder.now() + minutes * 60_000,
+  })
+
+  say("waiting until all is quiet")
+  world.stopping = true
+  await Promise.race([workload.finished(), Bun.sleep(QUIET_WITHIN)])
+  await caughtUp(world, workload.readers, QUIET_WITHIN)
+  recorder.write({ k: "quiet", t: recorder.now() })
+  say("asking everyone what they see")
+  await askAll(world, workload, random.fork("final"))
+  recorder.write({ k: "asked", t: recorder.now() })
+  workload.stop()
+  await recorder.close()
+  const stored = await system.readStore(world.nameOf)
+  for (let i = 0; i < stored.length; i += 10_000) {
+    const lines = stored.slice(i, i + 10_000).map((line) => `${JSON.stringify(line)}\n`)
+    appendFileSync(join(folder, "store.jsonl"), lines.join(""))
+  }
+  return { faults }
+}
+
+async function ready({ gateways, services }: System): Promise<void> {
+  await Promise.all(services.map((service) => service.listening()))
+  const isReady = (url: string) =>
+    fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  for (const url of gateways) {
+    if (await settled(() => isReady(url), READY_WITHIN)) continue
+    throw new Error(`The system is not ready after ${READY_WITHIN / 1000} s: see its logs.`)
+  }
+}
+
+/** Resolves once it holds; with false where it does not within so many ms. */
+async function settled(holds: () => boolean | Promise<boolean>, within: number): Promise<boolean> {
+  const deadline = performance.now() + within
+  while (!(await holds())) {
+    if (performance.now() > deadline) return false
+    await Bun.sleep(50)
+  }
+  return true
+}
+
+/** Resolves once every reader that is there has all that has been acknowledged up to now; or after `within` ms. */
+function caughtUp(world: World, readers: readonly Reader[], within: number): Promise<boolean> {
+  const targets = [...world.rooms.values()].map((room) => ({ room, seq: room.acknowledged }))
+  const has = (reader: Reader) =>
+    reader.isAway ||
+    (reader.live &&
+      (!reader.manner.resumes ||
+        targets.every(
+          ({ room, seq }) =>
+            !room.members.has(reader.person.name) || (reader.positions.get(room.id) ?? 0) >= seq,
+        )))
+  return settled(() => readers.every(has), within)
+}
+
+/** Everyone is asked for the state of every conversation; some members of each for the whole of it. */
+async function askAll(
+  world: World,
+  { people, outsiders }: Workload,
+  random: ReturnType<typeof createRandom>,
+) {
+  const all = [...people, ...outsiders]
+  await Promise.all(
+    all.map(async (person) => {
+      for (const room of world.rooms.values()) await untilAnswered(() => person.look(room.id))
+    }),
+  )
+  for (const room of world.rooms.values()) {
+    const members = people.filter(({ name }) => room.members.has(name))
+    const chosen = random.shuffled(members).slice(0, ASKED)
+    const admin = people.find(({ name }) => name === room.admin)
+    const asked = new Set(admin ? [admin, ...chosen] : chosen)
+    await Promise.all([...asked].map((person) => readWhole(person, room.id)))
+  }
+}
+
+async function readWhole(person: Person, conversation: string): Promise<void> {
+  for (let position = 0; ; ) {
+    const page = await untilAnswered(() => person.page(conversation, position))
+    if (!("data" in page)) return
+    const last = page.data.entries.at(-1)?.seq
+    if (last === undefined || last >= page.data.head) return
+    position = last
+  }
+}
+
+async function untilAnswered<T extends object>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    const outcome = await ask()
+    const isUnsettled =
+      "lost" in outcome ||
+      ("code" in outcome && /^(UNAVAILABLE|UNAUTHENTICATED|RATE_LIMITED)$/.test(`${outcome.code}`))
+    if (!isUnsettled || tries === 20) return outcome
+    await Bun.sleep(300)
+  }
+}
