@@ -7,6 +7,7 @@ import process from "node:process"
 const commands: Record<string, (args: string[]) => Promise<number>> = {
   start: async (args) => (await import("./launcher/start.ts")).start(process.env, args),
   test: async (args) => (await import("./launcher/test-run.ts")).runTests(args),
+  torture: async (args) => (await import("./torture/main.ts")).torture(args),
 }
 
 const [name = "", ...args] = process.argv.slice(2)
