@@ -11,6 +11,11 @@ import {
   urls,
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
+import {
+  type Observability,
+  observability,
+  observabilityVariables,
+} from "@parley/service/observability.ts"
 import * as v from "valibot"
 
 export interface ChatConfig {
@@ -25,6 +30,7 @@ export interface ChatConfig {
   nodeUrl: string | undefined
   linkSecret: string
   logLevel: LogLevel
+  observability?: Observability
   /** The engines of a cluster; undefined: the embedded ones, and this node is the only one. */
   cluster: ClusterConfig | undefined
 }
@@ -55,6 +61,7 @@ const Variables = v.object({
   KAFKA_BROKERS: v.optional(kafkaBrokers),
   KAFKA_PARTITIONS: v.optional(partitions, "64"),
   NODE_URL: v.optional(url),
+  ...observabilityVariables,
 })
 
 /** @throws ConfigError that names the variable at fault. */
@@ -69,6 +76,7 @@ export function readChatConfig(environment: Environment): ChatConfig {
     nodeUrl: given.NODE_URL,
     linkSecret: given.LINK_SECRET,
     logLevel: given.LOG_LEVEL,
+    observability: observability(given),
     cluster: readCluster(given),
   }
 }

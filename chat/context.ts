@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "@parley/service/clock.ts"
 import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
-import type { Tracer } from "@parley/service/tracing.ts"
+import { openTracer, type Tracer } from "@parley/service/tracing.ts"
 import { parse } from "graphql"
 import { type Bus, openBus } from "./bus/bus.ts"
 import { type AccountOptions, createAccount } from "./cluster/account.ts"
@@ -48,6 +48,7 @@ export interface ChatContainer extends AsyncDisposable {
   hub: Hub
   tokens: TokenVerifier
   log: Logger
+  tracer: Tracer | undefined
   openEvents: ReturnType<typeof createEvents>
   /** How many partitions the users' channels are. */
   partitions: number
@@ -76,7 +77,8 @@ export async function createChat(
 
   const store = overrides.store ?? (await openStore(config, log))
   const bus = overrides.bus ?? (await openBus(config, log))
-  const trail = createTrail(log, overrides.tracer)
+  const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
+  const trail = createTrail(log, tracer)
   const hub = createHub({ store, bus, log, trail })
   const router = createRouter(hub, bus, trail)
 
@@ -109,6 +111,7 @@ export async function createChat(
     hub,
     tokens,
     log,
+    tracer,
     openEvents: createEvents(schema, programs, { hub, store, log }),
     partitions: bus.partitions,
     join(url) {
@@ -128,6 +131,7 @@ export async function createChat(
       await bus[Symbol.asyncDispose]()
       await cluster?.leave()
       await store[Symbol.asyncDispose]()
+      await tracer?.[Symbol.asyncDispose]()
     },
   }
 }

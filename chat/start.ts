@@ -14,14 +14,15 @@ export async function startChat(
   overrides: Partial<ChatOverrides> = {},
 ): Promise<Running> {
   const chat = await createChat(config, overrides)
-  const { services, schema, tokens, log, partitions } = chat
+  const { services, schema, tokens, log, tracer, partitions } = chat
   let nodes = (): NodeAddress[] => []
   const app = createSubgraph({
     schema,
     secret: config.linkSecret,
     tokens,
     log,
-    context: ({ viewer }) => ({ viewer: viewer?.user, services }),
+    tracer,
+    context: ({ viewer, cause }) => ({ viewer: viewer?.user, cause, services }),
     subscribe: chat.openEvents,
     ready: chat.ready,
   }).use(routes(config.linkSecret, () => ({ partitions, nodes: nodes() })))

@@ -70,6 +70,19 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
       expect(ofKind(to, "receipt")).toEqual([receipt(7)].map(recordOf))
     })
 
+    test("brings beside an event what brought it about", async () => {
+      const [from, to] = [await join(), await join()]
+      await to.bus.hold(channel(to, "bob"))
+      const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+      const cause = { requestId: "a1b2c3d4-7", traceparent }
+      const sent: BusEvent[] = [event("asked for"), receipt(7)].map((of) => ({ ...of, cause }))
+      for (const one of sent) from.bus.publish(one, () => ["bob"])
+      await until(() => to.received.length === 2, "both records")
+      const [first] = ofKind(to, "entry")
+      expect(first!.event).toEqual(sent[0]!)
+      expect(ofKind(to, "receipt")[0]!.event).toEqual(sent[1]!)
+    })
+
     test("says when an event has been published", async () => {
       const [from, to] = [await join(), await join()]
       await to.bus.hold(channel(to, "bob"))

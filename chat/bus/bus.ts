@@ -1,11 +1,15 @@
+import type { Cause } from "@parley/service/cause.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { partitionOf } from "@parley/service/partition.ts"
 import type { ChatConfig } from "../config.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
 
-/** What joins nodes: something happened that concerns users who may be connected elsewhere. */
-export type BusEvent = { kind: "entry"; entry: Entry } | Receipt
+/**
+ * What joins nodes: something happened that concerns users who may be connected elsewhere. What brought it about goes
+ * beside it, for the logs, and is no part of it.
+ */
+export type BusEvent = ({ kind: "entry"; entry: Entry } | Receipt) & { cause?: Cause }
 
 export interface BusRecord {
   event: BusEvent

@@ -159,7 +159,10 @@ export function createSender(options: SenderOptions): Sender {
       const event = { ...Promise.withResolvers<void>(), records: records.length }
       waiting += 1
       waitingBytes += bytes
-      for (const record of records) queue.push({ topic, message: { ...record, headers }, event })
+      for (const record of records) {
+        const message = { ...record, headers: { ...headers, ...record.headers } }
+        queue.push({ topic, message, event })
+      }
       const mine = performance.now() + linger
       if (mine < due) {
         due = mine

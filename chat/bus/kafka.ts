@@ -71,7 +71,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     if (headers?.from?.toString() === id) return
     let record: BusRecord
     try {
-      record = decodeRecord(value)
+      record = decodeRecord(value, headers)
     } catch (error) {
       setAside += 1
       const now = performance.now()

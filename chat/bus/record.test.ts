@@ -21,6 +21,25 @@ test("what is encoded is decoded as it was", () => {
   }
 })
 
+test("what brought an event about is in the headers, and in nothing that is kept", () => {
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+  for (const cause of [{ requestId: "a1b2-7" }, { requestId: "a1b2-7", traceparent }]) {
+    for (const event of [spoken, receipt]) {
+      const [encoded] = encodeRecords({ ...event, cause }, ["bob"], 64)
+      const { "request-id": requestId, ...more } = encoded!.headers
+      expect({ requestId, ...more }).toEqual(cause)
+      expect(encoded!.value).toEqual(encodeRecords(event, ["bob"], 64)[0]!.value)
+      const asReceived = Object.fromEntries(
+        Object.entries(encoded!.headers).map(([name, value]) => [name, Buffer.from(value)]),
+      )
+      expect(decodeRecord(encoded!.value, asReceived).event).toEqual({ ...event, cause })
+    }
+  }
+  expect(encodeRecords(spoken, ["bob"], 64)[0]!.headers).toEqual({})
+  const odd = { "request-id": "two\nlines", traceparent: "nonsense" }
+  expect(decodeRecord(wire(record(receipt)), odd).event).toEqual(receipt)
+})
+
 test("an event for nobody has no record", () => {
   expect(encodeRecords(spoken, [], 64)).toEqual([])
 })

@@ -1,12 +1,21 @@
+import { type Cause, readCause } from "@parley/service/cause.ts"
 import * as v from "valibot"
 import { MAX_TEXT_LENGTH } from "../domain/checks.ts"
 import { type BusEvent, type BusRecord, toRecords } from "./bus.ts"
 
-/** A record as it travels: JSON in UTF-8. Who sent it stands in a header, so that its sender need not read it. */
+/**
+ * A record as it travels: JSON in UTF-8. Who sent it stands in a header, so that its sender need not read it, and so does
+ * what brought it about, which is nobody's business but the logs'.
+ */
 export interface WireRecord {
   partition: number
   value: Buffer
+  headers: Record<string, string>
 }
+
+const REQUEST_ID = "request-id"
+/** As W3C Trace Context names it. */
+const TRACEPARENT = "traceparent"
 
 /** No record of ours comes near it; in bytes. */
 export const MAX_RECORD = 1_048_576
@@ -55,13 +64,24 @@ export function encodeRecords(
   users: readonly string[],
   partitions: number,
 ): WireRecord[] {
-  const said = JSON.stringify(event)
+  const { cause } = event
+  const said = JSON.stringify(cause ? { ...event, cause: undefined } : event)
+  const headers = headersOf(cause)
   return [...toRecords(event, users, partitions)].flatMap(([partition, record]) =>
     inParts(record.users).map((part) => ({
       partition,
+      headers,
       value: Buffer.from(`{"event":${said},"users":${JSON.stringify(part)}}`),
     })),
   )
+}
+
+function headersOf(cause: Cause | undefined): Record<string, string> {
+  if (!cause) return {}
+  const { requestId, traceparent } = cause
+  return traceparent === undefined
+    ? { [REQUEST_ID]: requestId }
+    : { [REQUEST_ID]: requestId, [TRACEPARENT]: traceparent }
 }
 
 function inParts(users: string[]): string[][] {
@@ -75,15 +95,21 @@ function inParts(users: string[]): string[][] {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
+export type WireHeaders = Record<string, { toString(): string } | undefined>
+
 /**
  * Reads what may come from anybody. Fields that are not known are left out: a newer node may have added them.
  * @throws Error that says why it is none of our records
  */
-export function decodeRecord(value: Buffer | null): BusRecord {
+export function decodeRecord(value: Buffer | null, headers: WireHeaders = {}): BusRecord {
   if (!value) throw new Error("it is empty")
   if (value.length > MAX_RECORD) throw new Error(`it has ${value.length} bytes`)
   const result = v.safeParse(WireRecord, JSON.parse(utf8.decode(value)), { abortEarly: true })
-  if (result.success) return result.output
+  if (result.success) {
+    const { event, users } = result.output
+    const cause = readCause(headers[REQUEST_ID]?.toString(), headers[TRACEPARENT]?.toString())
+    return { event: cause ? { ...event, cause } : event, users }
+  }
   const [issue] = result.issues
   throw new Error(`${v.getDotPath(issue) ?? "it"}: ${issue.message}`)
 }

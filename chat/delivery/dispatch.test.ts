@@ -59,7 +59,7 @@ describe("an event for many sessions", () => {
       createSession(`user${i}`, program, one.link),
     )
     const onTwo = Array.from({ length: 3 }, () => createSession("alice", program, two.link))
-    expect(dispatch(event, [...onOne, ...onTwo], silentLogger)).toBeUndefined()
+    expect(dispatch(event, [...onOne, ...onTwo], { log: silentLogger })).toBeUndefined()
     expect(viewers).toEqual([undefined])
     expect(one.frames).toEqual([{ ids: idsOf(onOne), payload: "for undefined" }])
     expect(two.frames).toEqual([{ ids: idsOf(onTwo), payload: "for undefined" }])
@@ -69,7 +69,7 @@ describe("an event for many sessions", () => {
     const { program, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
     const { link, frames } = createLink()
     const sessions = ["alice", "bob"].map((user) => createSession(user, program, link))
-    await dispatch(event, sessions, silentLogger)
+    await dispatch(event, sessions, { log: silentLogger })
     expect(viewers).toEqual(["alice", "bob"])
     expect(frames).toEqual(sessions.map(({ id, user }) => ({ ids: [id], payload: `for ${user}` })))
   })
@@ -82,7 +82,7 @@ describe("an event for many sessions", () => {
       phase: "replaying" as const,
     })
     const ended = Object.assign(createSession("carol", program, link), { phase: "ended" as const })
-    dispatch(event, [live, replaying, ended], silentLogger)
+    dispatch(event, [live, replaying, ended], { log: silentLogger })
     expect(frames.map(({ ids }) => ids)).toEqual([[live.id]])
     expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
   })
@@ -92,10 +92,12 @@ describe("an event for many sessions", () => {
     const { link, frames } = createLink()
     const told = createSession("alice", program, link)
     told.covered.set("group", 1)
-    dispatch(event, [told], silentLogger)
+    dispatch(event, [told], { log: silentLogger })
     expect(frames).toEqual([])
     expect(viewers).toEqual([])
-    dispatch({ kind: "entry", entry: { ...event.entry, seq: 2 } } as BusEvent, [told], silentLogger)
+    dispatch({ kind: "entry", entry: { ...event.entry, seq: 2 } } as BusEvent, [told], {
+      log: silentLogger,
+    })
     expect(frames).toHaveLength(1)
     expect(told.covered.size).toBe(0)
   })
@@ -107,7 +109,7 @@ describe("an event for many sessions", () => {
       createSession("alice", program, link),
       createSession("bob", program, link),
     ]
-    const sent = dispatch(event, [stays, goes], silentLogger)
+    const sent = dispatch(event, [stays, goes], { log: silentLogger })
     goes.phase = "ended"
     await sent
     expect(frames).toEqual([{ ids: [stays.id], payload: "late" }])
@@ -130,7 +132,7 @@ describe("an event that cannot be rendered", () => {
       const { link, frames } = createLink()
       const losers = ["alice", "bob"].map((user) => createSession(user, bad.program, link))
       const winner = createSession("carol", good.program, link)
-      await dispatch(event, [...losers, winner], silentLogger)
+      await dispatch(event, [...losers, winner], { log: silentLogger })
       for (const { errors } of losers) {
         expect(errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])
       }

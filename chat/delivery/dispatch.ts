@@ -1,8 +1,16 @@
+import { logFor } from "@parley/service/cause.ts"
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
+import type { Trail } from "../trail.ts"
 import { isCovered, MAX_BUFFERED, type Program, type Session } from "./session.ts"
+
+/** Who is told of what becomes of an event, beside those whom it concerns. */
+export interface Watchers {
+  log: Logger
+  trail?: Trail
+}
 
 /**
  * Hands one event to some sessions: those that are still replaying keep it, the live ones of one document share one
@@ -11,13 +19,13 @@ import { isCovered, MAX_BUFFERED, type Program, type Session } from "./session.t
 export function dispatch(
   event: BusEvent,
   sessions: Iterable<Session>,
-  log: Logger,
+  watchers: Watchers,
 ): void | Promise<void> {
   const waiting: Promise<void>[] = []
   for (const [program, audience] of byProgram(event, sessions)) {
     const sent = program.shareable
-      ? send(program, event, undefined, audience, log)
-      : sendEach(program, event, audience, log)
+      ? send(program, event, undefined, audience, watchers)
+      : sendEach(program, event, audience, watchers)
     if (sent) waiting.push(sent)
   }
   if (waiting.length > 0) return Promise.all(waiting).then(() => {})
@@ -43,9 +51,9 @@ function buffer(session: Session, event: BusEvent): void {
   }
 }
 
-function sendEach(program: Program, event: BusEvent, audience: Session[], log: Logger) {
+function sendEach(program: Program, event: BusEvent, audience: Session[], watchers: Watchers) {
   const waiting = audience.flatMap((session) => {
-    const sent = send(program, event, session.user, [session], log)
+    const sent = send(program, event, session.user, [session], watchers)
     return sent ? [sent] : []
   })
   return waiting.length > 0 ? Promise.all(waiting).then(() => {}) : undefined
@@ -56,14 +64,20 @@ function send(
   event: BusEvent,
   viewer: string | undefined,
   audience: Session[],
-  log: Logger,
+  { log, trail }: Watchers,
 ): void | Promise<void> {
+  const delivering = trail?.delivering(event)
+  const { cause } = delivering ?? event
   const give = (payload: string) => {
-    for (const [link, ids] of byLink(audience)) link.deliver(ids, payload)
+    let sessions = 0
+    for (const [link, ids] of byLink(audience)) {
+      if (link.deliver(ids, payload, cause)) sessions += ids.length
+    }
+    delivering?.done(sessions)
   }
   // An event that cannot be rendered must not be skipped: its sessions end, and resume from their positions.
   const giveUp = (error: unknown) => {
-    log.error("event not rendered", { error })
+    logFor(log, cause).error("event not rendered", { error })
     for (const session of audience) session.end(unavailable("The event could not be read."))
   }
   try {

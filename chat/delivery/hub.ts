@@ -1,8 +1,8 @@
 import { unavailable } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
 import { partitionOf } from "@parley/service/partition.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
 import type { MembershipView, Store } from "../store/store.ts"
+import type { Watchers } from "./dispatch.ts"
 import { createRooms } from "./rooms.ts"
 import type { Session } from "./session.ts"
 
@@ -31,19 +31,19 @@ export interface Registered {
   upTo: number
 }
 
-export interface HubOptions {
+export interface HubOptions extends Watchers {
   store: Pick<Store, "entries" | "memberships">
   bus: Bus
-  log: Logger
 }
 
 /** Knows the sessions of this node, whose they are, and which partitions of the bus they need. */
-export function createHub({ store, bus, log }: HubOptions): Hub {
+export function createHub(options: HubOptions): Hub {
+  const { store, bus } = options
   const sessions = new Set<Session>()
   const users = new Map<string, Set<Session>>()
   const held = new Map<number, number>()
   const nobody: ReadonlySet<Session> = new Set()
-  const rooms = createRooms({ store, log, sessionsOf: (user) => users.get(user) ?? nobody })
+  const rooms = createRooms({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
 
   async function placeAll(session: Session): Promise<Registered[]> {
     const placed = new Map<string, MembershipView>()

@@ -2,7 +2,7 @@ import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Store } from "../store/store.ts"
 import type { Hub, Registered } from "./hub.ts"
-import { isCovered, type Session, type SessionEvent } from "./session.ts"
+import { causeOf, isCovered, type Session, type SessionEvent } from "./session.ts"
 
 /** More missed entries than this, in one conversation or in all, and a reload is cheaper than a replay. */
 export const MAX_MISSED_IN_ONE = 1_000
@@ -116,7 +116,7 @@ async function send(session: Session, event: SessionEvent): Promise<void> {
   const { program, user, link, id } = session
   const rendered = program.render(event, user)
   const payload = rendered instanceof Promise ? await rendered : rendered
-  if (!hasEnded(session)) link.deliver([id], payload)
+  if (!hasEnded(session)) link.deliver([id], payload, causeOf(event))
 }
 
 /** The session may have ended since the compiler last looked. */

@@ -1,9 +1,8 @@
 import { unavailable } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
 import type { Store } from "../store/store.ts"
-import { dispatch } from "./dispatch.ts"
+import { dispatch, type Watchers } from "./dispatch.ts"
 import type { Session } from "./session.ts"
 
 /** The sessions of this node that belong to one conversation, and how far they have been told of its log. */
@@ -42,9 +41,8 @@ export interface Rooms {
   readonly size: number
 }
 
-export interface RoomsOptions {
+export interface RoomsOptions extends Watchers {
   store: Pick<Store, "entries">
-  log: Logger
   /** The sessions that a user has on this node. */
   sessionsOf(user: string): ReadonlySet<Session>
 }
@@ -54,7 +52,8 @@ export interface RoomsOptions {
  * who is in the room at an entry is who was a member at that entry's seq. So order, absence of holes and of leaks do not
  * depend on what the bus does.
  */
-export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
+export function createRooms(options: RoomsOptions): Rooms {
+  const { store, log, sessionsOf } = options
   const rooms = new Map<string, Room>()
   const roomsOf = new Map<Session, Set<Room>>()
   /** While sessions are being placed: the newest entry of conversations that had no room when it passed. */
@@ -163,13 +162,14 @@ export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
   }
 
   function pass(room: Room, event: BusEvent, users: readonly string[]): void | Promise<void> {
-    if (event.kind !== "entry") return dispatch(event, [...users].flatMap(sessionsIn(room)), log)
+    if (event.kind !== "entry")
+      return dispatch(event, [...users].flatMap(sessionsIn(room)), options)
     const { entry } = event
     if (entry.seq <= room.tail) return entry.kind === "members" ? admit(room, entry) : undefined
     room.tail = entry.seq
-    if (entry.kind === "message") return dispatch(event, room.sessions, log)
+    if (entry.kind === "message") return dispatch(event, room.sessions, options)
     for (const session of latecomers(entry)) enter(room, session)
-    const sent = dispatch(event, room.sessions, log)
+    const sent = dispatch(event, room.sessions, options)
     for (const user of entry.left)
       for (const session of sessionsOf(user)) depart(room, session, entry)
     return sent
@@ -218,7 +218,7 @@ export function createRooms({ store, log, sessionsOf }: RoomsOptions): Rooms {
       if (missed.length === 0) throw new Error(`${room.conversation} ends at ${position}`)
       for (const entry of missed) {
         for (const session of late) if (!isNews(joining, session)) late.delete(session)
-        await dispatch({ kind: "entry", entry }, late, log)
+        await dispatch({ kind: "entry", entry }, late, options)
         position = entry.seq
         if (entry.kind === "message") continue
         for (const session of late) {

@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import type { ParleyError } from "@parley/service/errors.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
@@ -45,6 +46,9 @@ export interface Session {
   /** Ends the subscription; with an error, where its client is to know why. */
   end(error?: ParleyError): void
 }
+
+export const causeOf = (event: SessionEvent): Cause | undefined =>
+  event.kind === "ready" ? undefined : event.cause
 
 /** A session that falls this far behind during its replay resumes from its position instead. */
 export const MAX_BUFFERED = 5_000

@@ -1,7 +1,9 @@
+import type { Cause } from "@parley/service/cause.ts"
 import type { Clock } from "@parley/service/clock.ts"
 import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import type { Stamp } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
+import type { Trail } from "../trail.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
 import { type Outbox, stampAt } from "./outbox.ts"
 import { fold, type Picture } from "./picture.ts"
@@ -22,6 +24,8 @@ export interface Intent<T> {
   check(picture: Picture): Draft | undefined
   /** The answer, once the entry is durable, or where there was nothing to do. */
   result(picture: Picture, entry: Entry | undefined): T
+  /** What brought it about. */
+  cause?: Cause
   /** The answer where the log already has a message of that id. @throws ParleyError where it is another one. */
   taken?(message: MessageEntry): T
 }
@@ -39,9 +43,10 @@ export interface AppenderOptions {
    * Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that
    * entry, or a little later. Resolves once the other nodes will hear of it; undefined where there are none.
    */
-  onStored(entry: Entry, picture: Picture): Promise<void> | undefined
+  onStored(entry: Entry, picture: Picture, cause?: Cause): Promise<void> | undefined
   /** Where there are other nodes. */
   outbox?: Outbox
+  trail?: Pick<Trail, "stored">
 }
 
 /** One batch is one write; large enough for a busy group, small enough to be quick. */
@@ -67,7 +72,7 @@ interface Checked {
  * another node took that seq, the entries it wrote are folded in, every intent is checked again, and the rest retried.
  */
 export function createAppender(options: AppenderOptions): Appender {
-  const { store, pictures, clock, onStored, outbox } = options
+  const { store, pictures, clock, onStored, outbox, trail } = options
   const lanes = new Map<string, Waiting[]>()
 
   async function drain(conversation: string, lane: Waiting[]): Promise<void> {
@@ -109,14 +114,17 @@ export function createAppender(options: AppenderOptions): Appender {
       const entries = place(picture, checked)
       if (entries.length === 0) return
       const stamp = outbox?.stamp(entries.length)
+      const beganAt = trail ? performance.now() : 0
       const stored = await write(entries, stamp)
       for (let i = 0; i < stored; i++) {
+        trail?.stored(entries[i]!, checked[i]!.waiting.intent.cause, beganAt)
         const published = acknowledge(picture, entries[i]!, checked[i]!.waiting)
         if (stamp) outbox?.stored(stampAt(stamp, i), published)
       }
       for (let i = stored; stamp && i < entries.length; i++) outbox?.unused(stampAt(stamp, i))
       if (stored === entries.length) return
       rest = rest.slice(stored)
+      const { cause } = rest[0]!.intent
       const known = await answeredByLog(entries[stored]!, rest[0]!)
       if (known) rest.shift()
       lost = known || stored > 0 ? 0 : lost + 1
@@ -124,7 +132,7 @@ export function createAppender(options: AppenderOptions): Appender {
       // Taken, and not to be seen yet: whoever took it is about to be answered.
       if (lost > 0 && picture.head === head) await Bun.sleep(lost)
       // Whoever stored it may have failed before telling anyone; being told twice harms nobody.
-      if (known?.conversation === conversation) onStored(known, picture)
+      if (known?.conversation === conversation) onStored(known, picture, cause)
     }
   }
 
@@ -197,7 +205,7 @@ export function createAppender(options: AppenderOptions): Appender {
     // A reader may have found it in the log before its writer heard that it was stored.
     if (entry.seq > picture.head) fold(picture, entry)
     waiting.resolve(waiting.intent.result(picture, entry))
-    return onStored(entry, picture)
+    return onStored(entry, picture, waiting.intent.cause)
   }
 
   return {

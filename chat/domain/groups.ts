@@ -1,22 +1,23 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { badInput, notFound, ParleyError } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
 import type { Directory } from "../directory.ts"
 import type { Appender, Draft } from "./appender.ts"
 import { checkId, checkTitle, MAX_MEMBERS } from "./checks.ts"
-import type { Origin } from "./entry.ts"
+import type { MembersEntry, Origin } from "./entry.ts"
 import type { Picture } from "./picture.ts"
 
 export interface Groups {
   /** Gets or creates the one direct conversation of two users (or of one with themselves); answers its id. */
-  startDirect(by: string, other: string): Promise<string>
+  startDirect(by: string, other: string, cause?: Cause): Promise<string>
   /** Creates a group, its creator an admin; answers its id. */
-  create(by: string, title: string, members: readonly string[]): Promise<string>
+  create(by: string, title: string, members: readonly string[], cause?: Cause): Promise<string>
   /** Admins only. Who is a member already stays as they are. */
-  add(by: string, conversation: string, users: readonly string[]): Promise<void>
+  add(by: string, conversation: string, users: readonly string[], cause?: Cause): Promise<void>
   /** Admins only, or the user themselves. */
-  remove(by: string, conversation: string, user: string): Promise<void>
+  remove(by: string, conversation: string, user: string, cause?: Cause): Promise<void>
   /** The last admin's leaving makes the longest-standing member the next one. */
-  leave(by: string, conversation: string): Promise<void>
+  leave(by: string, conversation: string, cause?: Cause): Promise<void>
 }
 
 export interface GroupsOptions {
@@ -25,17 +26,24 @@ export interface GroupsOptions {
   newId: IdSource
 }
 
+type Founders = Pick<MembersEntry, "joined" | "promoted">
+
 /** Whoever breaks a rule hears of it here; every check runs against the conversation as it is at the head of its log. */
 export function createGroups({ appender, directory, newId }: GroupsOptions): Groups {
-  async function change(conversation: string, check: (picture: Picture) => Draft | undefined) {
-    await appender.append(conversation, { changesMembers: true, check, result: () => undefined })
+  async function change(
+    conversation: string,
+    cause: Cause | undefined,
+    check: (picture: Picture) => Draft | undefined,
+  ) {
+    const result = () => undefined
+    await appender.append(conversation, { changesMembers: true, cause, check, result })
   }
 
-  const found = (id: string, by: string, origin: Origin, joined: string[], promoted: string[]) =>
-    change(id, (picture) =>
+  const found = (id: string, by: string, origin: Origin, members: Founders, cause?: Cause) =>
+    change(id, cause, (picture) =>
       picture.head > 0
         ? undefined
-        : { kind: "members", by, joined, left: [], promoted, demoted: [], created: origin },
+        : { kind: "members", by, ...members, left: [], demoted: [], created: origin },
     )
 
   async function known(users: readonly string[], field: string): Promise<string[]> {
@@ -46,27 +54,28 @@ export function createGroups({ appender, directory, newId }: GroupsOptions): Gro
   }
 
   return {
-    async startDirect(by, other) {
+    async startDirect(by, other, cause) {
       const [user] = await known([other], "user")
       const id = directId(by, user!)
-      await found(id, by, { kind: "DIRECT", title: null }, [...new Set([by, user!])], [])
+      const joined = [...new Set([by, user!])]
+      await found(id, by, { kind: "DIRECT", title: null }, { joined, promoted: [] }, cause)
       return id
     },
 
-    async create(by, title, members) {
+    async create(by, title, members, cause) {
       const checkedTitle = checkTitle(title)
       const users = await known(members, "members")
       const joined = [...new Set([by, ...users])]
       if (joined.length > MAX_MEMBERS) throw tooMany("members")
       const id = newId()
-      await found(id, by, { kind: "GROUP", title: checkedTitle }, joined, [by])
+      await found(id, by, { kind: "GROUP", title: checkedTitle }, { joined, promoted: [by] }, cause)
       return id
     },
 
-    async add(by, conversation, users) {
+    async add(by, conversation, users, cause) {
       checkId(conversation, "conversation")
       const wanted = await known(users, "users")
-      await change(conversation, (picture) => {
+      await change(conversation, cause, (picture) => {
         checkAdmin(picture, by)
         const joined = wanted.filter((user) => !picture.members.has(user))
         if (picture.members.size + joined.length > MAX_MEMBERS) throw tooMany("users")
@@ -75,10 +84,10 @@ export function createGroups({ appender, directory, newId }: GroupsOptions): Gro
       })
     },
 
-    async remove(by, conversation, user) {
+    async remove(by, conversation, user, cause) {
       checkId(conversation, "conversation")
       checkId(user, "user")
-      await change(conversation, (picture) => {
+      await change(conversation, cause, (picture) => {
         if (user === by) checkGroup(picture, by)
         else checkAdmin(picture, by)
         if (!picture.members.has(user)) throw notFound("member")
@@ -86,9 +95,9 @@ export function createGroups({ appender, directory, newId }: GroupsOptions): Gro
       })
     },
 
-    async leave(by, conversation) {
+    async leave(by, conversation, cause) {
       checkId(conversation, "conversation")
-      await change(conversation, (picture) => {
+      await change(conversation, cause, (picture) => {
         checkGroup(picture, by)
         return departure(picture, by, by)
       })

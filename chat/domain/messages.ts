@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import type { Clock } from "@parley/service/clock.ts"
 import { notFound, ParleyError } from "@parley/service/errors.ts"
 import type { Store } from "../store/store.ts"
@@ -17,7 +18,7 @@ export interface Messages {
    * Resolves when the message is durable.
    * @throws ParleyError NOT_FOUND where the sender is no member; CONFLICT where the id names another message.
    */
-  send(sender: string, sending: Sending): Promise<MessageEntry>
+  send(sender: string, sending: Sending, cause?: Cause): Promise<MessageEntry>
 }
 
 export interface MessagesOptions {
@@ -33,11 +34,12 @@ export function createMessages({ store, appender, clock }: MessagesOptions): Mes
   const underWay = new Map<string, { message: Message; stored: Promise<MessageEntry> }>()
 
   /** The log refuses an id that it has, so nothing need be looked up before the write. */
-  async function storeOnce(message: Message): Promise<MessageEntry> {
+  async function storeOnce(message: Message, cause: Cause | undefined): Promise<MessageEntry> {
     const { id, text, conversation, sender } = message
     try {
       return await appender.append(conversation, {
         changesMembers: false,
+        cause,
         check(picture) {
           if (!picture.members.has(sender)) throw notFound("conversation")
           return { kind: "message", by: sender, id, text }
@@ -55,7 +57,7 @@ export function createMessages({ store, appender, clock }: MessagesOptions): Mes
   }
 
   return {
-    async send(sender, sending) {
+    async send(sender, sending, cause) {
       const message = {
         id: checkMessageId(sending.id, clock.now()),
         conversation: checkId(sending.conversation, "conversation"),
@@ -67,7 +69,7 @@ export function createMessages({ store, appender, clock }: MessagesOptions): Mes
         if (isSame(message, before.message)) return before.stored
         throw idTaken()
       }
-      const stored = storeOnce(message)
+      const stored = storeOnce(message, cause)
       underWay.set(message.id, { message, stored })
       try {
         return await stored

@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { badInput, notFound } from "@parley/service/errors.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
 import { checkCount, checkId } from "./checks.ts"
@@ -13,14 +14,20 @@ export interface Receipt {
 
 export interface Receipts {
   /** Moves the member's watermarks up to `seq`; never back. Read is delivered too. @throws ParleyError NOT_FOUND, BAD_INPUT */
-  mark(user: string, conversation: string, mark: keyof Marks, seq: number): Promise<Member>
+  mark(
+    user: string,
+    conversation: string,
+    mark: keyof Marks,
+    seq: number,
+    cause?: Cause,
+  ): Promise<Member>
 }
 
 export interface ReceiptsOptions {
   store: Store
   pictures: Pictures
   /** Told of every watermark that moved, with those whom it concerns. */
-  onMoved(receipt: Receipt, users: readonly string[]): void
+  onMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
 }
 
 const MAX_SEQ = 2 ** 31 - 1
@@ -53,7 +60,7 @@ export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): R
   }
 
   return {
-    async mark(user, conversation, mark, seq) {
+    async mark(user, conversation, mark, seq, cause) {
       checkId(conversation, "conversation")
       const member = await store.member(conversation, user)
       if (!member || member.until !== null) throw notFound("conversation")
@@ -65,7 +72,7 @@ export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): R
       if (now.delivered > before.delivered || now.read > before.read) {
         const { delivered, read } = now
         const receipt: Receipt = { kind: "receipt", conversation, user, delivered, read }
-        onMoved(receipt, await concerned(before, now))
+        onMoved(receipt, await concerned(before, now), cause)
       }
       return now
     },

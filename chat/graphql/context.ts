@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { unauthenticated } from "@parley/service/errors.ts"
 import type { Groups } from "../domain/groups.ts"
 import type { Messages } from "../domain/messages.ts"
@@ -19,6 +20,8 @@ export interface Services {
 export interface ChatContext {
   /** The signed-in user; undefined where nobody is, and while one rendering serves many viewers. */
   viewer: string | undefined
+  /** What brings about whatever is written; absent where an event is rendered, which writes nothing. */
+  cause?: Cause
   services: Services
 }
 

@@ -1,3 +1,4 @@
+import { logFor } from "@parley/service/cause.ts"
 import { badInput, type ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Subscription } from "@parley/service/subgraph.ts"
 import {
@@ -25,7 +26,7 @@ const After = v.nullish(
 
 /** Opens `events` subscriptions: the way in of a session, from a checked document to the hub. */
 export function createEvents(schema: GraphQLSchema, programs: Programs, options: ReplayOptions) {
-  return ({ id, link, args, end }: Subscription<ChatContext>): (() => void) => {
+  return ({ id, link, cause, args, end }: Subscription<ChatContext>): (() => void) => {
     const { viewer } = args.contextValue
     let positions: Positions | undefined
     try {
@@ -56,7 +57,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       session.buffer = []
       options.hub.unregister(session)
     }
-    void replay(session, positions, options)
+    void replay(session, positions, { ...options, log: logFor(options.log, cause) })
     return stop
   }
 }

@@ -1,3 +1,4 @@
+import { logFor } from "@parley/service/cause.ts"
 import { unavailable } from "@parley/service/errors.ts"
 import { withoutRootArguments } from "@parley/service/event-documents.ts"
 import { publicResult } from "@parley/service/graphql-errors.ts"
@@ -11,7 +12,7 @@ import {
   type GraphQLSchema,
   getOperationAST,
 } from "graphql"
-import type { Program, SessionEvent } from "../delivery/session.ts"
+import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts"
 import type { ChatContext, Services } from "./context.ts"
 
 export interface Programs {
@@ -57,8 +58,9 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
     operationName: string | null | undefined,
     variableValues: Record<string, unknown>,
   ): Program {
-    function finish(result: ExecutionResult): string {
-      const shown = publicResult(result, log)
+    function finish(result: ExecutionResult, event: SessionEvent): string {
+      if (!result.errors) return JSON.stringify(result)
+      const shown = publicResult(result, logFor(log, causeOf(event)))
       // What could not be read just now would be lost if half an answer stood for it: whoever is told resumes.
       const passing = shown.errors?.find(({ extensions }) => extensions.retryable)
       if (passing) throw unavailable(passing.message)
@@ -71,7 +73,9 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
         const rootValue = { events: event }
         const request = { schema, document, operationName, variableValues, contextValue, rootValue }
         const result = execute(request)
-        return result instanceof Promise ? result.then(finish) : finish(result)
+        return result instanceof Promise
+          ? result.then((result) => finish(result, event))
+          : finish(result, event)
       },
     }
   }

@@ -60,7 +60,9 @@ const Query = {
 
 const Mutation = {
   async startDirect(_root: unknown, { user }: { user: string }, context: ChatContext) {
-    return conversationRef(await context.services.groups.startDirect(viewerOf(context), user))
+    return conversationRef(
+      await context.services.groups.startDirect(viewerOf(context), user, context.cause),
+    )
   },
 
   async createGroup(
@@ -69,11 +71,11 @@ const Mutation = {
     context: ChatContext,
   ) {
     const { groups } = context.services
-    return conversationRef(await groups.create(viewerOf(context), title, members))
+    return conversationRef(await groups.create(viewerOf(context), title, members, context.cause))
   },
 
   sendMessage: (_root: unknown, { input }: { input: Sending }, context: ChatContext) =>
-    context.services.messages.send(viewerOf(context), input),
+    context.services.messages.send(viewerOf(context), input, context.cause),
 
   markDelivered: mark("delivered"),
   markRead: mark("read"),
@@ -83,7 +85,7 @@ const Mutation = {
     { conversation, users }: { conversation: string; users: string[] },
     context: ChatContext,
   ) {
-    await context.services.groups.add(viewerOf(context), conversation, users)
+    await context.services.groups.add(viewerOf(context), conversation, users, context.cause)
     return conversationRef(conversation)
   },
 
@@ -92,7 +94,7 @@ const Mutation = {
     { conversation, user }: { conversation: string; user: string },
     context: ChatContext,
   ) {
-    await context.services.groups.remove(viewerOf(context), conversation, user)
+    await context.services.groups.remove(viewerOf(context), conversation, user, context.cause)
     return conversationRef(conversation)
   },
 
@@ -101,7 +103,7 @@ const Mutation = {
     { conversation }: { conversation: string },
     context: ChatContext,
   ) {
-    await context.services.groups.leave(viewerOf(context), conversation)
+    await context.services.groups.leave(viewerOf(context), conversation, context.cause)
     return true
   },
 }
@@ -111,7 +113,7 @@ function mark(kind: "delivered" | "read") {
     _root: unknown,
     { conversation, seq }: { conversation: string; seq: number },
     context: ChatContext,
-  ) => context.services.receipts.mark(viewerOf(context), conversation, kind, seq)
+  ) => context.services.receipts.mark(viewerOf(context), conversation, kind, seq, context.cause)
 }
 
 const Message = {

@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { ChatContainer } from "../context.ts"
@@ -29,13 +30,15 @@ export function openSession(
   } = {},
 ) {
   const received: SessionEvent[] = []
+  const causes: (Cause | undefined)[] = []
   let error: Error | undefined
   const link: Link = {
-    deliver(_ids, payload) {
+    deliver(_ids, payload, cause) {
       // What is written to a connection that is gone reaches nobody.
       if (session.phase === "ended") return false
       const event = JSON.parse(payload) as SessionEvent
       received.push(event)
+      causes.push(cause)
       options.onEvent?.(event)
       return true
     },
@@ -60,6 +63,8 @@ export function openSession(
   return {
     session,
     received,
+    /** What the gateway was told has brought each about. */
+    causes,
     stop,
     /** Resolves once the session is live, or has ended. */
     replayed,

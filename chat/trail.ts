@@ -1,0 +1,109 @@
+import type { Cause } from "@parley/service/cause.ts"
+import type { Logger } from "@parley/service/log.ts"
+import type { Attributes, StepKind, Tracer } from "@parley/service/tracing.ts"
+import type { BusEvent } from "./bus/bus.ts"
+import type { Entry } from "./domain/entry.ts"
+
+/**
+ * Follows what requests bring about through this node: in the log, at debug, and in traces. There is none where nobody
+ * wants to know, so that it costs nothing then.
+ */
+export interface Trail {
+  /** The entry is in the log, by a write that began at that time of `performance.now()`. */
+  stored(entry: Entry, cause: Cause | undefined, beganAt: number): void
+  /** The event is about to go to other nodes. */
+  publishing(event: BusEvent): Publishing
+  /** The event has come from another node. */
+  received(event: BusEvent): void
+  /** The event is about to go to sessions of this node. */
+  delivering(event: BusEvent): Delivering
+}
+
+export interface Publishing {
+  /** The same, with the cause that the others are to go on from. */
+  event: BusEvent
+  until(published: Promise<void>): void
+}
+
+export interface Delivering {
+  /** What whoever the sessions belong to is to go on from. */
+  cause: Cause | undefined
+  /** So many sessions were sent it. */
+  done(sessions: number): void
+}
+
+export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | undefined {
+  if (!log.debugs && !tracer) return undefined
+
+  function say(what: string, about: Attributes, cause: Cause | undefined): void {
+    if (log.debugs) log.debug(what, { requestId: cause?.requestId, ...about })
+  }
+
+  /** What nobody is known to have asked for is no part of a trace. */
+  function begin(
+    name: string,
+    kind: StepKind,
+    cause: Cause | undefined,
+    about: Attributes,
+    beganAt?: number,
+  ) {
+    if (cause?.traceparent === undefined) return undefined
+    return tracer?.begin(name, kind, cause.traceparent, attributesOf(about), beganAt)
+  }
+
+  return {
+    stored(entry, cause, beganAt) {
+      const about = aboutEntry(entry)
+      begin("append", "internal", cause, about, beganAt)?.end()
+      say("entry stored", about, cause)
+    },
+
+    publishing(event) {
+      const { cause } = event
+      const about = aboutEvent(event)
+      const step = begin("publish", "producer", cause, about)
+      return {
+        event:
+          cause && step ? { ...event, cause: { ...cause, traceparent: step.traceparent } } : event,
+        until(published) {
+          published.then(
+            () => {
+              step?.end()
+              say("event published", about, cause)
+            },
+            () => step?.end("UNAVAILABLE"),
+          )
+        },
+      }
+    },
+
+    received: (event) => say("event received", aboutEvent(event), event.cause),
+
+    delivering(event) {
+      const { cause } = event
+      const about = aboutEvent(event)
+      const step = begin("deliver", "consumer", cause, about)
+      return {
+        cause: cause && step ? { ...cause, traceparent: step.traceparent } : cause,
+        done(sessions) {
+          step?.end()
+          say("event delivered", { ...about, sessions }, cause)
+        },
+      }
+    },
+  }
+}
+
+/** Where it is to be found, and nothing that somebody wrote. */
+function aboutEntry(entry: Entry): Attributes {
+  const { conversation, seq } = entry
+  return entry.kind === "message" ? { conversation, seq, id: entry.id } : { conversation, seq }
+}
+
+const aboutEvent = (event: BusEvent): Attributes =>
+  event.kind === "entry"
+    ? aboutEntry(event.entry)
+    : { conversation: event.conversation, receipt: Math.max(event.delivered, event.read) }
+
+const attributesOf = (about: Attributes): Attributes =>
+  Object.fromEntries(Object.entries(about).map(([name, value]) => [`parley.${name}`, value]))
