@@ -8,18 +8,30 @@ import { setUp, type Topology } from "./topologies.ts"
 
 type ServiceName = "auth" | "chat" | "gateway" | "web"
 
+/** What is as the test wants it. */
+export interface Given {
+  /** Stays, where a test names it. */
+  dataDir?: string
+  environment?: Record<string, string>
+}
+
 /** A whole Parley, as `./parley start` starts it: every service a process, on a free port, with data of its own. */
-export async function startParley(topology: Topology = "one embedded node") {
+export async function startParley(topology: Topology = "one embedded node", given: Given = {}) {
   const setup = await setUp(topology)
-  const dataDir = mkdtempSync(join(tmpdir(), "parley-e2e-"))
+  const folder = mkdtempSync(join(tmpdir(), "parley-e2e-"))
   const child = Bun.spawn([process.execPath, "parley.ts", "start", ...setup.args], {
     cwd: ROOT,
-    env: { ...process.env, PORT: "0", DATA_DIR: dataDir, ...setup.environment },
+    env: {
+      ...process.env,
+      ...{ PORT: "0", DATA_DIR: given.dataDir ?? join(folder, "data") },
+      ...setup.environment,
+      ...given.environment,
+    },
     stdin: "pipe",
     stdout: "pipe",
-    stderr: Bun.file(join(dataDir, "stderr.txt")),
+    stderr: Bun.file(join(folder, "stderr.txt")),
   })
-  const stderr = () => readFileSync(join(dataDir, "stderr.txt"), "utf8")
+  const stderr = () => readFileSync(join(folder, "stderr.txt"), "utf8")
   const url = await readyLine(child.stdout, stderr)
   const gateways = /gateways at (.*)$/m.exec(stderr())?.[1]?.split(" ") ?? [url]
   let people = 0
@@ -49,7 +61,7 @@ export async function startParley(topology: Topology = "one embedded node") {
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM")
       await child.exited
-      rmSync(dataDir, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true })
       await setup[Symbol.asyncDispose]()
     },
   }

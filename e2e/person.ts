@@ -44,6 +44,14 @@ export class Person {
     return other
   }
 
+  /** The same browser, cookies and all, at another address. */
+  at(url: string): Person {
+    const same = new Person(url, this.username)
+    same.id = this.id
+    for (const [name, value] of this.cookies) same.cookies.set(name, value)
+    return same
+  }
+
   /** Asks over HTTP and answers whatever comes back. */
   async ask<Data>(query: string, variables: object = {}): Promise<Answer<Data>> {
     const response = await this.post(JSON.stringify({ query, variables }))

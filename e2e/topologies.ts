@@ -1,4 +1,4 @@
-import { MongoClient } from "mongodb"
+import { newDatabase } from "../auth/test/mongo.ts"
 import { type Engines, openEngines } from "../dev/engines/engines.ts"
 
 /** What a Parley under test is: the suites of the whole system run on each of them. */
@@ -23,7 +23,7 @@ export async function setUp(topology: Topology): Promise<Setup> {
 let engines: Promise<Engines> | undefined
 
 /** The engines of all clusters of this run: started once, and gone with this process. */
-const sharedEngines = () => {
+export const sharedEngines = (): Promise<Engines> => {
   engines ??= openEngines(process.env, (line) => process.stderr.write(`• ${line}\n`))
   return engines
 }
@@ -31,17 +31,10 @@ const sharedEngines = () => {
 /** Three chat nodes, two gateways, two auths, on a database of their own. */
 async function setUpCluster(): Promise<Setup> {
   const { mongodbUrl, kafkaBrokers } = await sharedEngines()
-  const url = inDatabase(mongodbUrl, `parley-e2e-${Bun.randomUUIDv7()}`)
+  const database = newDatabase({ url: mongodbUrl })
   return {
     args: ["--cluster", "3"],
-    environment: { MONGODB_URL: url, KAFKA_BROKERS: kafkaBrokers },
-    async [Symbol.asyncDispose]() {
-      await using client = new MongoClient(url)
-      await client.db().dropDatabase()
-    },
+    environment: { MONGODB_URL: database.url, KAFKA_BROKERS: kafkaBrokers },
+    [Symbol.asyncDispose]: database[Symbol.asyncDispose],
   }
 }
-
-/** The same server's database of that name. */
-export const inDatabase = (url: string, name: string): string =>
-  url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${name}`)
