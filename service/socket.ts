@@ -27,6 +27,12 @@ export const socketLimits = (limits: { maxFrameBytes: number; maxQueuedBytes: nu
   perMessageDeflate: false,
 })
 
+/** Told of connections as they come and go. */
+export interface SocketWatch {
+  opened(socket: BunSocket): void
+  closed(socket: BunSocket, code: number): void
+}
+
 let unflushed: BunSocket[] = []
 
 /**
@@ -80,6 +86,7 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
   server: Server<unknown>,
   protocol: ProtocolServer<Extra>,
   extra: Omit<Extra, "socket">,
+  watch?: SocketWatch,
 ): Response | undefined {
   // Bun would echo whatever the client offered first: check before the upgrade.
   if (!handleProtocols(request.headers.get("sec-websocket-protocol") ?? "")) {
@@ -87,6 +94,7 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
   }
   const data: SocketData = {
     open(socket) {
+      watch?.opened(socket)
       socket.data.closed = protocol.opened(
         {
           protocol: GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -107,6 +115,7 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
         .catch(() => closeSocket(socket, 4500, "Internal server error"))
     },
     close(socket, code, reason) {
+      watch?.closed(socket, code)
       void socket.data.closed?.(code, reason)
     },
   }

@@ -46,6 +46,7 @@ let port: number
 let app: { stop(force: boolean): Promise<unknown> }
 let isReady: () => Promise<void> = async () => {}
 const errors: unknown[] = []
+const watched = { opened: 0, codes: [] as number[] }
 const open = new Map<string, Subscription<{ call: Call }>>()
 let stopped = 0
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -67,6 +68,10 @@ beforeAll(() => {
     secret: SECRET,
     log,
     tracer,
+    watch: {
+      opened: () => void watched.opened++,
+      closed: (_socket, code) => void watched.codes.push(code),
+    },
     tokens: {
       verify(token) {
         if (token === "unchecked") throw unavailable("The keys cannot be read.")
@@ -184,6 +189,15 @@ describe("the secret", () => {
       false,
     ])
   })
+})
+
+test("connections are told of as they come and go", async () => {
+  const before = watched.opened
+  watched.codes.length = 0
+  using socket = await connect()
+  expect(watched.opened).toBe(before + 1)
+  socket.send({ type: "connection_init", payload: { secret: "wrong" } })
+  await until(() => watched.codes.includes(4403), "the end")
 })
 
 describe("whether the service lives and is ready", () => {

@@ -14,10 +14,11 @@ import { makeServer } from "graphql-ws"
 import * as v from "valibot"
 import { type Cause, logFor, readCause } from "./cause.ts"
 import { badInput, type ParleyError } from "./errors.ts"
+import { extensionsOf, readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
 import {
   CAUSE,
-  LinkExtensions,
+  type LinkExtensions,
   LinkInit,
   plainNext,
   SECRET_HEADER,
@@ -27,7 +28,13 @@ import {
 import type { Logger } from "./log.ts"
 import { createOperationSteps } from "./operation-steps.ts"
 import { createDocumentCache } from "./operations.ts"
-import { type BunSocket, sendFrame, socketLimits, upgradeSocket } from "./socket.ts"
+import {
+  type BunSocket,
+  type SocketWatch,
+  sendFrame,
+  socketLimits,
+  upgradeSocket,
+} from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 import type { Tracer } from "./tracing.ts"
 import { untilStopped } from "./until-stopped.ts"
@@ -69,6 +76,8 @@ export interface SubgraphOptions<Context extends object> {
   tokens: TokenVerifier
   log: Logger
   tracer?: Tracer
+  /** Told of gateways' connections. */
+  watch?: SocketWatch
   context(call: Call): Context
   /** Starts a subscription and returns what stops it. Absent where the schema has none. */
   subscribe?(subscription: Subscription<Context>): () => void
@@ -243,7 +252,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       ({ request, server }) => {
         // A browser cannot set this header on a socket, and a gateway proves itself in connection_init.
         if (request.headers.get("upgrade") === "websocket") {
-          return upgradeSocket(request, server as never, protocol as never, {})
+          return upgradeSocket(request, server as never, protocol as never, {}, options.watch)
         }
         if (!mayEnter(request.headers.get(SECRET_HEADER) ?? "")) {
           return new Response("This endpoint answers the gateway only.\n", { status: 403 })
@@ -252,28 +261,6 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       },
       { parse: "none" },
     )
-}
-
-function readExtensions(given: unknown): LinkExtensions {
-  const extensions = v.safeParse(LinkExtensions, given ?? {})
-  if (!extensions.success) throw badInput("extensions", extensions.issues[0].message)
-  return extensions.output
-}
-
-/** What the link says in a frame, read from the headers of a plain HTTP request. */
-function extensionsOf(request: Request): LinkExtensions {
-  const authorization = request.headers.get("authorization") ?? ""
-  const { parley_refresh, "__Host-parley_refresh": secureRefresh } = Object.fromEntries(
-    new Bun.CookieMap(request.headers.get("cookie") ?? ""),
-  )
-  return {
-    token: /^Bearer (\S+)$/i.exec(authorization)?.[1],
-    refreshToken: secureRefresh ?? parley_refresh,
-    userAgent: request.headers.get("user-agent") ?? "",
-    address: request.headers.get("x-forwarded-for") ?? "",
-    requestId: request.headers.get("x-request-id") ?? "",
-    traceparent: request.headers.get("traceparent") ?? undefined,
-  }
 }
 
 /** Checks a given link secret, in constant time, so that it cannot be guessed byte by byte. */
