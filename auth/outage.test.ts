@@ -11,7 +11,8 @@ import { Device, PASSWORD, SECRET, startWorld, type World } from "./test/world.t
 setDefaultTimeout(60_000)
 
 /** Gives up soon: tests do not wait as people would. */
-const hasty = (url: string) => `${url}&socketTimeoutMS=400&serverSelectionTimeoutMS=400`
+const hasty = (url: string) =>
+  `${url}&socketTimeoutMS=1000&serverSelectionTimeoutMS=1000&heartbeatFrequencyMS=500`
 
 const isReady = async (world: World) => (await fetch(`${world.url}/readyz`)).ok
 const recovers = (world: World) => until(() => isReady(world), "auth to be ready again")
@@ -45,7 +46,8 @@ describe("auth, while its MongoDB", () => {
   beforeAll(async () => {
     mongo = await startTestMongo()
     world = await startWorld({ mongodbUrl: hasty(mongo.url) })
-    await world.device().signUp("alice")
+    await recovers(world)
+    expect((await world.device().signUp("alice")).errors).toBeUndefined()
     // The first start ever fetches.
   }, 25 * 60_000)
   afterAll(async () => {
@@ -55,7 +57,7 @@ describe("auth, while its MongoDB", () => {
 
   test("is killed, answers UNAVAILABLE, keeps its keys, and recovers by itself", async () => {
     const device = world.device()
-    await device.signIn("alice")
+    expect((await device.signIn("alice")).errors).toBeUndefined()
     await mongo.kill()
     await expectAway(world, device)
     // Whoever checks tokens needs no store.
@@ -68,7 +70,7 @@ describe("auth, while its MongoDB", () => {
 
   test("is frozen, answers UNAVAILABLE in time, and recovers by itself", async () => {
     const device = world.device()
-    await device.signIn("alice")
+    expect((await device.signIn("alice")).errors).toBeUndefined()
     mongo.freeze()
     const before = performance.now()
     expect(await device.code("{ sessions { id } }")).toBe("UNAVAILABLE")
@@ -80,7 +82,8 @@ describe("auth, while its MongoDB", () => {
   })
 })
 
-test("an auth that starts before its MongoDB waits for it, and says so", async () => {
+// These wait for the most part: side by side.
+test.concurrent("an auth that starts before its MongoDB waits for it, and says so", async () => {
   const [port] = claimPorts(1)
   const url = `mongodb://127.0.0.1:${port}/?directConnection=true`
   // Its own clock is hours behind, and it must not go by that meanwhile.
@@ -122,7 +125,7 @@ describe("the process, on MongoDB,", () => {
     return new Device({ url: `http://127.0.0.1:${port}` })
   }
 
-  test("needs no DATA_DIR, starts without MongoDB, and two of them are equal when one is killed", async () => {
+  test.concurrent("needs no DATA_DIR, starts without MongoDB, and two of them are equal when one is killed", async () => {
     const [port] = claimPorts(1)
     const MONGODB_URL = hasty(`mongodb://127.0.0.1:${port}/parley?directConnection=true`)
     const [one, other] = [run({ MONGODB_URL }), run({ MONGODB_URL })]
@@ -140,7 +143,7 @@ describe("the process, on MongoDB,", () => {
     expect(await other.exited).toBe(0)
   })
 
-  test("ends with one sentence and status 1 where MONGODB_URL cannot be used", async () => {
+  test.concurrent("ends with one sentence and status 1 where MONGODB_URL cannot be used", async () => {
     const child = run({ MONGODB_URL: "mongodb://alice:hush@:27017/?w=nonsense" })
     expect(await child.exited).toBe(1)
     const said = await new Response(child.stderr).text()
