@@ -1,3 +1,4 @@
+import { ConfigError } from "@parley/service/config.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type Admin, Kafka, type LogEntry, logLevel } from "kafkajs"
 import { within } from "./waiting.ts"
@@ -7,21 +8,24 @@ export const ANSWER_WITHIN = 3_000
 const CONNECT_WITHIN = 1_000
 /** A question may take several requests. */
 const ASK_WITHIN = 8_000
-/** The same complaint of the client is not repeated for so long; in ms. */
-const COMPLAIN_EVERY = 10_000
-
 /**
  * kafkajs tries a few times and then fails; each of our loops begins anew with a new client. One that tries for ever
  * keeps a connection that is dead without having been closed, and goes on trying when nobody needs it any more. In full:
  * else NODE_ENV decides about a part of it.
  */
-const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, retries: 2 }
+export const RETRY = {
+  initialRetryTime: 100,
+  maxRetryTime: 1_000,
+  factor: 0.2,
+  multiplier: 2,
+  retries: 2,
+}
 
 /** Makes clients of one cluster. Each has connections of its own. */
 export type NewClient = () => Kafka
 
 export function kafkaClients(brokers: readonly string[], clientId: string, log: Logger): NewClient {
-  const logCreator = complaintsTo(log)
+  const logCreator = logsTo(log)
   return () =>
     new Kafka({
       ...{ brokers: [...brokers], clientId, retry: RETRY },
@@ -30,24 +34,12 @@ export function kafkaClients(brokers: readonly string[], clientId: string, log: 
     })
 }
 
-/** What kafkajs calls an error is part of its daily work: a broker that is away, a leader that has moved. */
-function complaintsTo(log: Logger) {
-  const last = new Map<string, number>()
-  return () =>
-    ({
-      namespace,
-      level,
-      log: { message, timestamp: _, logger: __, stack: ___, ...fields },
-    }: LogEntry) => {
-      const said = { namespace, message, ...fields }
-      if (level > logLevel.ERROR) return log.debug("kafka client", said)
-      const now = performance.now()
-      if (now - (last.get(message) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY) return
-      if (last.size > 100) last.clear()
-      last.set(message, now)
-      log.warn("kafka client", said)
-    }
-}
+/** What kafkajs calls an error is part of its daily work; what matters to whoever runs a node, we say ourselves. */
+const logsTo =
+  (log: Logger) =>
+  () =>
+  ({ namespace, label, log: { timestamp: _, logger: __, stack: ___, ...said } }: LogEntry) =>
+    log.debug("kafka client", { namespace, label, ...said })
 
 /** Asks the cluster, over one connection that is replaced whenever it fails. */
 export interface Questions {
@@ -75,7 +67,7 @@ export function createQuestions(newClient: NewClient): Questions {
       try {
         return await within(asked.then(question), ASK_WITHIN, "the cluster does not answer.")
       } catch (error) {
-        if (admin === asked) {
+        if (admin === asked && !isAnswer(error as Error)) {
           admin = undefined
           asked.then(discard, () => {})
         }
@@ -88,6 +80,13 @@ export function createQuestions(newClient: NewClient): Questions {
       await last?.then((admin) => within(admin.disconnect(), ANSWER_WITHIN, "")).catch(() => {})
     },
   }
+}
+
+/** Whether the cluster said so itself: then the connection is not to blame, and others may be asking over it. */
+function isAnswer(error: Error): boolean {
+  const { cause } = error
+  if (error instanceof ConfigError || error.name === "KafkaJSProtocolError") return true
+  return cause instanceof Error && isAnswer(cause)
 }
 
 /** Closes what is not needed any more; a broker that does not answer is not waited for. */

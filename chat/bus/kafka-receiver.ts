@@ -1,7 +1,7 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Consumer, EachBatchPayload, KafkaMessage } from "kafkajs"
-import { ANSWER_WITHIN, discard, type NewClient } from "./kafka-client.ts"
+import { ANSWER_WITHIN, discard, type NewClient, RETRY } from "./kafka-client.ts"
 import type { Range } from "./kafka-topics.ts"
 import { pause, within } from "./waiting.ts"
 
@@ -44,6 +44,8 @@ const HOLD_WITHIN = 10_000
 const TRY_AGAIN_AFTER = 500
 /** The most that a record waits for others, and a partition that is newly held for its first one; in ms. */
 const FETCH_WAIT = 50
+/** Between two fetches that bring something, in ms: a fetch costs some hundred times what a record does. */
+const REST = 5
 
 /** A partition that is held, in all topics. */
 interface Channel {
@@ -69,6 +71,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   let isRunning = false
   let replace: (reason: Error) => void = () => {}
   let opening = false
+  let resting: Promise<void> | undefined
   let [isJoined, joins, lag] = [false, 0, 0]
 
   // --- positions
@@ -150,7 +153,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const failure = await live(`${options.group}-${generation}`)
       if (closed.signal.aborted) return
       const { message } = failure.error
-      log.warn("the consumer is replaced", { error: failure.error })
+      // That there is no cluster is said elsewhere.
+      const say = failure.hadJoined ? log.warn : log.debug
+      say("the consumer is replaced", { error: failure.error })
       // What stops one consumer after the other where it begins will not let the next one pass.
       if (failure.hadJoined && message === last) loseTrack(message)
       last = failure.hadJoined ? message : undefined
@@ -166,6 +171,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       ...{ metadataMaxAge: 1_000, allowAutoTopicCreation: false },
       // Nobody's open transaction stops us.
       readUncommitted: true,
+      retry: { ...RETRY, restartOnFailure: async () => false },
     })
     const over = Promise.withResolvers<Error>()
     replace = over.resolve
@@ -191,9 +197,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       await mine.subscribe({ topics: [...topics] })
       await mine.run({
         ...{ autoCommit: false, eachBatchAutoResolve: false },
+        // All that a fetch brings is handled at once.
         partitionsConsumedConcurrently: topics.length * partitions,
         eachBatch: async (payload) => {
           if (consumer === mine) receive(payload)
+          await rest()
         },
       })
     }
@@ -203,6 +211,14 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     isJoined = false
     discard(mine)
     return { error, hadJoined }
+  }
+
+  /** One rest for all that a fetch has brought: it has been handled by then, and the next fetch brings more. */
+  function rest(): Promise<void> {
+    resting ??= pause(REST, closed.signal).then(() => {
+      resting = undefined
+    })
+    return resting
   }
 
   function receive({ batch, resolveOffset, isStale }: EachBatchPayload): void {

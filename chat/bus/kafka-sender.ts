@@ -39,6 +39,9 @@ const MAX_RECORDS_AT_ONCE = 1_000
 /** Kafka counts the size of a message over all records that go to one partition at once; in bytes. */
 const MAX_BYTES_PER_PARTITION = 512 * 1024
 const MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
+/** A batch of so many events says that much is going on: the next one waits for more, since requests cost, not records. */
+const BUSY_FROM = 4
+const BUSY_LINGER = 20
 const FLUSH_WITHIN = 3_000
 const TRY_AGAIN_AFTER = [100, 200, 500]
 
@@ -69,6 +72,7 @@ export function createSender(options: SenderOptions): Sender {
   let underWay: Parcel[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
   let due = Number.POSITIVE_INFINITY
+  let isBusy = false
 
   function schedule(): void {
     if (sending || queue.length === 0) return
@@ -86,6 +90,7 @@ export function createSender(options: SenderOptions): Sender {
 
   async function sendBatch(): Promise<void> {
     underWay = takeBatch(queue)
+    isBusy = new Set(underWay.map(({ event }) => event)).size >= BUSY_FROM
     due = queue.length > 0 ? performance.now() : Number.POSITIVE_INFINITY
     for (let tries = 0; underWay.length > 0; tries++) {
       if (tries > 0) await pause(TRY_AGAIN_AFTER[tries - 1] ?? 1_000, over.signal)
@@ -113,6 +118,7 @@ export function createSender(options: SenderOptions): Sender {
         acknowledged.map(({ topicName, partition }) => `${topicName} ${partition}`),
       )
       const isComplete = parcels.every((parcel) => arrived.has(placeOf(parcel)))
+      if (trouble && isComplete) log.info("events are published again")
       trouble = isComplete ? undefined : new Error("some partitions did not take their records")
       return (parcel) => arrived.has(placeOf(parcel))
     } catch (error) {
@@ -163,7 +169,7 @@ export function createSender(options: SenderOptions): Sender {
         const message = { ...record, headers: { ...headers, ...record.headers } }
         queue.push({ topic, message, event })
       }
-      const mine = performance.now() + linger
+      const mine = performance.now() + (isBusy ? Math.max(linger, BUSY_LINGER) : linger)
       if (mine < due) {
         due = mine
         schedule()

@@ -1,5 +1,4 @@
 import { ConfigError } from "@parley/service/config.ts"
-import { unavailable } from "@parley/service/errors.ts"
 import { type Admin, ConfigResourceTypes } from "kafkajs"
 
 /** What is published where. */
@@ -87,15 +86,15 @@ async function makeTopics(
   })
 }
 
-/** @throws UNAVAILABLE where a partition has had no leader for some seconds. */
+/** Waits some seconds for the leaders of a topic that has just been made. @throws ConfigError */
 async function checkPartitions(admin: Admin, topic: string, partitions: number): Promise<void> {
   for (const deadline = performance.now() + LEADERS_WITHIN; ; await Bun.sleep(100)) {
-    const metadata = await admin.fetchTopicMetadata({ topics: [topic] }).catch((error) => error)
-    const found = metadata.topics?.[0]?.partitions ?? []
-    if (found.length > 0 && found.every(({ leader }: { leader: number }) => leader >= 0)) {
-      return mustBe(partitions, found.length, topic)
+    try {
+      await readRanges(admin, topic, partitions)
+      return
+    } catch (error) {
+      if (error instanceof ConfigError || performance.now() > deadline) throw error
     }
-    if (performance.now() > deadline) throw unavailable(`${topic} has no leaders.`, metadata)
   }
 }
 
