@@ -34,10 +34,14 @@ export async function startCluster(
 
   const store: FakeStore = { messages: [], history: [] }
   const listed = new Map<string, { draining: boolean }>()
-  const topology = () => ({
-    partitions: PARTITIONS,
-    nodes: [...listed].map(([url, { draining }]) => ({ id: url, url, draining })),
-  })
+  let read = 0
+  const topology = () => {
+    read += 1
+    return {
+      partitions: PARTITIONS,
+      nodes: [...listed].map(([url, { draining }]) => ({ id: url, url, draining })),
+    }
+  }
   const chats: Awaited<ReturnType<typeof startNode>>[] = []
   async function startNode() {
     const chat = await startFakeChat({ tokens, log, store, topology })
@@ -87,6 +91,11 @@ export async function startCluster(
       const node = await startNode()
       chats.push(node)
       return node
+    },
+    /** Resolves once a single gateway has read the list as it is now, and has had the time to do something about it. */
+    async listRead() {
+      const before = read
+      await until(() => read > before + 3, "the list to be read")
     },
     stopGateway: (index: number) => gateways[index]!.stop(),
     /** Lets so many ms pass for everyone's clock. */

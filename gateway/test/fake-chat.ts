@@ -172,6 +172,8 @@ export async function startFakeChat(options: {
     port: app.server!.port!,
     knobs,
     subscriptions,
+    /** How many gateways are connected. */
+    links: () => app.server?.pendingWebSockets,
     /** Lets an event happen for all who subscribed, or for some: once for those who asked alike, as chat does. */
     async emit(event: FakeEvent, to: Iterable<Subscription<Call>> = subscriptions): Promise<void> {
       const alike = Map.groupBy(to, (subscription) => {
