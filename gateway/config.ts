@@ -1,3 +1,4 @@
+import type { BlockList } from "node:net"
 import {
   type Environment,
   linkSecret,
@@ -9,6 +10,7 @@ import {
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
 import * as v from "valibot"
+import { networks } from "./addresses.ts"
 
 export interface GatewayConfig {
   port: number
@@ -23,6 +25,8 @@ export interface GatewayConfig {
   /** Where everything goes that is not the gateway's own; undefined: it is answered with 404. */
   webUrl: string | undefined
   introspection: boolean
+  /** Whose `x-forwarded-for` is believed; undefined: nobody's. */
+  trustedProxies?: BlockList
   /** Holds the playground's files, as an image does; undefined: they are bundled once, and kept. */
   playgroundDir?: string
   logLevel: LogLevel
@@ -37,6 +41,7 @@ const Variables = v.object({
   CHAT_URL: urls,
   WEB_URL: v.optional(url),
   PLAYGROUND_DIR: v.optional(v.string()),
+  TRUSTED_PROXIES: v.optional(networks),
   INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
   LOG_LEVEL: v.optional(logLevel, "info"),
 })
@@ -52,6 +57,7 @@ export function readGatewayConfig(environment: Environment): GatewayConfig {
     authUrls: read.AUTH_URL,
     chatUrls: read.CHAT_URL,
     webUrl: read.WEB_URL,
+    trustedProxies: read.TRUSTED_PROXIES,
     introspection: read.INTROSPECTION === "on",
     playgroundDir: read.PLAYGROUND_DIR,
     logLevel: read.LOG_LEVEL,

@@ -2,6 +2,7 @@ import { oneOf } from "@parley/service/equals.ts"
 import type { Running } from "@parley/service/process.ts"
 import type { Server } from "bun"
 import { Elysia } from "elysia"
+import { clientAddress } from "./addresses.ts"
 import type { GatewayConfig } from "./config.ts"
 import { createGateway, type GatewayOverrides } from "./context.ts"
 import { gradually } from "./gradually.ts"
@@ -26,6 +27,12 @@ export async function startGateway(
   const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
   const playground = createPlayground(log, config.playgroundDir)
   const keys = publicKeys(config.authUrls)
+  const addressOf = (server: Server<unknown>, request: Request) =>
+    clientAddress(
+      server.requestIP(request)?.address ?? "",
+      request.headers.get("x-forwarded-for"),
+      config.trustedProxies,
+    )
   let stopping = false
   const parts = (): Part[] => {
     const services = [...gateway.pools.values()].map((pool) => ({
@@ -114,7 +121,3 @@ const isUpgrade = (request: Request) =>
 
 const wantsPage = (request: Request) =>
   request.headers.get("accept")?.includes("text/html") ?? false
-
-/** The peer's address. What a client says in `x-forwarded-for` is its own invention. */
-const addressOf = (server: Server<unknown>, request: Request) =>
-  server.requestIP(request)?.address ?? ""
