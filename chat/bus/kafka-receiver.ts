@@ -37,9 +37,10 @@ export interface ReceiverOptions {
   onMessage(message: KafkaMessage, topic: string, partition: number): void
   onGap(partition: number): void
   log: Logger
+  /** How long a partition may take to be held, in ms. */
+  holdWithin?: number
 }
 
-/** How long a partition may take to be held, in ms. */
 const HOLD_WITHIN = 10_000
 const TRY_AGAIN_AFTER = 500
 /** The most that a record waits for others, and a partition that is newly held for its first one; in ms. */
@@ -63,7 +64,7 @@ interface Channel {
  * time by a new one in a new group, which need not wait for the old one's session to end.
  */
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { newClient, topics, partitions, readRanges, log } = options
+  const { newClient, topics, partitions, readRanges, log, holdWithin = HOLD_WITHIN } = options
   const channels = new Map<number, Channel>()
   const closed = new AbortController()
   const all = Array.from({ length: partitions }, (_, partition) => partition)
@@ -255,7 +256,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const channel = channels.get(partition) ?? newChannel()
       channels.set(partition, channel)
       if (!channel.next) void open()
-      return within(channel.opened.promise, HOLD_WITHIN, "The bus cannot be reached just now.")
+      return within(channel.opened.promise, holdWithin, "The bus cannot be reached just now.")
     },
 
     release(partition) {
