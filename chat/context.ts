@@ -2,6 +2,8 @@ import { buildSubgraphSchema } from "@apollo/subgraph"
 import { type Clock, systemClock } from "@parley/service/clock.ts"
 import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
+import type { Metrics } from "@parley/service/metrics.ts"
+import { openMetrics } from "@parley/service/metrics-server.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
 import { parse } from "graphql"
@@ -24,6 +26,7 @@ import { createEvents } from "./graphql/events.ts"
 import { createPrograms } from "./graphql/programs.ts"
 import { resolvers } from "./graphql/resolvers.ts"
 import typeDefs from "./graphql/schema.graphql" with { type: "text" }
+import { createChatMetrics } from "./metrics.ts"
 import { openStore, type Store } from "./store/store.ts"
 import { createTrail } from "./trail.ts"
 
@@ -49,6 +52,8 @@ export interface ChatContainer extends AsyncDisposable {
   tokens: TokenVerifier
   log: Logger
   tracer: Tracer | undefined
+  /** Where somebody is to read them. */
+  metrics: Metrics | undefined
   openEvents: ReturnType<typeof createEvents>
   /** How many partitions the users' channels are. */
   partitions: number
@@ -75,7 +80,10 @@ export async function createChat(
   const directory =
     overrides.directory ?? createDirectory({ authUrls: config.authUrls, secret: config.linkSecret })
 
-  const store = overrides.store ?? (await openStore(config, log))
+  const metrics = openMetrics(config.observability?.metrics, log)
+  const figures = metrics && createChatMetrics(metrics)
+  const opened = overrides.store ?? (await openStore(config, log))
+  const store = figures ? figures.store(opened) : opened
   const bus = overrides.bus ?? (await openBus(config, log))
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
   const trail = createTrail(log, tracer)
@@ -93,16 +101,18 @@ export async function createChat(
     })
   const onStored = router.entryStored
   const appender = createAppender({ store, pictures, clock, onStored, outbox, trail })
+  const messages = createMessages({ store, appender, clock })
   const services: Services = {
     store,
     pictures,
     reader: createReader(store),
-    messages: createMessages({ store, appender, clock }),
+    messages: figures ? figures.messages(messages) : messages,
     groups: createGroups({ appender, directory, newId }),
     receipts: createReceipts({ store, pictures, onMoved: router.receiptMoved }),
   }
 
   let cluster: Cluster | undefined
+  figures?.watch({ hub, bus, appender, account: outbox, cluster: () => cluster })
   const schema = chatSchema()
   const programs = createPrograms(schema, services, log)
   return {
@@ -112,7 +122,8 @@ export async function createChat(
     tokens,
     log,
     tracer,
-    openEvents: createEvents(schema, programs, { hub, store, log }),
+    metrics,
+    openEvents: createEvents(schema, programs, { hub, store, log, onReplay: figures?.onReplay }),
     partitions: bus.partitions,
     join(url) {
       if (!nodes || !outbox) return undefined
@@ -132,6 +143,7 @@ export async function createChat(
       await cluster?.leave()
       await store[Symbol.asyncDispose]()
       await tracer?.[Symbol.asyncDispose]()
+      metrics?.[Symbol.dispose]()
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { Running } from "@parley/service/process.ts"
+import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { Cluster, NodeAddress } from "./cluster/cluster.ts"
 import type { ChatConfig } from "./config.ts"
@@ -14,7 +15,7 @@ export async function startChat(
   overrides: Partial<ChatOverrides> = {},
 ): Promise<Running> {
   const chat = await createChat(config, overrides)
-  const { services, schema, tokens, log, tracer, partitions } = chat
+  const { services, schema, tokens, log, tracer, metrics, partitions } = chat
   let nodes = (): NodeAddress[] => []
   const app = createSubgraph({
     schema,
@@ -22,6 +23,7 @@ export async function startChat(
     tokens,
     log,
     tracer,
+    watch: metrics && watchSockets(metrics, "parley_chat", "gateways"),
     context: ({ viewer, cause }) => ({ viewer: viewer?.user, cause, services }),
     subscribe: chat.openEvents,
     ready: chat.ready,

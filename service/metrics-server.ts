@@ -1,26 +1,27 @@
 import { ConfigError } from "./config.ts"
 import type { Logger } from "./log.ts"
-import { LATENCY, type Metrics } from "./metrics.ts"
+import { createMetrics, LATENCY, type Metrics } from "./metrics.ts"
 import type { MetricsConfig } from "./observability.ts"
 
 /** How late a timer has to be looked at, in ms: often enough to see every stall, and too rarely to be felt. */
 const LOOK_EVERY = 50
 
 /**
- * Serves a process's figures at `/metrics`, on a port that is nobody's but Prometheus', and adds those of the process
- * itself. Where no port is configured nothing is served or measured.
+ * Figures that are served at `/metrics`, on a port that is nobody's but Prometheus', with those of the process itself
+ * among them. Undefined where no port is configured: then nothing is counted.
  * @throws ConfigError where the port cannot be had.
  */
-export function serveMetrics(
-  metrics: Metrics,
+export function openMetrics(
   config: MetricsConfig | undefined,
   log: Logger,
-): Disposable {
-  if (!config) return { [Symbol.dispose]() {} }
-  const stopLooking = watchProcess(metrics)
+): (Metrics & Disposable) | undefined {
+  if (!config) return undefined
+  const metrics = createMetrics()
   const server = listen(metrics, config)
+  const stopLooking = watchProcess(metrics)
   log.info("metrics", { url: `http://${config.host}:${server.port}/metrics` })
   return {
+    ...metrics,
     [Symbol.dispose]() {
       stopLooking()
       void server.stop(true)

@@ -2,7 +2,7 @@ import { describe, expect, spyOn, test } from "bun:test"
 import { ConfigError } from "./config.ts"
 import { type LogFields, silentLogger } from "./log.ts"
 import { createMetrics, type Metrics } from "./metrics.ts"
-import { serveMetrics } from "./metrics-server.ts"
+import { openMetrics } from "./metrics-server.ts"
 import { until } from "./test/until.ts"
 
 /** The samples of one metric, as they are written. */
@@ -86,7 +86,7 @@ test("a name is given once, and is one that Prometheus takes", () => {
 })
 
 describe("the private port", () => {
-  function serve(metrics: Metrics, port = 0) {
+  function open(port = 0) {
     let url = ""
     const log = {
       ...silentLogger,
@@ -94,53 +94,46 @@ describe("the private port", () => {
         url = String(fields?.url)
       },
     }
-    const server = serveMetrics(metrics, { port, host: "127.0.0.1" }, log)
-    return { url, [Symbol.dispose]: () => server[Symbol.dispose]() }
+    const metrics = openMetrics({ port, host: "127.0.0.1" }, log)!
+    return { ...metrics, url, [Symbol.dispose]: metrics[Symbol.dispose] }
   }
 
   test("serves the figures, and those of the process", async () => {
-    const metrics = createMetrics()
+    using metrics = open()
     metrics.counter("parley_sent_total", "What was sent.").inc()
-    using server = serve(metrics)
-    const response = await fetch(server.url)
+    const response = await fetch(metrics.url)
     expect(response.headers.get("content-type")).toStartWith("text/plain; version=0.0.4")
     const text = await response.text()
     expect(text).toContain("\nparley_sent_total 1\n")
     expect(text).toMatch(/\nprocess_resident_memory_bytes [1-9]\d{6,}\n/)
     const startedAt = Number(/\nprocess_start_time_seconds (\S+)/.exec(text)?.[1])
     expect(Math.abs(startedAt - Date.now() / 1_000)).toBeLessThan(3_600)
-    expect((await fetch(new URL("/", server.url))).status).toBe(404)
+    expect((await fetch(new URL("/", metrics.url))).status).toBe(404)
   })
 
   test("shows for how long the event loop stood still", async () => {
-    const metrics = createMetrics()
-    using _server = serve(metrics)
-    const above = (seconds: string) => {
-      const [all, upTo] = ["+Inf", seconds].map((le) =>
-        Number(
-          samples(metrics, `parley_event_loop_delay_seconds_bucket{le="${le}"}`)[0]?.split(" ")[1],
-        ),
-      )
-      return all! - upTo!
+    using metrics = open()
+    const count = (le: string) => {
+      const name = `parley_event_loop_delay_seconds_bucket{le="${le}"}`
+      return Number(samples(metrics, name)[0]?.split(" ")[1])
     }
-    const before = above("0.1")
+    const stalls = () => count("+Inf") - count("0.1")
+    const before = stalls()
     Bun.sleepSync(250)
-    await until(() => above("0.1") > before, "the stall to show")
+    await until(() => stalls() > before, "the stall to show")
   })
 
-  test("is not opened where none is configured, and nothing is measured", () => {
+  test("is not opened where none is configured, and nothing is counted", () => {
     const serving = spyOn(Bun, "serve")
-    const metrics = createMetrics()
-    serveMetrics(metrics, undefined, silentLogger)[Symbol.dispose]()
+    expect(openMetrics(undefined, silentLogger)).toBeUndefined()
     expect(serving).not.toHaveBeenCalled()
-    expect(metrics.text()).toBe("")
     serving.mockRestore()
   })
 
-  test("that is taken is a sentence", async () => {
-    using server = serve(createMetrics())
-    const port = Number(new URL(server.url).port)
-    expect(() => serve(createMetrics(), port)).toThrow(ConfigError)
-    expect(() => serve(createMetrics(), port)).toThrow("METRICS_PORT cannot be used: ")
+  test("that is taken is a sentence", () => {
+    using metrics = open()
+    const port = Number(new URL(metrics.url).port)
+    expect(() => open(port)).toThrow(ConfigError)
+    expect(() => open(port)).toThrow("METRICS_PORT cannot be used: ")
   })
 })

@@ -23,6 +23,8 @@ export interface Account extends Outbox {
   unannounced(): Stretch | undefined
   /** Writes of which nobody knew the outcome, once they have had time to arrive. */
   doubts(now: number): Stretch | undefined
+  /** For whoever watches a node: entries that may not have been announced yet, and writes of unknown outcome. */
+  stats(): { unannounced: number; doubts: number }
   /** Begins a new life: another node has become the heir of the present one, and announces what is left of it. */
   renew(): void
 }
@@ -130,6 +132,8 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
         },
       }
     },
+
+    stats: () => ({ unannounced: last - announced(), doubts: doubtful.size }),
 
     renew() {
       node = newLife()

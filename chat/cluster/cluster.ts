@@ -17,6 +17,8 @@ export interface NodeAddress {
 export interface Cluster {
   /** The nodes that live, this one first, as far as it can tell. */
   nodes(): NodeAddress[]
+  /** Of how many dead nodes this one is the heir. */
+  estates(): number
   /** Says that this node is about to stop, so that gateways take their sessions elsewhere. */
   drain(): Promise<void>
   /** Beats no more. Once everything has been announced the node is forgotten; otherwise it leaves an heir something to do. */
@@ -98,6 +100,8 @@ export function joinCluster(options: ClusterOptions): Cluster {
       byUrl.delete(url)
       return [self, ...byUrl.values()]
     },
+
+    estates: () => heir.estates,
 
     async drain() {
       draining = true

@@ -13,6 +13,8 @@ export interface HeirOptions {
 export interface Heir {
   /** Does what is to be done for a dead node whose heir this node, `self`, is. */
   settle(dead: NodeRecord, self: string): Promise<void>
+  /** Of how many dead nodes it is the heir, as long as it looks after what they left. */
+  readonly estates: number
 }
 
 /** How long an heir goes on looking for writes of the dead that arrive late; in ms. */
@@ -66,6 +68,10 @@ export function createHeir({ nodes, announceStretch, log, now }: HeirOptions): H
         await nodes.forget(id)
         estates.delete(key)
       }
+    },
+
+    get estates() {
+      return estates.size
     },
   }
 }

@@ -23,6 +23,15 @@ export interface Hub {
   /** How many sessions there are, and how many conversations they belong to. */
   readonly size: number
   readonly rooms: number
+  stats(): HubStats
+}
+
+/** For whoever watches a node. */
+export interface HubStats {
+  replaying: number
+  live: number
+  /** Events that wait in the rooms: in all of them, and in the fullest. */
+  queued: { all: number; fullest: number }
 }
 
 export interface Registered {
@@ -128,6 +137,12 @@ export function createHub(options: HubOptions): Hub {
 
     get rooms() {
       return rooms.size
+    },
+
+    stats() {
+      let live = 0
+      for (const { phase } of sessions) if (phase === "live") live += 1
+      return { live, replaying: sessions.size - live, queued: rooms.queued() }
     },
   }
 }

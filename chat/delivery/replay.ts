@@ -22,7 +22,11 @@ export interface ReplayOptions {
   hub: Hub
   store: Pick<Store, "entries">
   log: Logger
+  onReplay?(entries: number, outcome: ReplayOutcome): void
 }
+
+/** Everything that was missed was sent; a part has to be loaded anew; the session ended before the replay did. */
+export type ReplayOutcome = "recovered" | "reload" | "ended"
 
 /**
  * Brings a session from its positions to live, in three phases:
@@ -40,17 +44,22 @@ export async function replay(
   positions: Positions | undefined,
   options: ReplayOptions,
 ): Promise<void> {
+  let entries = 0
+  let outcome: ReplayOutcome = "ended"
   try {
     const registered = await options.hub.register(session)
     const { missed, reload } = positions ? plan(registered, positions) : { missed: [], reload: [] }
-    for (const stretch of missed) await sendMissed(session, stretch, options.store)
+    for (const stretch of missed) entries += await sendMissed(session, stretch, options.store)
     await send(session, { kind: "ready", recovered: reload.length === 0, reload })
     await goLive(session)
     options.hub.settle(session)
+    if (!hasEnded(session)) outcome = reload.length === 0 ? "recovered" : "reload"
   } catch (error) {
     if (session.phase === "ended") return
     options.log.warn("replay failed", { user: session.user, error })
     session.end(unavailable("The missed events cannot be read just now.", error))
+  } finally {
+    options.onReplay?.(entries, outcome)
   }
 }
 
@@ -85,22 +94,26 @@ export function plan(
   return { missed: fitting, reload }
 }
 
+/** Answers how many entries were sent. */
 async function sendMissed(
   session: Session,
   { conversation, after, upTo }: Missed,
   store: ReplayOptions["store"],
-): Promise<void> {
+): Promise<number> {
+  let sent = 0
   let position = after
   while (position < upTo && session.phase !== "ended") {
     const entries = await store.entries(conversation, position, Math.min(PAGE, upTo - position))
     for (const entry of entries) {
       await send(session, { kind: "entry", entry })
       position = entry.seq
+      sent += 1
     }
     if (entries.length === 0) throw new Error(`${conversation} ends at ${position}, not ${upTo}`)
     // A long replay is one of many things that the node has to do.
     await new Promise(setImmediate)
   }
+  return sent
 }
 
 async function goLive(session: Session): Promise<void> {

@@ -39,6 +39,8 @@ export interface Rooms {
   /** The session leaves every room. */
   remove(session: Session): void
   readonly size: number
+  /** What waits in the rooms: in all of them, and in the fullest. */
+  queued(): { all: number; fullest: number }
 }
 
 export interface RoomsOptions extends Watchers {
@@ -274,6 +276,15 @@ export function createRooms(options: RoomsOptions): Rooms {
 
     get size() {
       return rooms.size
+    },
+
+    queued() {
+      const waiting = { all: 0, fullest: 0 }
+      for (const { queue } of rooms.values()) {
+        waiting.all += queue.length
+        waiting.fullest = Math.max(waiting.fullest, queue.length)
+      }
+      return waiting
     },
   }
 }

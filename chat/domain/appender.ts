@@ -33,6 +33,8 @@ export interface Intent<T> {
 export interface Appender {
   /** Resolves once what the intent says is durable in the log. */
   append<T>(conversation: string, intent: Intent<T>): Promise<T>
+  /** How many intents wait for their batch. */
+  waiting(): number
 }
 
 export interface AppenderOptions {
@@ -224,6 +226,7 @@ export function createAppender(options: AppenderOptions): Appender {
         }
       })
     },
+    waiting: () => [...lanes.values()].reduce((sum, lane) => sum + lane.length, 0),
   }
 }
 

@@ -6,6 +6,7 @@ import { SECRET_HEADER } from "@parley/service/link.ts"
 import { createLogger } from "@parley/service/log.ts"
 import type { TokenVerifier } from "@parley/service/tokens.ts"
 import { type Client, createClient } from "graphql-ws"
+import type { ChatConfig } from "../config.ts"
 import type { ChatOverrides } from "../context.ts"
 import type { Directory } from "../directory.ts"
 import { startChat } from "../start.ts"
@@ -35,7 +36,11 @@ export function temporaryFolder(): { path: string } & Disposable {
 }
 
 /** A real chat node on a port of its own. */
-export async function startNode(dataDir: string, overrides: Partial<ChatOverrides> = {}) {
+export async function startNode(
+  dataDir: string,
+  overrides: Partial<ChatOverrides> = {},
+  settings: Partial<ChatConfig> = {},
+) {
   const config = {
     port: 0,
     host: "127.0.0.1",
@@ -46,6 +51,7 @@ export async function startNode(dataDir: string, overrides: Partial<ChatOverride
     logLevel: "error" as const,
     nodeUrl: undefined,
     cluster: undefined,
+    ...settings,
   }
   const log = createLogger("chat", "error")
   const node = await startChat(config, { tokens, directory: everyone, log, ...overrides })

@@ -1,0 +1,67 @@
+import type { Metrics } from "@parley/service/metrics.ts"
+import type { Bus, BusStats } from "./bus/bus.ts"
+import type { Account } from "./cluster/account.ts"
+import type { Cluster } from "./cluster/cluster.ts"
+import type { Hub } from "./delivery/hub.ts"
+import type { Appender } from "./domain/appender.ts"
+
+/** What of a node has figures of its own. */
+export interface Parts {
+  hub: Hub
+  bus: Bus
+  appender: Appender
+  /** Where there are other nodes. */
+  account: Account | undefined
+  cluster(): Cluster | undefined
+}
+
+/** Reads what is live and what waits in a node, whenever somebody asks for its figures. */
+export function watchParts(metrics: Metrics, parts: Parts): void {
+  const { hub, appender, account, cluster } = parts
+  const gauge: Metrics["gauge"] = (name, ...rest) => metrics.gauge(`parley_chat_${name}`, ...rest)
+
+  gauge(
+    "sessions",
+    "Subscriptions to events.",
+    () => {
+      const { live, replaying } = hub.stats()
+      return { live, replaying }
+    },
+    "phase",
+  )
+  gauge("rooms", "Conversations with a session here.", () => hub.rooms)
+  gauge("room_queue_events", "Events waiting in rooms.", () => ({ ...hub.stats().queued }), "of")
+  gauge("append_queue_intents", "Writes waiting for their batch.", appender.waiting)
+
+  watchBus(metrics, parts.bus)
+
+  if (!account) return
+  gauge(
+    "outbox_unannounced_entries",
+    "Entries stored here that other nodes may not have heard of.",
+    () => account.stats().unannounced,
+  )
+  gauge(
+    "outbox_doubts",
+    "Writes that failed and may be in the log all the same.",
+    () => account.stats().doubts,
+  )
+  gauge("estates", "Dead nodes whose heir this node is.", () => cluster()?.estates() ?? 0)
+  gauge("nodes", "Nodes alive as this one sees it.", () => cluster()?.nodes().length ?? 0)
+}
+
+function watchBus(metrics: Metrics, bus: Bus): void {
+  const gauge = (name: string, help: string, read: (stats: BusStats) => number) =>
+    metrics.gauge(`parley_chat_bus_${name}`, help, () => read(bus.stats()))
+  const total = (name: string, help: string, read: (stats: BusStats) => number) =>
+    metrics.total(`parley_chat_bus_${name}_total`, help, () => read(bus.stats()))
+
+  gauge("held_partitions", "Partitions with a session here.", ({ held }) => held)
+  gauge("waiting_events", "Events waiting to be published.", ({ waiting }) => waiting)
+  gauge("waiting_bytes", "The bytes of these.", ({ waitingBytes }) => waitingBytes)
+  gauge("lag_records", "Records of held partitions not received yet.", ({ lag }) => lag)
+  total("received_records", "Records of other nodes received.", ({ received }) => received)
+  total("set_aside_records", "Records that are none of ours.", ({ setAside }) => setAside)
+  total("gaps", "Held partitions that may have missed records.", ({ gaps }) => gaps)
+  total("joins", "How often this node has taken its place at the bus.", ({ joins }) => joins)
+}

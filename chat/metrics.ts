@@ -1,0 +1,82 @@
+import { ParleyError } from "@parley/service/errors.ts"
+import type { Metrics } from "@parley/service/metrics.ts"
+import { storeTimings, timed } from "@parley/service/timed.ts"
+import type { ReplayOutcome } from "./delivery/replay.ts"
+import type { Messages } from "./domain/messages.ts"
+import { type Parts, watchParts } from "./gauges.ts"
+import type { Store } from "./store/store.ts"
+
+/** The figures of a chat node; docs/observability.md says what each tells. */
+export interface ChatMetrics {
+  /** The same store, watched. */
+  store(store: Store): Store
+  /** The same messages, with what becomes of them counted. */
+  messages(messages: Messages): Messages
+  onReplay(entries: number, outcome: ReplayOutcome): void
+  /** Reads what waits and what is live, whenever somebody asks. */
+  watch(parts: Parts): void
+}
+
+const OPERATIONS = [
+  ...(["append", "picture", "entries", "messages", "messagesById", "countMessages"] as const),
+  ...(["authors", "member", "members", "countMembers", "memberships"] as const),
+  ...(["moveMarks", "lowestMarks", "ping"] as const),
+] satisfies (keyof Store)[]
+
+const REPLAY_SIZES = [0, 1, 3, 10, 30, 100, 300, 1_000, 3_000]
+
+export function createChatMetrics(metrics: Metrics): ChatMetrics {
+  const stored = metrics.counters("parley_chat_entries_stored_total", "Entries of logs stored.", [
+    "kind",
+  ])
+  const acknowledged = metrics.counter(
+    "parley_chat_acknowledgements_total",
+    "Messages acknowledged to their senders, retries among them.",
+  )
+  const refused = metrics.counters(
+    "parley_chat_refusals_total",
+    "Messages not taken, by error code.",
+    ["code"],
+  )
+  const replays = metrics.counters("parley_chat_replays_total", "Replays, by what came of them.", [
+    "outcome",
+  ])
+  const replayed = metrics.histogram(
+    "parley_chat_replay_entries",
+    "Missed entries sent by a replay.",
+    REPLAY_SIZES,
+  )
+
+  return {
+    store(store) {
+      const watched = timed(store, OPERATIONS, storeTimings(metrics, "chat"))
+      const { append } = watched
+      watched.append = async (entries, stamp) => {
+        const count = await append(entries, stamp)
+        for (let i = 0; i < count; i++) stored.of(entries[i]!.kind).inc()
+        return count
+      }
+      return watched
+    },
+
+    messages: ({ send }) => ({
+      async send(...message) {
+        try {
+          const entry = await send(...message)
+          acknowledged.inc()
+          return entry
+        } catch (error) {
+          refused.of(error instanceof ParleyError ? error.code : "INTERNAL").inc()
+          throw error
+        }
+      },
+    }),
+
+    onReplay(entries, outcome) {
+      replays.of(outcome).inc()
+      replayed.observe(entries)
+    },
+
+    watch: (parts) => watchParts(metrics, parts),
+  }
+}
