@@ -30,7 +30,7 @@ export const INDEXES: Record<"users" | "sessions" | "counters", IndexDescription
   users: [{ key: { username: 1 }, unique: true }, { key: { nameTerms: 1 } }],
   sessions: [
     { key: { user: 1, lastSeenAt: 1 } },
-    { key: { endedAt: 1 } },
+    { key: { endedAt: 1, _id: 1 } },
     { key: { expiresAt: 1 } },
   ],
   counters: [{ key: { expiresAt: 1 } }],
