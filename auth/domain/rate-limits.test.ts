@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import fc from "fast-check"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { Counter } from "../store/store.ts"
@@ -105,6 +106,33 @@ describe("a rate limit", () => {
     }
     await Promise.all(Array.from({ length: 150 }, () => wait(limit.take("alice"))))
     expect(writes).toBe(100)
+  })
+
+  test("counts nobody whose turn comes when they have left, because the store had stopped", async () => {
+    const store = inMemory()
+    const { promise: thaw, resolve } = Promise.withResolvers<void>()
+    const frozen = { ...store, counter: () => thaw.then(store.counter) }
+    const limit = createRateLimit({
+      store: frozen,
+      clock: stoppedClock(),
+      name: "test",
+      limit: 10,
+      windowMs: WINDOW,
+      message: "Too often.",
+      patienceMs: 20,
+    })
+    const first = limit.take("alice")
+    const waiting = Promise.allSettled(Array.from({ length: 5 }, () => limit.take("alice")))
+    const began = performance.now()
+    await until(() => performance.now() - began > 30, "patience to end")
+    resolve()
+    const takeBack = await first
+    for (const refused of await waiting) {
+      expect(refused).toMatchObject({ status: "rejected", reason: { code: "UNAVAILABLE" } })
+    }
+    expect((await store.counter())?.hits).toMatchObject([{ count: 1 }])
+    await takeBack()
+    expect((await store.counter())?.hits).toEqual([])
   })
 
   test("remembers over a restart, and keeps nothing readable", async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from "@parley/service/clock.ts"
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import type { Counter, Store } from "../store/store.ts"
 
 export interface RateLimitOptions {
@@ -11,6 +11,8 @@ export interface RateLimitOptions {
   windowMs: number
   /** What those who are refused read. */
   message: string
+  /** Whoever waits longer for others who are counted before them, in ms, is refused: the store has stopped. */
+  patienceMs?: number
 }
 
 /**
@@ -21,7 +23,8 @@ export interface RateLimit {
   /**
    * Counts one event, before it takes place.
    * @returns what takes it back, for an event that turned out not to count.
-   * @throws ParleyError RATE_LIMITED with `retryAfterMs`; nothing was counted then.
+   * @throws ParleyError RATE_LIMITED with `retryAfterMs`, or UNAVAILABLE where its turn did not come in time; nothing
+   * was counted then.
    */
   take(subject: string): Promise<() => Promise<void>>
 }
@@ -29,9 +32,10 @@ export interface RateLimit {
 /** Small limits are counted to the millisecond; great ones in slots, so that a counter stays small. */
 const EXACT_UP_TO = 64
 const SLOTS = 60
+const PATIENCE_MS = 5_000
 
 export function createRateLimit(options: RateLimitOptions): RateLimit {
-  const { store, clock, name, limit, windowMs, message } = options
+  const { store, clock, name, limit, windowMs, message, patienceMs = PATIENCE_MS } = options
   const slotMs = limit <= EXACT_UP_TO ? 1 : Math.ceil(windowMs / SLOTS)
 
   /** Compares and sets until it succeeds: each failure is the success of another process. */
@@ -69,7 +73,13 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
         refuseAtLimit(hits, clock.now())
         return add(hits, at, 1)
       }
-      await inTurn(key, () => change(key, count))
+      const came = performance.now()
+      await inTurn(key, () => {
+        // Whoever asked has left by now, and is not to be counted.
+        if (performance.now() - came > patienceMs)
+          throw unavailable("Too much is waiting just now.")
+        return change(key, count)
+      })
       return () => inTurn(key, () => change(key, (hits) => add(hits, at, -1)))
     },
   }
