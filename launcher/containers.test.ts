@@ -111,6 +111,21 @@ test("the Dockerfile has an image for each service, which runs as nobody in part
   }
 })
 
+test("the health check passes what answers 200, and nothing else", async () => {
+  const checks = [...dockerfile.matchAll(/^HEALTHCHECK .* CMD (\[[^\]]*\\\n.*\])$/gm)]
+  expect(checks).toHaveLength(2)
+  let status = 200
+  await using server = Bun.serve({ port: 0, fetch: () => new Response("", { status }) })
+  for (const [, given = ""] of checks) {
+    const command: string[] = JSON.parse(given.replaceAll(/\\\n */g, ""))
+    const run = () =>
+      Bun.spawn(command.map((word) => word.replace("/4000", `/${server.port}`))).exited
+    status = 200
+    expect(await run()).toBe(0)
+    for (status of [503, 307]) expect(await run()).toBe(1)
+  }
+})
+
 test("the images are made of the versions and the packages that everything else is", () => {
   const { packageManager, workspaces, patchedDependencies } = JSON.parse(read("package.json"))
   expect(`bun@${/^ARG BUN=(.*)$/m.exec(dockerfile)?.[1]}`).toBe(packageManager)

@@ -141,11 +141,11 @@ async function ready(
     },
   )
   const address = addressOf(host)
+  // A gateway is ready with one process of each service; here all of them are to be.
   const isReady = (port: number) =>
-    fetch(`http://${address}:${port}/readyz`, { signal: AbortSignal.timeout(5_000) }).then(
-      ({ ok }) => ok,
-      () => false,
-    )
+    fetch(`http://${address}:${port}/readyz`, { signal: AbortSignal.timeout(5_000) })
+      .then(async (response) => response.ok && !("down" in ((await response.json()) as object)))
+      .catch(() => false)
   for (const port of ports.gateway) {
     while (!(await isReady(port))) await Promise.race([Bun.sleep(ASK_EVERY), late])
   }
