@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
+import { createWaiting } from "./waiting.ts"
+
+const refusal = () => new Error("There is none.")
+
+test("who waits gets what there is as soon as there is one, not all in one crowd, in their order", async () => {
+  const waiting = createWaiting<string>(10_000, refusal)
+  let there = false
+  const served: number[] = []
+  const all = Array.from({ length: 1_200 }, (_, i) =>
+    // Every fourth wants something else, which does not keep the others waiting.
+    waiting
+      .wait(() => (there && i % 4 > 0 ? "here" : undefined))
+      .then(
+        () => served.push(i),
+        () => {},
+      ),
+  )
+  waiting.release()
+  await Promise.resolve()
+  expect(served).toEqual([])
+  there = true
+  for (const expected of [500, 900, 900]) {
+    waiting.release()
+    await new Promise(setImmediate)
+    expect(served.length).toBe(expected)
+  }
+  expect(served).toEqual(served.toSorted((a, b) => a - b))
+  waiting.close()
+  await Promise.all(all)
+  expect(served.length).toBe(900)
+})
+
+test("who has waited long enough is refused, and who came later waits on", async () => {
+  const waiting = createWaiting<string>(100, refusal)
+  const refused: string[] = []
+  const wait = (who: string) => waiting.wait(() => undefined).catch(() => refused.push(who))
+  const since = performance.now()
+  const early = wait("early")
+  await until(() => performance.now() - since > 50)
+  const late = wait("late")
+  await until(() => {
+    waiting.expire()
+    return performance.now() - since > 101
+  })
+  await early
+  expect(refused).toEqual(["early"])
+  waiting.close()
+  await late
+  expect(refused).toEqual(["early", "late"])
+})
+
+test("there is an end to how many may wait", async () => {
+  const waiting = createWaiting<string>(10_000, refusal)
+  const all = Array.from({ length: 50_000 }, () => waiting.wait(() => undefined).catch(() => {}))
+  await expect(waiting.wait(() => "here")).rejects.toThrow("There is none.")
+  waiting.close()
+  await Promise.all(all)
+})
