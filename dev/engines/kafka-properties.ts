@@ -2,13 +2,16 @@ export interface BrokerProperties {
   /** From 1 to the number of brokers. */
   id: number
   port: number
+  /** Where clients are told to find it; its own port unless given. */
+  advertisedPort?: number
   /** Of all brokers, in the order of their ids. */
   controllerPorts: number[]
   dataDir: string
 }
 
 /** A broker's `server.properties`: broker and controller in one, on the loopback interface alone. */
-export function brokerProperties({ id, port, controllerPorts, dataDir }: BrokerProperties): string {
+export function brokerProperties(broker: BrokerProperties): string {
+  const { id, port, advertisedPort = port, controllerPorts, dataDir } = broker
   const copies = controllerPorts.length
   const needed = Math.ceil(copies / 2)
   const voters = controllerPorts.map((controller, index) => `${index + 1}@127.0.0.1:${controller}`)
@@ -16,7 +19,7 @@ export function brokerProperties({ id, port, controllerPorts, dataDir }: BrokerP
     "process.roles": "broker,controller",
     "node.id": id,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPorts[id - 1]}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",

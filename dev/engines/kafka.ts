@@ -5,7 +5,7 @@ import { join } from "node:path"
 import type { Environment } from "@parley/service/config.ts"
 import { claimPorts } from "../../launcher/ports.ts"
 import { type Installation, lockEngines, openInstallation } from "./fetch.ts"
-import { brokerProperties } from "./kafka-properties.ts"
+import { type BrokerProperties, brokerProperties } from "./kafka-properties.ts"
 import { type EngineProcess, startEngine } from "./process.ts"
 import { type Report, timed } from "./report.ts"
 
@@ -32,6 +32,8 @@ export interface KafkaOptions {
   brokers?: number
   /** The first broker's; the others have the following ones. Unset: any free ones below 32768. */
   port?: number
+  /** Where clients are told to find the first broker, if not at its own port: at a proxy before it. */
+  advertisedPort?: number
   environment?: Environment
   report?: Report
 }
@@ -65,7 +67,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
       folder: join(folder, String(index + 1)),
       scratch,
       jvm: archive ? [`-XX:SharedArchiveFile=${archive}`] : [],
-      properties: { id: index + 1, port, controllerPorts },
+      properties: {
+        ...{ id: index + 1, port, controllerPorts },
+        advertisedPort: index === 0 ? options.advertisedPort : undefined,
+      },
     })
   const label = brokers === 1 ? "starting a Kafka broker" : `starting ${brokers} Kafka brokers`
   const running = await timed(
@@ -84,8 +89,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     await Promise.all(running.map((engine) => engine.stop()))
     if (scratch) rmSync(scratch, { recursive: true, force: true })
   }
+  const advertised = [options.advertisedPort ?? ports[0]!, ...ports.slice(1)]
   return {
-    brokers: ports.map((port) => `127.0.0.1:${port}`).join(","),
+    brokers: advertised.map((port) => `127.0.0.1:${port}`).join(","),
     get pids() {
       return running.map(({ pid }) => pid)
     },
@@ -103,7 +109,7 @@ interface BrokerStart {
   folder: string
   scratch: string | undefined
   jvm: string[]
-  properties: { id: number; port: number; controllerPorts: number[] }
+  properties: Omit<BrokerProperties, "dataDir">
 }
 
 async function startBroker(broker: BrokerStart): Promise<EngineProcess> {
