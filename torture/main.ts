@@ -1,28 +1,34 @@
 import { mkdirSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { inRoot, ROOT } from "../launcher/root.ts"
+import { type Engines, hunt, report as reportHunt } from "./bugs/bugs.ts"
 import type { Verdict } from "./checker/verdict.ts"
 import { report } from "./report/report.ts"
 import { run } from "./run.ts"
 
-const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR]
+const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--bugs]
 
   --engines   what the system runs on; embedded where nothing is said
   --minutes   for how long things go wrong; 2 where nothing is said
   --seed      decides what goes wrong, and what everyone does; a new one where nothing is said
   --folder    where history, logs and picture go; torture/results/<time> otherwise
+  --bugs      plants each of the known bugs in turn, to see the checker catch it
 `
 
 interface Arguments {
-  engines: "embedded" | "cluster"
+  engines: Engines | undefined
   minutes: number
   seed: string
   folder: string
+  bugs: boolean
 }
+
+const say = (text: string) => process.stderr.write(`• ${text}\n`)
 
 /**
  * One run with its verdict: people use a whole system while it is broken in every way, and a checker judges what they
- * saw. @returns 0 where everything held, 1 where something did not, 2 where the arguments make no sense.
+ * saw. With `--bugs` the checker is what is tested.
+ * @returns 0 where everything held (or every bug was caught), 1 where not, 2 where the arguments make no sense
  */
 export async function torture(args: string[]): Promise<number> {
   const given = readArguments(args)
@@ -30,21 +36,26 @@ export async function torture(args: string[]): Promise<number> {
     process.stderr.write(given)
     return given === HELP ? 0 : 2
   }
-  const say = (text: string) => process.stderr.write(`• ${text}\n`)
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
-  mkdirSync(dirname(given.folder), { recursive: true })
-  say(
-    `seed ${given.seed}, ${given.minutes} min on ${given.engines}; everything goes to ${given.folder}`,
-  )
-  await run({ ...given, say })
+  mkdirSync(given.folder, { recursive: true })
+  say(`seed ${given.seed}; everything goes to ${given.folder}`)
+  if (given.bugs) {
+    const judge = async (folder: string) => (await check(folder)).verdict
+    const hunted = await hunt({ ...given, judge, say })
+    process.stdout.write(reportHunt(hunted))
+    return hunted.every(({ caught }) => caught) ? 0 : 1
+  }
+  const options = { ...given, engines: given.engines ?? "embedded" }
+  say(`${options.minutes} min on ${options.engines}`)
+  await run({ ...options, say })
   say("checking")
-  const verdict = await check(given.folder)
-  process.stdout.write(await report(given, verdict.verdict))
-  return verdict.status
+  const { status, verdict } = await check(options.folder)
+  process.stdout.write(await report(options, verdict))
+  return status
 }
 
 /** Has the checker, a program of its own, judge a run's folder. */
-export async function check(folder: string): Promise<{ status: number; verdict: Verdict }> {
+async function check(folder: string): Promise<{ status: number; verdict: Verdict }> {
   const child = Bun.spawn(
     [process.execPath, "--no-orphans", inRoot("torture/checker/main.ts"), folder],
     { cwd: ROOT, stdin: "ignore", stdout: "ignore", stderr: "inherit" },
@@ -55,14 +66,21 @@ export async function check(folder: string): Promise<{ status: number; verdict: 
 
 function readArguments(args: string[]): Arguments | string {
   const given: Arguments = {
-    engines: "embedded",
+    engines: undefined,
     minutes: 2,
     seed: crypto.randomUUID().slice(0, 8),
     folder: inRoot("torture/results", new Date().toISOString().replaceAll(":", "-")),
+    bugs: false,
   }
-  for (let i = 0; i < args.length; i += 2) {
-    const [name, value] = [args[i], args[i + 1]]
+  for (let i = 0; i < args.length; i++) {
+    const name = args[i]
     if (name === "--help" || name === "-h") return HELP
+    if (name === "--bugs") {
+      given.bugs = true
+      continue
+    }
+    i += 1
+    const value = args[i]
     if (value === undefined) return `${name} needs a value.\n\n${HELP}`
     if (name === "--engines" && (value === "embedded" || value === "cluster")) given.engines = value
     else if (name === "--minutes" && Number(value) > 0) given.minutes = Number(value)

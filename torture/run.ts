@@ -4,10 +4,11 @@ import type { Person } from "./clients/person.ts"
 import type { Reader } from "./clients/reader.ts"
 import { type Scale, startWorkload, type Workload } from "./clients/workload.ts"
 import { createWorld, type World } from "./clients/world.ts"
-import { openRecorder } from "./history/recorder.ts"
+import { openRecorder, type Recorder } from "./history/recorder.ts"
 import { type FaultKind, faultKinds, type Spans } from "./nemesis/faults.ts"
-import { torment } from "./nemesis/nemesis.ts"
-import { createRandom } from "./random.ts"
+import { finish, torment } from "./nemesis/nemesis.ts"
+import { createRandom, type Random } from "./random.ts"
+import { startCluster } from "./system/cluster.ts"
 import { startEmbedded } from "./system/embedded.ts"
 import type { System } from "./system/system.ts"
 
@@ -19,17 +20,22 @@ export interface RunOptions {
   folder: string
   say(text: string): void
   scale?: Partial<Scale>
-  /** Modules that chat loads first: planted bugs. */
-  preload?: string[]
-  /** Chooses among the kinds of faults. */
-  faults?(kind: FaultKind): boolean
+  /** The name of a bug to be planted in chat. */
+  bug?: string
+  /** Names of the faults that there are to be, instead of all. */
+  faults?: string[]
+  /** How long everyone is waited for in the end, in ms. */
+  patience?: number
+  /** The name of the one that is under way when everyone stops writing, instead of any. */
+  last?: string
 }
 
 const SCALE: Scale = {
   people: 24,
   groups: 8,
   rate: 110,
-  habit: { every: 12_000, absence: [500, 5_000] },
+  absences: 12_000,
+  absence: [500, 5_000],
   changeEvery: 3_000,
 }
 
@@ -58,11 +64,12 @@ const QUIET_WITHIN = 45_000
 const ASKED = 3
 
 /** One run: starts a system, sets people and nemesis on it, and leaves everything that was seen in the folder. */
-export async function run(options: RunOptions): Promise<{ faults: number }> {
-  const { engines, minutes, seed, folder, say, preload = [], faults: wanted = () => true } = options
+export async function run(options: RunOptions): Promise<void> {
+  const { engines, minutes, seed, folder, say, patience = QUIET_WITHIN } = options
   mkdirSync(folder, { recursive: true })
   const random = createRandom(seed)
-  await using system = await startEmbedded({ folder, preload })
+  await using system =
+    engines === "cluster" ? await startCluster(options, say) : await startEmbedded(options)
   await ready(system)
   const recorder = openRecorder(join(folder, "history.jsonl"))
   const started = new Date().toISOString()
@@ -72,33 +79,58 @@ export async function run(options: RunOptions): Promise<{ faults: number }> {
   const workload = await startWorkload(world, system.gateways, scale, random.fork("workload"))
   say(`${scale.people} people are at it`)
 
-  const long = minutes >= LONG
-  const faults = await torment({
-    kinds: faultKinds(system, long ? LONG_SPANS : SHORT_SPANS).filter(wanted),
-    recorder,
-    random: random.fork("nemesis"),
-    rest: long ? [1_000, 4_000] : [700, 1_500],
-    caughtUp: () => caughtUp(world, workload.readers, CAUGHT_UP_WITHIN),
-    say: (text) => say(`${(recorder.now() / 1000).toFixed(0).padStart(5)} s  ${text}`),
-    until: recorder.now() + minutes * 60_000,
-  })
-
+  await tormentAll(system, world, workload, options, random.fork("nemesis"))
   say("waiting until all is quiet")
-  world.stopping = true
-  await Promise.race([workload.finished(), Bun.sleep(QUIET_WITHIN)])
-  await caughtUp(world, workload.readers, QUIET_WITHIN)
+  await Promise.race([workload.finished(), Bun.sleep(patience)])
+  await caughtUp(world, workload.readers, patience)
   recorder.write({ k: "quiet", t: recorder.now() })
   say("asking everyone what they see")
   await askAll(world, workload, random.fork("final"))
   recorder.write({ k: "asked", t: recorder.now() })
   workload.stop()
   await recorder.close()
+  await keepStore(system, world, folder)
+}
+
+async function tormentAll(
+  system: System,
+  world: World,
+  { readers }: Workload,
+  { minutes, faults, last, say }: RunOptions,
+  random: Random,
+): Promise<void> {
+  const { recorder } = world
+  const long = minutes >= LONG
+  const kinds = faultKinds(system, long ? LONG_SPANS : SHORT_SPANS)
+  const wanted = kinds.filter(({ name }) => !faults || faults.includes(name))
+  const until = recorder.now() + minutes * 60_000
+  const options = {
+    ...{ kinds: wanted, recorder, random, until },
+    rest: (long ? [1_000, 4_000] : [700, 1_500]) as [number, number],
+    caughtUp: () => caughtUp(world, readers, CAUGHT_UP_WITHIN),
+    say: (text: string) => say(`${seconds(recorder)}  ${text}`),
+  }
+  if (wanted.length > 0) await torment(options)
+  else await Bun.sleep(until - recorder.now())
+  const isLast = ({ name }: FaultKind) => (last ? name === last : wanted.length > 0)
+  const lasts = kinds.filter(isLast)
+  if (last && lasts.length === 0) throw new Error(`${system.engines} has no fault "${last}"`)
+  const stopWriting = () => {
+    world.stopping = true
+  }
+  if (lasts.length > 0) await finish(random.pick(lasts), options, stopWriting)
+  stopWriting()
+}
+
+const seconds = (recorder: Recorder) => `${(recorder.now() / 1000).toFixed(0).padStart(5)} s`
+
+/** What the store holds in the end, as a witness. */
+async function keepStore(system: System, world: World, folder: string): Promise<void> {
   const stored = await system.readStore(world.nameOf)
   for (let i = 0; i < stored.length; i += 10_000) {
     const lines = stored.slice(i, i + 10_000).map((line) => `${JSON.stringify(line)}\n`)
     appendFileSync(join(folder, "store.jsonl"), lines.join(""))
   }
-  return { faults }
 }
 
 async function ready({ gateways, services }: System): Promise<void> {
@@ -139,11 +171,7 @@ function caughtUp(world: World, readers: readonly Reader[], within: number): Pro
 }
 
 /** Everyone is asked for the state of every conversation; some members of each for the whole of it. */
-async function askAll(
-  world: World,
-  { people, outsiders }: Workload,
-  random: ReturnType<typeof createRandom>,
-) {
+async function askAll(world: World, { people, outsiders }: Workload, random: Random) {
   const all = [...people, ...outsiders]
   await Promise.all(
     all.map(async (person) => {

@@ -3,23 +3,23 @@ import type { TcpProxy } from "../system/proxy.ts"
 import type { Reader } from "./reader.ts"
 import { pause } from "./world.ts"
 
-/** How long a reader does what, in ms. */
+/** When a reader is away, in ms. */
 export interface Habit {
   /** The mean time between two absences. */
-  every: number
-  /** From, to. */
+  absences: number
+  /** How long one is: from, to. */
   absence: [number, number]
 }
 
 /** Goes away without warning and comes back with its positions, elsewhere. */
 export async function hop(
   reader: Reader,
-  { every, absence }: Habit,
+  { absences, absence }: Habit,
   random: Random,
 ): Promise<void> {
   const { world } = reader.person
   while (!world.stopping) {
-    await pause(world, random.exponential(every))
+    await pause(world, random.exponential(absences))
     if (world.stopping) return
     await reader.away(async () => {
       reader.hangUp(random.chance(0.5))
@@ -32,12 +32,12 @@ export async function hop(
 export async function dawdle(
   reader: Reader,
   proxies: readonly TcpProxy[],
-  { every, absence }: Habit,
+  { absences, absence }: Habit,
   random: Random,
 ): Promise<void> {
   const { world } = reader.person
   while (!world.stopping) {
-    await pause(world, random.exponential(every))
+    await pause(world, random.exponential(absences))
     if (world.stopping) return
     const stall = random.chance(0.5)
     await reader.away(async () => {

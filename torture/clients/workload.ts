@@ -8,12 +8,11 @@ import { Reader } from "./reader.ts"
 import type { Room, World } from "./world.ts"
 import { write } from "./writer.ts"
 
-export interface Scale {
+export interface Scale extends Habit {
   people: number
   groups: number
   /** Messages a second, all writers together. */
   rate: number
-  habit: Habit
   /** The mean time between two changes of a group's members, in ms. */
   changeEvery: number
 }
@@ -75,8 +74,8 @@ export async function startWorkload(
     const reader = new Reader(person, name, manner, way.urls, chance.fork("reader"))
     readers.push(reader)
     void reader.run()
-    if (kind === "hop") working.push(hop(reader, scale.habit, chance))
-    if (kind === "dawdle") working.push(dawdle(reader, way.proxies, scale.habit, chance))
+    if (kind === "hop") working.push(hop(reader, scale, chance))
+    if (kind === "dawdle") working.push(dawdle(reader, way.proxies, scale, chance))
     working.push(markWhatIsRead(reader, 1_500, chance.fork("marks")))
   }
   for (const person of people) {

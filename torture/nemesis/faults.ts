@@ -51,10 +51,25 @@ export function faultKinds(system: System, spans: Spans): FaultKind[] {
     )
   }
   if (of("chat").length > 1) {
-    kinds.push({
-      name: "kill all of chat",
-      make: () => ({ name: "kill all of chat", target: "chat", ...killed(of("chat"), 0) }),
-    })
+    const name = "kill all of chat"
+    kinds.push({ name, make: () => ({ name, target: "chat", ...killed(of("chat"), 0) }) })
+  }
+  if (broker) {
+    kinds.push(
+      one("broker frozen, chat killed", of("chat"), (service) => ({
+        // What the node stores now, it cannot publish; and then it is no more.
+        async strike() {
+          broker.freeze()
+          await Bun.sleep(1_000)
+          await service.kill()
+        },
+        lasts: 300,
+        async mend() {
+          broker.thaw()
+          await service.listening()
+        },
+      })),
+    )
   }
   kinds.push({
     name: "rolling SIGTERM",

@@ -21,44 +21,57 @@ const TOGETHER_EVERY = 4
 /**
  * Does one thing after the other to the system: rounds of every kind in an order that chance decides, and now and then
  * two together. What it does is decided by the seed alone; when, by how long the system takes to recover.
- * @returns how many faults there were
  */
-export async function torment(options: NemesisOptions): Promise<number> {
-  const { recorder, random, say } = options
-  let faults = 0
-
-  async function inflict(fault: Fault, alone: boolean): Promise<void> {
-    faults += 1
-    const number = faults
-    const { name, target } = fault
-    say(`${alone ? "" : "together: "}${name} (${target})`)
-    recorder.write({ k: "fault", t: recorder.now(), fault: number, name, target, alone })
-    await fault.strike()
-    await Bun.sleep(fault.lasts)
-    await fault.mend()
-    recorder.write({ k: "healed", t: recorder.now(), fault: number })
-  }
-
-  let singles = 0
-  while (recorder.now() < options.until) {
+export async function torment(options: NemesisOptions): Promise<void> {
+  const { recorder, random } = options
+  for (let singles = 1; recorder.now() < options.until; ) {
     for (const kind of random.shuffled(options.kinds)) {
       await Bun.sleep(random.between(...options.rest))
       if (recorder.now() >= options.until) break
-      await inflict(kind.make(random), true)
+      await inflict(kind.make(random), true, options)
       await options.caughtUp()
       singles += 1
       if (singles % TOGETHER_EVERY > 0) continue
-      const pair = chooseTwo(options.kinds, random)
+      const pair = chooseTwo(options.kinds, random).map((kind) => kind.make(random))
+      const apart = random.between(0, 1_500)
       await Promise.all(
-        pair.map(async (kind, index) => {
-          await Bun.sleep(index * random.between(0, 1_500))
-          await inflict(kind.make(random), false)
+        pair.map(async (fault, index) => {
+          await Bun.sleep(index * apart)
+          await inflict(fault, false, options)
         }),
       )
       await options.caughtUp()
     }
   }
-  return faults
+}
+
+/** The last fault: everyone stops while it lasts, so that nothing that is done later can make good for it. */
+export async function finish(
+  kind: FaultKind,
+  options: NemesisOptions,
+  stopWriting: () => void,
+): Promise<void> {
+  await inflict(kind.make(options.random), true, options, stopWriting)
+}
+
+let faults = 0
+
+async function inflict(
+  { name, target, strike, lasts, mend }: Fault,
+  alone: boolean,
+  { recorder, say }: NemesisOptions,
+  meanwhile = () => {},
+): Promise<void> {
+  faults += 1
+  const fault = faults
+  say(`${alone ? "" : "together: "}${name} (${target})`)
+  recorder.write({ k: "fault", t: recorder.now(), fault, name, target, alone })
+  await strike()
+  await Bun.sleep(lasts / 2)
+  meanwhile()
+  await Bun.sleep(lasts / 2)
+  await mend()
+  recorder.write({ k: "healed", t: recorder.now(), fault })
 }
 
 /** Two that can be had at once: what one of them mends must not be what the other one has broken. */

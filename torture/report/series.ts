@@ -10,7 +10,7 @@ export interface Series {
   lag: number[]
 }
 
-export function seriesOf({ sends, subs, quiet }: Evidence): Series {
+export function seriesOf({ sends, subs, quiet, absences }: Evidence): Series {
   const seconds = Math.ceil((quiet ?? sends.at(-1)?.done ?? 0) / 1000) + 1
   const acknowledged = new Array<number>(seconds).fill(0)
   const lag = new Array<number>(seconds).fill(0)
@@ -21,11 +21,14 @@ export function seriesOf({ sends, subs, quiet }: Evidence): Series {
     const second = Math.floor(done / 1000)
     if (second < seconds) acknowledged[second]! += 1
   }
-  for (const { came } of subs) {
+  for (const { open, came } of subs) {
+    const away = absences.get(open.reader) ?? []
     let live = false
     for (const event of came) {
       if (event.k === "ready") live = true
       if (event.k !== "entry" || !event.message || !live) continue
+      // Whoever does not listen, or has just begun to again, is late of their own will.
+      if (away.some(([from, to]) => from <= event.t && event.t <= to + 1_000)) continue
       const second = Math.floor(event.t / 1000)
       const late = event.t - (times.get(event.message.id) ?? event.t)
       if (second < seconds) lag[second] = Math.max(lag[second]!, late)

@@ -111,7 +111,7 @@ function panel(
   const line = `M${points.join("L")}`
   const area = filled ? `${line}V${bottom}H${LEFT}Z` : line
   return `<path class="grid" d="M${LEFT} ${top}H${WIDTH - RIGHT}M${LEFT} ${bottom}H${WIDTH - RIGHT}"/>
-<text x="16" y="${top + 12}">${label}</text><text class="quiet end" x="${LEFT - 12}" y="${top + 4 + 10}">${most.toLocaleString("en")}</text><text class="quiet end" x="${LEFT - 12}" y="${bottom}">0</text>
+<text x="${LEFT}" y="${top - 6}">${label}</text><text class="quiet end" x="${LEFT - 12}" y="${top + 10}">${most.toLocaleString("en")}</text><text class="quiet end" x="${LEFT - 12}" y="${bottom}">0</text>
 <path class="${style}" d="${area}"/>`
 }
 

@@ -1,0 +1,78 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import type { Verdict } from "../checker/verdict.ts"
+import { run } from "../run.ts"
+import type { Bug } from "./bug.ts"
+import { BUGS } from "./catalogue.ts"
+
+export type Engines = "embedded" | "cluster"
+
+export interface HuntOptions {
+  /** Where each bug's run has a folder. */
+  folder: string
+  seed: string
+  /** Where to plant them; undefined: each where it is caught soonest. */
+  engines: Engines | undefined
+  /** Has the checker judge a run's folder. */
+  judge(folder: string): Promise<Verdict>
+  say(text: string): void
+}
+
+/** A system with a bug may never come to rest; in ms. */
+const PATIENCE = 4_000
+
+export interface Hunted {
+  bug: Bug
+  engines: Engines
+  /** The properties that were violated. */
+  violated: { name: string; violations: number; example: string }[]
+  /** One of those that it had to violate was. */
+  caught: boolean
+  /** How long the run took, with its verdict, in s. */
+  took: number
+}
+
+/** Plants each bug in a system of its own, has people use it, and sees what the checker says. */
+export async function hunt(options: HuntOptions): Promise<Hunted[]> {
+  const hunted: Hunted[] = []
+  for (const bug of BUGS) {
+    const engines = options.engines ?? (bug.patches.embedded ? "embedded" : "cluster")
+    if (!bug.patches[engines]) continue
+    options.say(`planting: ${bug.name} (${engines})`)
+    hunted.push(await huntOne(bug, engines, options))
+  }
+  return hunted
+}
+
+async function huntOne(bug: Bug, engines: Engines, options: HuntOptions): Promise<Hunted> {
+  const began = performance.now()
+  const folder = join(options.folder, bug.name.replaceAll(/\W+/g, "-"))
+  mkdirSync(folder, { recursive: true })
+  const { minutes, last, scale } = bug.run
+  await run({
+    ...{ engines, minutes, scale, folder, faults: [], last: last?.[engines] },
+    ...{ bug: bug.name, seed: options.seed, say: options.say },
+    patience: PATIENCE,
+  })
+  const { properties } = await options.judge(folder)
+  const violated = properties
+    .filter(({ violations }) => violations > 0)
+    .map(({ name, violations, examples }) => ({ name, violations, example: examples[0]!.what }))
+  return {
+    ...{ bug, engines, violated },
+    caught: violated.some(({ name }) => bug.caughtBy.includes(name)),
+    took: (performance.now() - began) / 1000,
+  }
+}
+
+/** What came of it, for the terminal. */
+export function report(hunted: readonly Hunted[]): string {
+  const lines = hunted.flatMap(({ bug, engines, violated, caught, took }) => [
+    `  ${caught ? "✓" : "✗"} ${bug.name.padEnd(36)} ${engines.padEnd(9)} ${caught ? "caught" : "NOT caught"} in ${took.toFixed(0)} s`,
+    ...violated.map(
+      ({ name, violations, example }) =>
+        `      ${name}: ${violations} violations, such as: ${example}`,
+    ),
+  ])
+  return `\n${lines.join("\n")}\n\n`
+}

@@ -1,0 +1,15 @@
+import type { Bug, Patch } from "./bug.ts"
+
+const patch: Patch = {
+  file: "chat/delivery/rooms.ts",
+  find: "for (const session of sessionsOf(user)) depart(room, session, entry)",
+  replace: "void user",
+}
+
+export const membershipAtSubscribe: Bug = {
+  name: "membership checked only at subscribe",
+  about: "Whoever is removed goes on hearing until their subscription ends.",
+  patches: { embedded: [patch], cluster: [patch] },
+  run: { minutes: 0.05, scale: { changeEvery: 1_000 } },
+  caughtBy: ["privacy"],
+}
