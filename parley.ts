@@ -6,6 +6,7 @@ import process from "node:process"
  */
 const commands: Record<string, (args: string[]) => Promise<number>> = {
   start: async (args) => (await import("./launcher/start.ts")).start(process.env, args),
+  promote: async (args) => (await import("./promote/promote.ts")).promote(process.env, args),
   test: async (args) => (await import("./launcher/test-run.ts")).runTests(args),
   torture: async (args) => (await import("./torture/main.ts")).torture(args),
 }
