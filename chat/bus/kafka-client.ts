@@ -82,11 +82,14 @@ export function createQuestions(newClient: NewClient): Questions {
   }
 }
 
-/** Whether the cluster said so itself: then the connection is not to blame, and others may be asking over it. */
-function isAnswer(error: Error): boolean {
-  const { cause } = error
-  if (error instanceof ConfigError || error.name === "KafkaJSProtocolError") return true
-  return cause instanceof Error && isAnswer(cause)
+/**
+ * Whether the cluster said so itself: then the connection is not to blame, and others may be asking over it. Not where a
+ * topic is gone: a client that has once asked for it fails with every question from then on.
+ */
+function isAnswer(error: Error & { type?: string }): boolean {
+  if (error instanceof ConfigError) return true
+  if (error.type !== undefined) return error.type !== "UNKNOWN_TOPIC_OR_PARTITION"
+  return error.cause instanceof Error && isAnswer(error.cause)
 }
 
 /** Closes what is not needed any more; a broker that does not answer is not waited for. */

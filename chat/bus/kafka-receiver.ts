@@ -158,8 +158,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const say = failure.hadJoined ? log.warn : log.debug
       say("the consumer is replaced", { error: failure.error })
       // What stops one consumer after the other where it begins will not let the next one pass.
-      if (failure.hadJoined && message === last) loseTrack(message)
-      last = failure.hadJoined ? message : undefined
+      const isStopped = failure.hadJoined && !isOfCluster(failure.error)
+      if (isStopped && message === last) loseTrack(message)
+      last = isStopped ? message : undefined
       if (performance.now() - begun < TRY_AGAIN_AFTER) await pause(TRY_AGAIN_AFTER, closed.signal)
     }
   }
@@ -317,4 +318,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       if (last) await within(last.disconnect(), ANSWER_WITHIN, "").catch(() => {})
     },
   }
+}
+
+/** Whether a failure will pass with the cluster's or the network's troubles; what is left comes from records. */
+function isOfCluster(error: Error & { retriable?: boolean; type?: string }): boolean {
+  if (error.cause instanceof Error) return isOfCluster(error.cause)
+  return error.retriable === true || error.type !== undefined
 }

@@ -6,7 +6,7 @@ import type { Bus, BusRecord } from "./bus.ts"
 import { createQuestions, kafkaClients } from "./kafka-client.ts"
 import { createReceiver } from "./kafka-receiver.ts"
 import { createSender } from "./kafka-sender.ts"
-import { prepareTopics, readRanges, topicsOf } from "./kafka-topics.ts"
+import { inspectTopics, makeMissingTopics, readRanges, topicsOf } from "./kafka-topics.ts"
 import { decodeRecord, encodeRecords } from "./record.ts"
 import { pause } from "./waiting.ts"
 
@@ -91,20 +91,22 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
   // --- the state of the cluster, as of the last look
 
   let trouble: Error | undefined = new Error("it has not answered yet.")
+  let incarnation: string | undefined
   let isPrepared = false
   let isOpen = false
 
   async function look(): Promise<void> {
     try {
       if (!isPrepared) {
-        const made = await questions.ask((admin) => prepareTopics(admin, topics, partitions))
+        await questions.ask((admin) => makeMissingTopics(admin, topics, partitions))
         isPrepared = true
-        // Whoever makes the topics knows that the old ones, if there were any, are gone.
-        if (made) receiver.loseTrack("the topics were missing")
-        receiver.start()
-        sender.warmUp()
       }
+      const found = await questions.ask((admin) => inspectTopics(admin, topics))
+      if (found !== incarnation) receiver.loseTrack("the topics were made anew")
+      incarnation = found
       await receiver.check()
+      receiver.start()
+      sender.warmUp()
       if (trouble) log.info("kafka is in use", { ...topics, partitions })
       trouble = undefined
     } catch (error) {
