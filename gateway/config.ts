@@ -9,6 +9,11 @@ import {
   urls,
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
+import {
+  type Observability,
+  observability,
+  observabilityVariables,
+} from "@parley/service/observability.ts"
 import * as v from "valibot"
 import { networks } from "./addresses.ts"
 
@@ -30,6 +35,7 @@ export interface GatewayConfig {
   /** Holds the playground's files, as an image does; undefined: they are bundled once, and kept. */
   playgroundDir?: string
   logLevel: LogLevel
+  observability?: Observability
 }
 
 const Variables = v.object({
@@ -44,6 +50,7 @@ const Variables = v.object({
   TRUSTED_PROXIES: v.optional(networks),
   INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
   LOG_LEVEL: v.optional(logLevel, "info"),
+  ...observabilityVariables,
 })
 
 /** @throws ConfigError that names the variable at fault. */
@@ -61,5 +68,6 @@ export function readGatewayConfig(environment: Environment): GatewayConfig {
     introspection: read.INTROSPECTION === "on",
     playgroundDir: read.PLAYGROUND_DIR,
     logLevel: read.LOG_LEVEL,
+    observability: observability(read),
   }
 }

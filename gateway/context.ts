@@ -1,20 +1,25 @@
 import { type Clock, systemClock } from "@parley/service/clock.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
+import { openMetrics } from "@parley/service/metrics-server.ts"
+import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
+import type { Tracer } from "@parley/service/tracing.ts"
 import type { Server } from "graphql-ws"
 import type { GatewayConfig } from "./config.ts"
 import { cookieNames } from "./credentials.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
 import { createHttp } from "./http.ts"
+import { createGatewayMetrics } from "./metrics.ts"
 import { createDocuments, type Documents } from "./operations/documents.ts"
 import { createExecutor, type Executor } from "./operations/executor.ts"
 import { createSessions, type Sessions } from "./sessions.ts"
 import { createSocketServer, type Extra } from "./socket.ts"
-import { fanOut } from "./subscriptions/fan-out.ts"
+import { createFanOut } from "./subscriptions/fan-out.ts"
 import { createPrograms } from "./subscriptions/programs.ts"
 import type { Subscriber } from "./subscriptions/subscriber.ts"
 import { type Graph, loadGraph } from "./supergraph/supergraph.ts"
 import supergraphSdl from "./supergraph.graphql" with { type: "text" }
+import { createTrail } from "./trail.ts"
 import { allowedOrigins, createUpgrade } from "./upgrade.ts"
 import type { TIMES } from "./upstream/connection.ts"
 import { followNodes, nodeUrl } from "./upstream/nodes.ts"
@@ -39,6 +44,7 @@ export interface GatewayOverrides {
   clock?: Clock
   log?: Logger
   tokens?: TokenVerifier
+  tracer?: Tracer
   /** How long a subgraph may take to answer, in ms. */
   timeout?: number
   /** When a link's silence means what. */
@@ -57,26 +63,35 @@ export function createGateway(
     overrides.tokens ??
     createTokenVerifier({ keys: remoteKeys(config.authUrls), issuer: config.publicUrl, clock })
 
+  const metrics = openMetrics(config.observability?.metrics, log)
+  const figures = metrics && createGatewayMetrics(metrics)
+  const trail = createTrail(log, overrides.tracer)
+  const watchers = { trail, figures }
+  const deliver = createFanOut(watchers)
+
   const graph = loadGraph(supergraphSdl)
   const { timeout, times, every } = overrides
   const secret = config.linkSecret
-  const pool = (subgraph: string, urls: readonly string[]) =>
-    createPool({
+  const pool = (subgraph: string, urls: readonly string[]) => {
+    const pool = createPool({
       subgraph,
       urls: urls.map((url) => nodeUrl(url)),
       secret,
       log,
-      onShared: fanOut,
+      onShared: deliver,
+      wantsCauses: trail !== undefined,
       timeout,
       times,
     })
+    return figures ? figures.pool(pool) : pool
+  }
   const chat = pool("chat", config.chatUrls)
   const pools = new Map([
     ["auth", pool("auth", config.authUrls)],
     ["chat", chat],
   ])
   const documents = createDocuments(graph, config)
-  const executor = createExecutor({ graph, pools, log })
+  const executor = createExecutor({ graph, pools, log, ...watchers })
   const programs = createPrograms({ graph, executor, log })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({
@@ -90,8 +105,8 @@ export function createGateway(
 
   const cookies = cookieNames(config.publicUrl)
   const requestId = requestIds()
-  const common = { documents, executor, sessions, clock, requestId, log }
-  const protocol = createSocketServer({ ...common, programs, pools })
+  const common = { documents, executor, sessions, clock, requestId, log, ...watchers }
+  const protocol = createSocketServer({ ...common, programs, pools, deliver })
   return {
     config,
     log,
@@ -107,11 +122,13 @@ export function createGateway(
       origins: allowedOrigins(config.publicUrl),
       cookies,
       socket: { clock, requestId },
+      watch: metrics && watchSockets(metrics, "parley_gateway", "clients"),
     }),
     [Symbol.dispose]() {
       ended[Symbol.dispose]()
       nodes[Symbol.dispose]()
       for (const pool of pools.values()) pool.close()
+      metrics?.[Symbol.dispose]()
     },
   }
 }

@@ -1,7 +1,8 @@
+import { type Cause, logFor, readCause } from "@parley/service/cause.ts"
 import { badInput, type ErrorCode, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { accessTokenSet, type CookieNames, readCredentials } from "./credentials.ts"
-import { type Answer, answer, refusal } from "./operations/answer.ts"
+import { type Answer, answer, type ExecutionOutcome } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor } from "./operations/executor.ts"
 import type { Operation } from "./operations/operation.ts"
@@ -9,6 +10,7 @@ import { type Params, readParams } from "./params.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Caller } from "./upstream/caller.ts"
+import type { Watchers } from "./watchers.ts"
 
 /** In bytes. A message has 8,000 characters at most. */
 export const MAX_BODY_BYTES = 256 * 1024
@@ -32,7 +34,7 @@ const STATUS: Record<ErrorCode, number> = {
   GRAPHQL_VALIDATION_FAILED: 400,
 }
 
-export interface HttpOptions {
+export interface HttpOptions extends Watchers {
   documents: Documents
   executor: Executor
   sessions: Sessions
@@ -46,12 +48,19 @@ export interface HttpOptions {
  * cannot send without a preflight; there are no CORS headers, so none succeeds.
  */
 export function createHttp(options: HttpOptions) {
-  const { documents, executor, sessions, cookies, log } = options
+  const { documents, executor, sessions, cookies, trail, figures } = options
+
+  const causeOf = (request: Request): Cause => {
+    const requestId = options.requestId()
+    if (!trail?.traces) return { requestId }
+    return readCause(requestId, request.headers.get("traceparent")) ?? { requestId }
+  }
 
   async function callerOf(
     request: Request,
     operation: Operation,
     address: string,
+    cause: Cause,
   ): Promise<Caller> {
     const { token, isCookie, refreshToken } = readCredentials(request.headers, cookies)
     const { allPublic, dealsInCookies } = operation.roots
@@ -71,55 +80,71 @@ export function createHttp(options: HttpOptions) {
     }
     if (valid === undefined && !allPublic) throw unauthenticated()
     const userAgent = request.headers.get("user-agent") ?? ""
-    const requestId = options.requestId()
-    return { user, token: valid, refreshToken, userAgent, address, requestId }
+    return { user, token: valid, refreshToken, userAgent, address, cause }
   }
 
-  async function run(request: Request, params: Params, address: string): Promise<Answer> {
+  async function run(
+    request: Request,
+    params: Params,
+    address: string,
+    cause: Cause,
+  ): Promise<Answer> {
     const checked = documents.check(params.query, params.operationName)
-    if (checked.errors) return answer({ errors: checked.errors }, log)
+    if (checked.errors) return refused({ errors: checked.errors }, cause)
     const { operation } = checked
     if (operation.kind === "subscription") {
       throw badInput("query", "Subscribe over a WebSocket: graphql-transport-ws on this same path.")
     }
-    const caller = await callerOf(request, operation, address)
+    const caller = await callerOf(request, operation, address, cause)
     const variables = executor.variables(operation, params.variables)
-    if (variables.refusal) return answer({ errors: variables.refusal }, log)
+    if (variables.refusal) return refused({ errors: variables.refusal }, cause)
     const result = await executor.run(operation, variables.values, caller)
-    if (result.setCookies.length > 0) await noteCookies(result.setCookies)
+    if (result.setCookies.length > 0) await noteCookies(result.setCookies, cause)
     return result
   }
 
+  /** The answer to a request that was not run. */
+  function refused(outcome: ExecutionOutcome, cause: Cause): Answer {
+    const refusal = answer(outcome, logFor(options.log, cause))
+    figures?.refused(refusal.code)
+    return refusal
+  }
+
   /** A refreshed session's live sockets go on with the new token. */
-  async function noteCookies(setCookies: readonly string[]): Promise<void> {
+  async function noteCookies(setCookies: readonly string[], cause: Cause): Promise<void> {
     const token = accessTokenSet(setCookies, cookies)
     if (token === undefined) return
     try {
       sessions.noteToken(await sessions.viewer(token), token)
     } catch (error) {
-      log.warn("auth set a token that is not valid", { error })
+      logFor(options.log, cause).warn("auth set a token that is not valid", { error })
     }
   }
 
   return async (request: Request, address: string): Promise<Response> => {
+    const cause = causeOf(request)
+    const { requestId } = cause
+    const refuse = (error: unknown, type: MediaType, status?: number) => {
+      const result = refused({ errors: [error] }, cause)
+      return respond(result, type, status ?? statusOf(result, type), requestId)
+    }
     const type = responseType(request.headers.get("accept"))
-    if (!type) return respond(refusal(badInput("accept", ACCEPTABLE), log), JSON_RESPONSE, 406)
+    if (!type) return refuse(badInput("accept", ACCEPTABLE), JSON_RESPONSE, 406)
     if (!isJson(request.headers.get("content-type"))) {
-      return respond(refusal(badInput("content-type", "Send application/json."), log), type, 415)
+      return refuse(badInput("content-type", "Send application/json."), type, 415)
     }
     let params: Params
     try {
       params = await readParams(request, MAX_BODY_BYTES)
     } catch (error) {
       const tooLarge = error instanceof ParleyError && error.code === "TOO_LARGE"
-      return respond(refusal(error, log), type, tooLarge ? 413 : 400)
+      return refuse(error, type, tooLarge ? 413 : 400)
     }
     try {
-      const result = await run(request, params, address)
-      return respond(result, type, statusOf(result, type))
+      const result = await run(request, params, address, cause)
+      return respond(result, type, statusOf(result, type), requestId)
     } catch (error) {
-      const result = refusal(error, log)
-      return respond(result, type, statusOf(result, type))
+      return refuse(error, type)
     }
   }
 }
@@ -130,10 +155,16 @@ const ACCEPTABLE = `The answer is ${GRAPHQL_RESPONSE} or ${JSON_RESPONSE}.`
 const statusOf = ({ refused }: Answer, type: MediaType) =>
   refused && type === GRAPHQL_RESPONSE ? STATUS[refused] : 200
 
-function respond({ json, setCookies }: Answer, type: MediaType, status: number): Response {
+function respond(
+  { json, setCookies }: Answer,
+  type: MediaType,
+  status: number,
+  requestId: string,
+): Response {
   const headers = new Headers(SECURITY_HEADERS)
   headers.set("content-type", `${type}; charset=utf-8`)
   headers.set("cache-control", "no-store")
+  headers.set("x-request-id", requestId)
   for (const cookie of setCookies) headers.append("set-cookie", cookie)
   return new Response(json, { status, headers })
 }

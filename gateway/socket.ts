@@ -11,10 +11,11 @@ import type { Documents } from "./operations/documents.ts"
 import type { Executor, Variables } from "./operations/executor.ts"
 import type { Operation } from "./operations/operation.ts"
 import type { Session, Sessions } from "./sessions.ts"
-import { fanOut } from "./subscriptions/fan-out.ts"
+import type { FanOut } from "./subscriptions/fan-out.ts"
 import type { Programs } from "./subscriptions/programs.ts"
 import { type Reader, Subscriber } from "./subscriptions/subscriber.ts"
 import type { Caller, Pools } from "./upstream/caller.ts"
+import type { Watchers } from "./watchers.ts"
 
 /** Operations that one socket may have under way, its subscriptions among them. */
 export const MAX_OPERATIONS = 100
@@ -23,12 +24,13 @@ const SOON = 30_000
 /** How long a client may ask with an expired token; then it is to come back with a new one. In ms. */
 const REFRESH_WITHIN = 1_000
 
-export interface SocketOptions {
+export interface SocketOptions extends Watchers {
   documents: Documents
   executor: Executor
   programs: Programs
   sessions: Sessions
   pools: Pools<Subscriber>
+  deliver: FanOut
   clock: Clock
   requestId(): string
   log: Logger
@@ -107,14 +109,14 @@ export class Client implements Reader {
   caller(): Caller {
     const { session, address, userAgent } = this
     const token = this.isValid() ? session?.token : undefined
-    const requestId = this.options.requestId()
-    return { user: session?.user, token, refreshToken: undefined, userAgent, address, requestId }
+    const cause = { requestId: this.options.requestId() }
+    return { user: session?.user, token, refreshToken: undefined, userAgent, address, cause }
   }
 }
 
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
-  const { documents, executor, programs, sessions, pools, log } = options
+  const { documents, executor, programs, sessions, pools, deliver, figures, log } = options
 
   async function connect(connection: Connection): Promise<boolean> {
     const { client, socket } = connection.extra
@@ -197,23 +199,28 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
   async function subscribe({ connection, id, operation, variables }: Args): Promise<Subscriber> {
     const { client } = connection.extra
     const program = programs.of(operation, variables)
-    const subscriber = new Subscriber(JSON.stringify(id), program, client, fanOut)
+    const subscriber = new Subscriber(JSON.stringify(id), program, client, deliver)
     const pool = pools.get(program.subgraph)!
     try {
       const ask = programs.ask(operation, variables)
       subscriber.opened(await pool.subscribe(ask, client.caller(), subscriber))
+      figures?.subscribed("OK")
     } catch {
+      figures?.subscribed("UNAVAILABLE")
       subscriber.unopened()
     }
     return subscriber
   }
 
-  const graphqlErrors = (errors: readonly unknown[]) =>
-    errors.map((error) => {
+  function graphqlErrors(errors: readonly unknown[]): GraphQLError[] {
+    const shown = errors.map((error) => {
       const { message, path, extensions } = publicWireError(error, log)
       const { nodes, source, positions } = error instanceof GraphQLError ? error : {}
       return new GraphQLError(message, { nodes, source, positions, path, extensions })
     })
+    figures?.refused(String(shown[0]?.extensions.code))
+    return shown
+  }
 
   return makeServer<Record<string, unknown>, Extra>({
     onConnect: connect,

@@ -1,5 +1,7 @@
 import { oneOf } from "@parley/service/equals.ts"
+import { createLogger } from "@parley/service/log.ts"
 import type { Running } from "@parley/service/process.ts"
+import { openTracer } from "@parley/service/tracing.ts"
 import type { Server } from "bun"
 import { Elysia } from "elysia"
 import { clientAddress } from "./addresses.ts"
@@ -22,8 +24,10 @@ export async function startGateway(
   config: GatewayConfig,
   overrides: GatewayOverrides = {},
 ): Promise<Running> {
-  const gateway = createGateway(config, overrides)
-  const { log } = gateway
+  const log = overrides.log ?? createLogger("gateway", config.logLevel)
+  const tracer =
+    overrides.tracer ?? (await openTracer("gateway", config.observability?.traces, log))
+  const gateway = createGateway(config, { ...overrides, log, tracer })
   const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
   const playground = createPlayground(log, config.playgroundDir)
   const keys = publicKeys(config.authUrls)
@@ -91,6 +95,7 @@ export async function startGateway(
       await Promise.race([server.stop(), Bun.sleep(FINISH_WITHIN_MS)])
       await server.stop(true)
       gateway[Symbol.dispose]()
+      await tracer?.[Symbol.asyncDispose]()
     },
   }
 }

@@ -1,4 +1,4 @@
-import { socketLimits, upgradeSocket } from "@parley/service/socket.ts"
+import { type SocketWatch, socketLimits, upgradeSocket } from "@parley/service/socket.ts"
 import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
 import { type CookieNames, readCredentials } from "./credentials.ts"
@@ -21,8 +21,9 @@ export function createUpgrade(options: {
   origins: ReadonlySet<string>
   cookies: CookieNames
   socket: Pick<SocketOptions, "clock" | "requestId">
+  watch?: SocketWatch
 }) {
-  const { protocol, origins, cookies, socket } = options
+  const { protocol, origins, cookies, socket, watch } = options
   return (request: Request, server: BunServer<unknown>, address: string): Response | undefined => {
     const origin = request.headers.get("origin")
     if (origin !== null && !origins.has(origin)) {
@@ -31,7 +32,7 @@ export function createUpgrade(options: {
     const { token } = readCredentials(request.headers, cookies)
     const userAgent = request.headers.get("user-agent") ?? ""
     const client = new Client(token, address, userAgent, socket)
-    return upgradeSocket<Extra>(request, server, protocol, { client })
+    return upgradeSocket<Extra>(request, server, protocol, { client }, watch)
   }
 }
 

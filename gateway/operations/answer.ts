@@ -8,6 +8,8 @@ export interface Answer {
   json: string
   /** The code of the first error where there is no `data` at all: the request as such was refused. */
   refused: ErrorCode | undefined
+  /** The code of the first error; `OK` where there is none. */
+  code: ErrorCode | "OK"
   /** Whether any part of it may succeed later without anybody changing anything. */
   retryable: boolean
   /** `Set-Cookie` values; they leave over HTTP only. */
@@ -32,11 +34,13 @@ export function answer(
   // missing, and it has to hear of it.
   const given = outcome.errors?.length ? outcome.errors : outcome.extensions?.valueCompletion
   const errors = given?.length ? given.map((error) => publicWireError(error, log)) : undefined
+  const code = errors ? (errors[0]?.extensions?.code ?? "INTERNAL") : "OK"
   const retryable = errors?.some(({ extensions }) => extensions?.retryable) ?? false
   if (outcome.data === undefined) {
     return {
       json: JSON.stringify({ errors }),
-      refused: errors?.[0]?.extensions?.code ?? "INTERNAL",
+      refused: code === "OK" ? "INTERNAL" : code,
+      code,
       retryable,
       setCookies,
     }
@@ -44,7 +48,7 @@ export function answer(
   const json = errors
     ? JSON.stringify({ errors, data: outcome.data })
     : JSON.stringify({ data: outcome.data })
-  return { json, refused: undefined, retryable, setCookies }
+  return { json, refused: undefined, code, retryable, setCookies }
 }
 
 /** The answer to a request that is refused as a whole. */

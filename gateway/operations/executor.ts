@@ -1,4 +1,5 @@
 import { executeQueryPlan } from "@apollo/gateway"
+import { logFor } from "@parley/service/cause.ts"
 import { badInput } from "@parley/service/errors.ts"
 import { type Logger, silentLogger } from "@parley/service/log.ts"
 import { LruMap } from "@parley/service/lru.ts"
@@ -8,6 +9,7 @@ import { createViewerCheck } from "../supergraph/viewer-check.ts"
 import type { Caller, Pools } from "../upstream/caller.ts"
 import { createDataSources, type Scope, type SubgraphResult } from "../upstream/data-sources.ts"
 import type { Upstreamed } from "../upstream/link.ts"
+import type { Watchers } from "../watchers.ts"
 import { type Answer, answer, type ExecutionOutcome, refusal } from "./answer.ts"
 import type { Operation, OperationContext } from "./operation.ts"
 
@@ -37,12 +39,14 @@ export type CheckedVariables =
   | { values: Variables; refusal?: undefined }
   | { refusal: readonly unknown[] }
 
-export function createExecutor<S extends Upstreamed>(options: {
+export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
   graph: Graph
   pools: Pools<S>
   log: Logger
-}): Executor {
-  const { graph, pools, log } = options
+}
+
+export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>): Executor {
+  const { graph, pools, log, trail, figures } = options
   const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
   const introspected = new LruMap<Operation, Answer>(10)
@@ -56,9 +60,9 @@ export function createExecutor<S extends Upstreamed>(options: {
     const ask = { query: text, variables, repeatable: kind === "query" }
     const payload = await pools.get(subgraph)!.request(ask, caller)
     if (isPlainData(payload))
-      return { json: payload, refused: undefined, retryable: false, setCookies: [] }
+      return { json: payload, refused: undefined, code: "OK", retryable: false, setCookies: [] }
     const { data, errors, extensions } = JSON.parse(payload) as SubgraphResult
-    return answer({ data, errors }, log, extensions?.setCookies)
+    return answer({ data, errors }, logFor(log, caller.cause), extensions?.setCookies)
   }
 
   function introspect(operation: Operation, variables: Variables): Answer {
@@ -84,6 +88,35 @@ export function createExecutor<S extends Upstreamed>(options: {
       undefined as never,
     ) as Promise<ExecutionOutcome>
 
+  async function run(operation: Operation, variables: Variables, caller: Caller): Promise<Answer> {
+    try {
+      if (operation.roots.introspectionOnly) return introspect(operation, variables)
+      const route = operation.route()
+      if (route.kind === "direct") {
+        return await direct(route.subgraph, operation, variables, caller)
+      }
+      const scope: Scope = { caller, setCookies: [] }
+      const { plan, context } = route
+      const outcome = await runPlan({ plan, context, variables, scope })
+      return answer(outcome, logFor(log, caller.cause), scope.setCookies)
+    } catch (error) {
+      return refusal(error, logFor(log, caller.cause))
+    }
+  }
+
+  async function runWatched(
+    operation: Operation,
+    variables: Variables,
+    caller: Caller,
+  ): Promise<Answer> {
+    const running = trail?.running(operation, caller)
+    const beganAt = performance.now()
+    const answer = await run(operation, variables, running?.caller ?? caller)
+    figures?.answered(operation.kind, answer.code, performance.now() - beganAt)
+    running?.done(answer.code)
+    return answer
+  }
+
   return {
     runPlan,
     variables({ node, listCost }, given) {
@@ -98,21 +131,7 @@ export function createExecutor<S extends Upstreamed>(options: {
       if (tooMuch) return { refusal: [tooMuch] }
       return { values: declaredOnly(given, coerced) }
     },
-    async run(operation, variables, caller) {
-      try {
-        if (operation.roots.introspectionOnly) return introspect(operation, variables)
-        const route = operation.route()
-        if (route.kind === "direct") {
-          return await direct(route.subgraph, operation, variables, caller)
-        }
-        const scope: Scope = { caller, setCookies: [] }
-        const { plan, context } = route
-        const outcome = await runPlan({ plan, context, variables, scope })
-        return answer(outcome, log, scope.setCookies)
-      } catch (error) {
-        return refusal(error, log)
-      }
-    },
+    run: trail || figures ? runWatched : run,
   }
 }
 

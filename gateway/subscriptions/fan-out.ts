@@ -1,36 +1,54 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { NOBODY } from "../upstream/caller.ts"
+import type { Watchers } from "../watchers.ts"
 import type { Delivery, Subscriber } from "./subscriber.ts"
 
+/** Hands one result of a subgraph to the subscribers it is for. */
+export type FanOut = (to: readonly Subscriber[], payload: string, cause?: Cause) => void
+
+export function createFanOut({ trail, figures }: Watchers): FanOut {
+  if (!trail && !figures) return fanOut
+  return (to, payload, cause) => {
+    figures?.delivered(to.length)
+    const sending = trail?.sending(cause, to)
+    const waiting = fanOut(to, payload)
+    if (waiting) void waiting.then(sending?.done)
+    else sending?.done()
+  }
+}
+
 /**
- * Hands one result of a subgraph to the subscribers it is for. Those who subscribed alike get one text, worked out
- * once, unless it depends on who asks. Each gets its events in the order in which they came, whatever takes how long.
+ * Those who subscribed alike get one text, worked out once, unless it depends on who asks. Each gets its events in the
+ * order in which they came, whatever takes how long. Answers a promise where something has to be waited for.
  */
-export function fanOut(to: readonly Subscriber[], payload: string): void {
+function fanOut(to: readonly Subscriber[], payload: string): Promise<void> | undefined {
   const first = to[0]?.program
-  if (!first) return
-  if (to.every(({ program }) => program === first)) {
-    toAlike(to, payload)
-    return
-  }
-  for (const alike of Map.groupBy(to, ({ program }) => program).values()) toAlike(alike, payload)
+  if (!first) return undefined
+  if (to.every(({ program }) => program === first)) return toAlike(to, payload)
+  const groups = [...Map.groupBy(to, ({ program }) => program).values()]
+  return together(groups.map((alike) => toAlike(alike, payload)))
 }
 
-function toAlike(to: readonly Subscriber[], payload: string): void {
+function toAlike(to: readonly Subscriber[], payload: string): Promise<void> | undefined {
   const { program } = to[0]!
-  if (program.shareable) {
-    send(to, program.render(payload, NOBODY))
-    return
-  }
-  for (const subscriber of to) {
-    send([subscriber], program.render(payload, subscriber.reader.caller()))
-  }
+  if (program.shareable) return send(to, program.render(payload, NOBODY))
+  return together(
+    to.map((subscriber) => send([subscriber], program.render(payload, subscriber.reader.caller()))),
+  )
 }
 
-function send(to: readonly Subscriber[], text: string | Promise<string>): void {
+function together(waiting: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
+  return waiting.some((one) => one) ? Promise.all(waiting).then(() => {}) : undefined
+}
+
+function send(
+  to: readonly Subscriber[],
+  text: string | Promise<string>,
+): Promise<void> | undefined {
   const delivery: Delivery = { text: typeof text === "string" ? text : undefined }
   for (const subscriber of to) subscriber.push(delivery)
-  if (typeof text === "string") return
-  void text
+  if (typeof text === "string") return undefined
+  return text
     .then(
       (text) => {
         delivery.text = text

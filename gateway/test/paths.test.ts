@@ -56,7 +56,7 @@ beforeAll(async () => {
     refreshToken: undefined,
     userAgent: "",
     address: "",
-    requestId: "",
+    cause: undefined,
   })
   alice = await caller(ALICE.id)
   bob = await caller(BOB.id)

@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import type { LinkExtensions } from "@parley/service/link.ts"
 import type { Upstreamed } from "./link.ts"
 import type { Pool } from "./pool.ts"
@@ -12,7 +13,8 @@ export interface Caller {
   userAgent: string
   /** The peer's IP address. */
   address: string
-  requestId: string
+  /** Names the request in all logs; undefined for work shared by many. */
+  cause: Cause | undefined
 }
 
 /** Work that is the same for whoever sees its result. */
@@ -22,7 +24,7 @@ export const NOBODY: Caller = {
   refreshToken: undefined,
   userAgent: "",
   address: "",
-  requestId: "",
+  cause: undefined,
 }
 
 /** The nodes of all subgraphs, by the subgraph's name. */
@@ -30,8 +32,9 @@ export type Pools<S extends Upstreamed> = ReadonlyMap<string, Pool<S>>
 
 /** What a subgraph is told about the caller: the refresh token is auth's business alone. */
 export function extensionsFor(subgraph: string, caller: Caller): LinkExtensions {
-  const { token, refreshToken, userAgent, address, requestId } = caller
+  const { token, refreshToken, userAgent, address, cause } = caller
+  const { requestId = "", traceparent } = cause ?? {}
   return subgraph === "auth"
-    ? { token, refreshToken, userAgent, address, requestId }
-    : { token, userAgent, address, requestId }
+    ? { token, refreshToken, userAgent, address, requestId, traceparent }
+    : { token, userAgent, address, requestId, traceparent }
 }

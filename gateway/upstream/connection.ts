@@ -11,6 +11,8 @@ export type ConnectionState = "up" | "doubtful" | "broken" | "down"
 
 export interface Connection {
   readonly state: ConnectionState
+  /** What waits for the peer to read it. */
+  readonly waitingBytes: number
   /** Waits for the end of a break that began less than a second ago: is it over then? False at once after a longer one. */
   afterShortBreak(): Promise<boolean>
   /** False where it is not connected, or where too much waits to be sent. */
@@ -176,6 +178,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     get state() {
       if (up) return doubtful ? "doubtful" : "up"
       return wasUp && !closed && performance.now() - downSince < times.grace ? "broken" : "down"
+    },
+    get waitingBytes() {
+      return socket.bufferedAmount
     },
     afterShortBreak: () => wait(downSince + times.grace),
     send(frame) {

@@ -1,5 +1,6 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { type ErrorCode, ParleyError, unavailable } from "@parley/service/errors.ts"
-import { type LinkExtensions, readSharedNext, SHARED_NEXT } from "@parley/service/link.ts"
+import { CAUSE, type LinkExtensions, readSharedNext, SHARED_NEXT } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { gradually } from "../gradually.ts"
 import { type ConnectionState, createConnection, type TIMES } from "./connection.ts"
@@ -49,6 +50,10 @@ export interface Link<S extends Upstreamed> {
   readonly state: ConnectionState
   /** Requests and subscriptions that it has under way. */
   readonly load: number
+  /** The subscriptions among these. */
+  readonly subscribed: number
+  /** What waits for the node to read it. */
+  readonly waitingBytes: number
   /**
    * Asks once.
    * @returns the result's JSON, `{"data":…}` or `{"errors":[…]}`.
@@ -72,7 +77,8 @@ export interface LinkOptions<S extends Upstreamed> {
   secret: string
   log: Logger
   /** One result for many subscriptions, all of this link. */
-  onShared(to: S[], payload: string): void
+  onShared(to: S[], payload: string, cause: Cause | undefined): void
+  wantsCauses?: boolean
   onState(state: Exclude<ConnectionState, "down">): void
   /** How long an answer may take, in ms. */
   timeout?: number
@@ -98,10 +104,11 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
   const subscriptions = new Map<string, S>()
   let lastId = 0
 
+  const features = options.wantsCauses ? [SHARED_NEXT, CAUSE] : [SHARED_NEXT]
   const connection = createConnection({
     name: subgraph,
     url: `${options.url.replace(/^http/, "ws").replace(/\/$/, "")}/graphql`,
-    init: { secret: options.secret, features: [SHARED_NEXT] },
+    init: { secret: options.secret, features },
     log: options.log,
     times: options.times,
     onFrame,
@@ -142,7 +149,7 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
         const subscription = subscriptions.get(id)
         if (subscription) to.push(subscription)
       }
-      if (to.length > 0) onShared(to, shared.payload)
+      if (to.length > 0) onShared(to, shared.payload, shared.cause)
       return
     }
     const next = readNext(frame)
@@ -197,6 +204,12 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
     },
     get load() {
       return requests.size + subscriptions.size
+    },
+    get subscribed() {
+      return subscriptions.size
+    },
+    get waitingBytes() {
+      return connection.waitingBytes
     },
     async request(ask, extensions) {
       if (!isConnected() || requests.size >= MAX_IN_FLIGHT) await open()

@@ -1,3 +1,4 @@
+import type { Cause } from "@parley/service/cause.ts"
 import { unavailable } from "@parley/service/errors.ts"
 import type { LinkExtensions } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
@@ -44,9 +45,18 @@ export interface Pool<S extends Upstreamed> {
    * @throws ParleyError UNAVAILABLE
    */
   subscribe(ask: Ask, caller: Caller, to: S): Promise<() => void>
+  /** What is under way with all nodes together. */
+  load(): Load
   /** Takes a new list of nodes. One that is in it no more is left as one that drains is. */
   replace(listed: readonly ListedNode[], partitions: number): void
   close(): void
+}
+
+export interface Load {
+  requests: number
+  subscriptions: number
+  /** What waits for nodes that read slowly. */
+  waitingBytes: number
 }
 
 export interface PoolOptions<S extends Upstreamed> {
@@ -55,7 +65,9 @@ export interface PoolOptions<S extends Upstreamed> {
   urls: readonly string[]
   secret: string
   log: Logger
-  onShared(to: S[], payload: string): void
+  onShared(to: S[], payload: string, cause: Cause | undefined): void
+  /** Whether the causes of events are of any use. */
+  wantsCauses?: boolean
   /** How long an answer may take, in ms. */
   timeout?: number
   times?: Partial<typeof TIMES>
@@ -187,6 +199,15 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
       nodes
         .filter(({ closeAt }) => closeAt === undefined)
         .map(({ url, link: { state } }) => ({ url, up: state === "up" || state === "doubtful" })),
+    load() {
+      const load = { requests: 0, subscriptions: 0, waitingBytes: 0 }
+      for (const { link } of nodes) {
+        load.requests += link.load - link.subscribed
+        load.subscriptions += link.subscribed
+        load.waitingBytes += link.waitingBytes
+      }
+      return load
+    },
     request(question, caller) {
       const extensions = extensionsFor(subgraph, caller)
       return nodes.length === 1

@@ -1,0 +1,75 @@
+import type { Cause } from "@parley/service/cause.ts"
+import type { Logger } from "@parley/service/log.ts"
+import type { Tracer } from "@parley/service/tracing.ts"
+import { Kind } from "graphql"
+import type { Operation } from "./operations/operation.ts"
+import type { Subscriber } from "./subscriptions/subscriber.ts"
+import type { Caller } from "./upstream/caller.ts"
+
+/**
+ * Follows what clients ask for, and what comes of it at other clients' sockets: in the log, at debug, and in traces.
+ * There is none where nobody wants to know, so that it costs nothing then.
+ */
+export interface Trail {
+  /** Whether what a client says of a trace of its own is of any use. */
+  readonly traces: boolean
+  /** An operation is about to be run. */
+  running(operation: Operation, caller: Caller): Running
+  /** An event is about to be sent. */
+  sending(cause: Cause | undefined, to: readonly Subscriber[]): Sending
+}
+
+export interface Running {
+  /** On whose behalf, with the cause that the subgraphs are to go on from. */
+  caller: Caller
+  /** `outcome` is `OK` or an error code. */
+  done(outcome: string): void
+}
+
+export interface Sending {
+  done(): void
+}
+
+export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | undefined {
+  if (!log.debugs && !tracer) return undefined
+
+  return {
+    traces: tracer !== undefined,
+
+    running(operation, caller) {
+      const { cause } = caller
+      const step = tracer?.begin(nameOf(operation), "server", cause?.traceparent)
+      const about = { requestId: cause?.requestId, operation: nameOf(operation) }
+      if (log.debugs) log.debug("operation received", about)
+      return {
+        caller:
+          cause && step
+            ? { ...caller, cause: { ...cause, traceparent: step.traceparent } }
+            : caller,
+        done(outcome) {
+          step?.end(outcome === "OK" ? undefined : outcome)
+          if (log.debugs) log.debug("operation answered", { ...about, outcome })
+        },
+      }
+    },
+
+    sending(cause, to) {
+      const parent = cause?.traceparent
+      const step = parent === undefined ? undefined : tracer?.begin("send", "consumer", parent)
+      return {
+        done() {
+          step?.end()
+          if (!log.debugs) return
+          const sockets = new Set(to.map(({ reader }) => reader)).size
+          log.debug("event sent", { requestId: cause?.requestId, sockets })
+        },
+      }
+    },
+  }
+}
+
+/** By its root field, of which the schema has few; its own name is whatever its author wrote. */
+function nameOf({ kind, node }: Operation): string {
+  const [field] = node.selectionSet.selections
+  return field?.kind === Kind.FIELD ? `${kind} ${field.name.value}` : kind
+}
