@@ -8,6 +8,11 @@ import {
   url,
 } from "@parley/service/config.ts"
 import type { LogLevel } from "@parley/service/log.ts"
+import {
+  type Observability,
+  observability,
+  observabilityVariables,
+} from "@parley/service/observability.ts"
 import * as v from "valibot"
 
 export interface AuthConfig {
@@ -21,6 +26,7 @@ export interface AuthConfig {
   mongodbUrl: string | undefined
   linkSecret: string
   logLevel: LogLevel
+  observability?: Observability
   /** Accounts that one address may create in an hour. */
   signUpsPerAddress: number
   /** Failed guesses of passwords that one address may make in 15 minutes, whatever the account. */
@@ -41,6 +47,7 @@ const variables = v.object({
   LINK_SECRET: linkSecret,
   MONGODB_URL: v.optional(mongodbUrl),
   LOG_LEVEL: v.optional(logLevel, "info"),
+  ...observabilityVariables,
   SIGNUPS_PER_ADDRESS: v.optional(count, "1000"),
   GUESSES_PER_ADDRESS: v.optional(count, "200"),
 })
@@ -59,6 +66,7 @@ export function readAuthConfig(environment: Environment): AuthConfig {
     mongodbUrl: read.MONGODB_URL,
     linkSecret: read.LINK_SECRET,
     logLevel: read.LOG_LEVEL,
+    observability: observability(read),
     signUpsPerAddress: read.SIGNUPS_PER_ADDRESS,
     guessesPerAddress: read.GUESSES_PER_ADDRESS,
   }

@@ -19,6 +19,7 @@ describe("the config", () => {
       mongodbUrl: undefined,
       linkSecret: SECRET,
       logLevel: "info",
+      observability: { metrics: undefined, traces: undefined },
       signUpsPerAddress: 1_000,
       guessesPerAddress: 200,
     })

@@ -1,5 +1,6 @@
 import { ConfigError } from "@parley/service/config.ts"
 import type { Running } from "@parley/service/process.ts"
+import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { AuthConfig } from "./config.ts"
 import { type AuthOverrides, createAuthContext } from "./context.ts"
@@ -27,6 +28,8 @@ export async function startAuth(
     secret: config.linkSecret,
     tokens: auth.tokens,
     log: auth.log,
+    tracer: auth.tracer,
+    watch: auth.metrics && watchSockets(auth.metrics, "parley_auth", "gateways"),
     context: createOperations(auth),
     ready: auth.ready,
   }).use(routes(auth))

@@ -11,6 +11,12 @@ export interface GateOptions {
 export interface Gate {
   /** @throws ParleyError RATE_LIMITED at once where the queue is full; nothing was begun then. */
   run<T>(job: () => Promise<T>): Promise<T>
+  load(): GateLoad
+}
+
+export interface GateLoad {
+  running: number
+  waiting: number
 }
 
 export function createGate({ concurrency, queue }: GateOptions): Gate {
@@ -20,6 +26,7 @@ export function createGate({ concurrency, queue }: GateOptions): Gate {
   let usual = 50
 
   return {
+    load: () => ({ running, waiting: waiting.length }),
     async run(job) {
       if (running >= concurrency) {
         if (waiting.length >= queue) {

@@ -1,4 +1,4 @@
-import { createGate } from "./gate.ts"
+import { createGate, type GateLoad } from "./gate.ts"
 
 export interface HashingOptions {
   /** argon2id's memory, in KiB. */
@@ -31,6 +31,8 @@ export interface Hasher {
    * @throws ParleyError RATE_LIMITED where too many wait already: nothing was checked then.
    */
   verify(password: string, hash: string | undefined): Promise<boolean>
+  /** How many passwords it has to do with just now. */
+  load(): GateLoad
 }
 
 export async function createHasher(options: HashingOptions): Promise<Hasher> {
@@ -41,6 +43,7 @@ export async function createHasher(options: HashingOptions): Promise<Hasher> {
   const nobodys = await compute(crypto.randomUUID())
 
   return {
+    load: gate.load,
     hash: (password) => gate.run(() => compute(password)),
     verify: (password, hash) =>
       gate.run(async () => {

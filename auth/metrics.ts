@@ -1,0 +1,80 @@
+import { ParleyError } from "@parley/service/errors.ts"
+import type { Metrics } from "@parley/service/metrics.ts"
+import { storeTimings, timed } from "@parley/service/timed.ts"
+import type { Accounts } from "./domain/accounts.ts"
+import type { Hasher } from "./domain/hashing.ts"
+import type { RateLimit } from "./domain/rate-limits.ts"
+import type { Sessions } from "./domain/sessions.ts"
+import type { Store } from "./store/store.ts"
+
+/** The figures of an auth process; docs/observability.md says what each tells. Each answers the same, watched. */
+export interface AuthMetrics {
+  store(store: Store): Store
+  accounts(accounts: Accounts): Accounts
+  sessions(sessions: Sessions): Sessions
+  limit(name: string, limit: RateLimit): RateLimit
+  hasher(hasher: Hasher): Hasher
+}
+
+const OPERATIONS = [
+  ...(["insertUser", "usersById", "userByUsername", "usersByUsernamePrefix"] as const),
+  ...(["usersByNamePrefix", "updateProfile", "credentials", "credentialsById"] as const),
+  ...(["replacePassword", "insertSession", "session", "liveSessions", "rotateSession"] as const),
+  ...(["endSession", "endedSessions", "counter", "putCounter", "prune", "ping", "time"] as const),
+] satisfies (keyof Store)[]
+
+export function createAuthMetrics(metrics: Metrics): AuthMetrics {
+  const attempts = metrics.counters(
+    "parley_auth_attempts_total",
+    "Sign-ups, sign-ins, refreshes and changes of passwords, by outcome: OK or an error code.",
+    ["kind", "outcome"],
+  )
+  const refused = metrics.counters("parley_auth_rate_limited_total", "What a rate limit refused.", [
+    "limit",
+  ])
+
+  const counted =
+    <A extends unknown[], R>(kind: string, attempt: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        const result = await attempt(...args)
+        attempts.of(kind, "OK").inc()
+        return result
+      } catch (error) {
+        attempts.of(kind, codeOf(error)).inc()
+        throw error
+      }
+    }
+
+  return {
+    store: (store) => timed(store, OPERATIONS, storeTimings(metrics, "auth")),
+    accounts: (accounts) => ({
+      ...accounts,
+      signUp: counted("sign-up", accounts.signUp),
+      signIn: counted("sign-in", accounts.signIn),
+      changePassword: counted("password", accounts.changePassword),
+    }),
+    sessions: (sessions) => ({ ...sessions, refresh: counted("refresh", sessions.refresh) }),
+    limit(name, limit) {
+      const count = refused.of(name)
+      return {
+        take: (subject) =>
+          limit.take(subject).catch((error) => {
+            if (codeOf(error) === "RATE_LIMITED") count.inc()
+            throw error
+          }),
+      }
+    },
+    hasher(hasher) {
+      metrics.gauge(
+        "parley_auth_hashing_passwords",
+        "Passwords being hashed, and waiting for it.",
+        () => ({ ...hasher.load() }),
+        "state",
+      )
+      return hasher
+    },
+  }
+}
+
+const codeOf = (error: unknown) => (error instanceof ParleyError ? error.code : "INTERNAL")
