@@ -70,7 +70,10 @@ describe("what is no record is refused with a reason:", () => {
     "no value": [null, /empty/],
     "no bytes": [Buffer.alloc(0), /JSON/],
     "broken JSON": [Buffer.from('{"event":'), /JSON/],
-    "bytes that are no text": [Buffer.from([0x22, 0xff, 0xfe, 0x22]), /./],
+    "a text that is no UTF-8": [
+      Buffer.from(`{"event":${JSON.stringify(receipt)},"users":["\xff\xfe"]}`, "latin1"),
+      /encoded data|UTF-8/i,
+    ],
     "a number": [wire(1), /it/],
     null: [wire(null), /it/],
     "no users": [wire({ event: receipt }), /users/],
