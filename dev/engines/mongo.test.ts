@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import fc from "fast-check"
 import { type Collection, MongoBulkWriteError, MongoClient, MongoServerError } from "mongodb"
 import { type Mongo, startMongo } from "./mongo.ts"
 
@@ -168,6 +169,146 @@ test("finds sorted ranges, newest first and in pages", async () => {
   expect(newest.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, i) => 300 - i))
   const all = await log.find(range).sort({ seq: 1 }).batchSize(30).toArray()
   expect(all.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, i) => 101 + i))
+})
+
+describe("indexes", () => {
+  interface Thing {
+    _id: number
+    a?: string | null
+    b?: number | null
+    tags?: (string | number)[]
+  }
+
+  /** Two collections of the same documents, of which one has indexes. */
+  async function things(documents: Thing[]) {
+    made += 1
+    const db = client.db("parley")
+    const indexed = db.collection<Thing>(`indexed${made}`)
+    const plain = db.collection<Thing>(`plain${made}`)
+    await indexed.createIndexes([{ key: { a: 1, b: 1 } }, { key: { a: 1, tags: 1 } }])
+    for (const one of [indexed, plain]) await one.insertMany(documents)
+    return { indexed, plain }
+  }
+
+  const letters = fc.constantFrom("a", "b", "B", "é", "")
+  const numbers = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(0.5, 2 ** 40))
+  const thing = fc.record(
+    {
+      a: fc.option(letters),
+      b: fc.option(numbers),
+      tags: fc.array(fc.oneof(letters, numbers), { maxLength: 3 }),
+    },
+    { requiredKeys: [] },
+  )
+  const bounds = (value: fc.Arbitrary<unknown>) =>
+    fc.record({ $gt: value, $gte: value, $lt: value, $lte: value }, { requiredKeys: [] })
+  const wanted = (value: fc.Arbitrary<unknown>) =>
+    fc.oneof(
+      value,
+      fc.constant(null),
+      fc.array(value, { maxLength: 3 }).map(($in) => ({ $in })),
+      bounds(value).filter((range) => Object.keys(range).length > 0),
+    )
+  const query = fc.record(
+    { a: wanted(letters), b: wanted(numbers), tags: wanted(fc.oneof(letters, numbers)) },
+    { requiredKeys: [] },
+  )
+  const filter = fc.oneof(
+    query,
+    fc.array(query, { minLength: 1, maxLength: 3 }).map(($or) => ({ $or })),
+  )
+  const sort = fc.constantFrom<Record<string, 1 | -1>>(
+    { _id: 1 },
+    { a: 1, b: 1, _id: 1 },
+    { b: -1, _id: 1 },
+    { a: -1, b: -1, _id: -1 },
+    { tags: 1, _id: 1 },
+  )
+
+  test("find what a look at every document finds, in the same order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(thing, { maxLength: 30 }), fc.array(filter), async (all, asked) => {
+        const documents = all.map((one, _id) => ({ _id, ...one }) as Thing)
+        if (documents.length === 0) return
+        const { indexed, plain } = await things(documents)
+        for (const filter of asked) {
+          const [order] = fc.sample(sort, 1)
+          const find = (from: Collection<Thing>) =>
+            from
+              .find(filter as object)
+              .sort(order!)
+              .limit(7)
+              .toArray()
+          expect(await find(indexed)).toEqual(await find(plain))
+        }
+        const half = { b: { $gt: 0 } }
+        for (const one of [indexed, plain]) {
+          await one.updateMany({ a: "a" }, { $set: { a: "b", tags: ["new"] } })
+          await one.deleteMany(half)
+        }
+        for (const filter of asked) {
+          const ids = async (from: Collection<Thing>) =>
+            (
+              await from
+                .find(filter as object)
+                .sort({ _id: 1 })
+                .toArray()
+            ).map(({ _id }) => _id)
+          expect(await ids(indexed)).toEqual(await ids(plain))
+          expect(await indexed.countDocuments(filter as object)).toBe((await ids(plain)).length)
+        }
+        await indexed.drop()
+        await plain.drop()
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test("make a range of many documents a matter of its length", async () => {
+    const documents = Array.from({ length: 5_000 }, (_, b) => ({ _id: b, a: "a", b }))
+    const { indexed, plain } = await things(documents)
+    const time = async (from: Collection<Thing>, times: number) => {
+      const began = performance.now()
+      for (let i = 0; i < times; i += 1) {
+        const newest = from
+          .find({ a: "a", b: { $lt: 4_000 } })
+          .sort({ b: -1 })
+          .limit(2)
+        expect((await newest.toArray()).map(({ b }) => b)).toEqual([3_999, 3_998])
+      }
+      return (performance.now() - began) / times
+    }
+    await time(indexed, 20)
+    expect(await time(indexed, 20)).toBeLessThan((await time(plain, 5)) / 2)
+  })
+
+  test("are there again after a kill", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "parley-mongo-test-"))
+    try {
+      await using killed = await startMongo({ dataDir, report })
+      const open = async () => {
+        const client = connect(killed.url)
+        const all = client.db("parley").collection<Thing>("things")
+        return { all, [Symbol.asyncDispose]: () => client.close() }
+      }
+      {
+        await using before = await open()
+        await before.all.createIndex({ a: 1, tags: 1 })
+        await before.all.insertMany([{ _id: 1, a: "a", tags: ["x", "y"] }, { _id: 2 }])
+        await before.all.insertOne({ _id: 3, a: "a", tags: [] })
+      }
+      await killed.kill()
+      await killed.restart()
+      await using after = await open()
+      const ids = async (filter: object) =>
+        (await after.all.find(filter).sort({ _id: 1 }).toArray()).map(({ _id }) => _id)
+      expect(await ids({ a: "a" })).toEqual([1, 3])
+      expect(await ids({ a: "a", tags: { $gt: "x" } })).toEqual([1])
+      expect(await ids({ a: null })).toEqual([2])
+    } finally {
+      rmSync(dataDir, { recursive: true, force: true })
+    }
+  })
 })
 
 describe("faults", () => {

@@ -32,7 +32,7 @@ export interface MongoOptions {
   report?: Report
 }
 
-const JVM = ["-Xms32m", "-Xmx192m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+const JVM = ["-Xms32m", "-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 /** It logs each refused write as an error, with its stack: those are what tests are about. */
 const LOGGING = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]
 

@@ -1,14 +1,22 @@
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import io.netty.channel.Channel;
 import java.util.List;
+import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
 /**
  * mongo-java-server on a file, with what a MongoDB client may rely on and the server itself does not give: a version
- * that drivers accept, one command at a time, and nothing acknowledged that a kill could still undo.
+ * that drivers accept, one command at a time, indexes that answer ranges, and nothing acknowledged that a kill could
+ * still undo.
  *
  * <p>Arguments: the file, the port. Says `ready` on stdout once it listens.
  */
@@ -36,6 +44,38 @@ public final class MongoMain extends H2Backend {
       // What failed half-way may have written, too.
       if (store.hasUnsavedChanges()) commit();
       if (++commits % COMMITS_PER_CLEANING == 0) store.compact(50, 8 << 20);
+    }
+  }
+
+  @Override
+  protected MongoDatabase openOrCreateDatabase(String name) {
+    return new Database(name);
+  }
+
+  /** One whose collections and indexes are sorted. The first are opened before the fields of this class are set. */
+  private final class Database extends H2Database {
+    Database(String name) {
+      super(name, getMvStore(), getCursorRegistry());
+    }
+
+    @Override
+    protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
+      String full = getFullCollectionNamespace(name);
+      MVMap<Object, Document> documents = getMvStore().openMap("databases." + full);
+      MVMap<String, Object> meta = getMvStore().openMap("meta." + full);
+      return new SortedCollection(this, name, options, documents, meta, cursorRegistry);
+    }
+
+    @Override
+    protected Index<Object> openOrCreateUniqueIndex(
+        String collection, String name, List<IndexKey> keys, boolean sparse) {
+      return new SortedIndex(getMvStore(), getFullCollectionNamespace(collection), name, keys, sparse, true);
+    }
+
+    @Override
+    protected Index<Object> openOrCreateSecondaryIndex(
+        String collection, String name, List<IndexKey> keys, boolean sparse) {
+      return new SortedIndex(getMvStore(), getFullCollectionNamespace(collection), name, keys, sparse, false);
     }
   }
 
