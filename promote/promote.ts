@@ -7,7 +7,7 @@ import {
   mongodbUrl,
   readConfig,
 } from "@parley/service/config.ts"
-import { ParleyError } from "@parley/service/errors.ts"
+import { isUnavailable, ParleyError } from "@parley/service/errors.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import * as v from "valibot"
 import { linkSecretIn } from "../launcher/config.ts"
@@ -25,6 +25,10 @@ const Variables = v.object({
   LINK_SECRET: v.optional(linkSecret),
   MONGODB_URL: mongodbUrl,
 })
+
+/** How often something is tried where MongoDB does not answer, and how long after; in ms. */
+const MAX_TRIES = 10
+const AGAIN_AFTER = 2_000
 
 /** What is counted on both sides, by the name that it has on both. */
 const KINDS = ["users", "sessions", "counters", "conversations", "entries", "members"] as const
@@ -64,26 +68,39 @@ export async function promote(environment: Environment, args: readonly string[])
 async function move(source: Source, target: Target): Promise<string> {
   const before = await target.begin(digest(source.keys.refreshSecret))
   if (before) return `This was done on ${before.toISOString()}, and nothing was touched now.`
-  await step("copying accounts", () => copyAccounts(source, target.auth))
-  await step("copying conversations", () => copyConversations(source, target.chat))
+  const patient = (label: string, work: () => Promise<void>) => step(label, () => retry(work))
+  await patient("copying accounts", () => copyAccounts(source, target.auth))
+  await patient("copying conversations", () => copyConversations(source, target.chat))
   // Last: with them an auth could start, and people could write.
-  await copyKeys(source, target.auth)
-  const counts = await step("reading everything back", async () => {
+  await patient("copying keys", () => copyKeys(source, target.auth))
+  await patient("reading everything back", async () => {
     await compareAccounts(source, target.auth)
     await compareConversations(source, target.chat)
-    return compareCounts(source, target)
+    await compareCounts(source, target)
   })
   await target.finish()
+  const counts = KINDS.map((kind) => `${source.count(kind)} ${kind}`).join(", ")
   return `Moved to MongoDB, read back and found the same: ${counts}.`
 }
 
-async function compareCounts(source: Source, target: Target): Promise<string> {
+/** What can be done again is, where MongoDB was away for a moment. */
+async function retry(work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isUnavailable(error) || tries === MAX_TRIES) throw error
+      await Bun.sleep(AGAIN_AFTER)
+    }
+  }
+}
+
+async function compareCounts(source: Source, target: Target): Promise<void> {
   for (const kind of KINDS) {
     const [before, after] = [source.count(kind), await target.count(kind)]
     if (before === after) continue
     throw new ConfigError(`There are ${after} ${kind} in MongoDB instead of ${before}.`)
   }
-  return KINDS.map((kind) => `${source.count(kind)} ${kind}`).join(", ")
 }
 
 /** @throws ConfigError where a Parley runs on the folder, or it is none. */
