@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { type Installation, servicesOf } from "./services.ts"
+import { type Installation, metricsWhereabouts, servicesOf } from "./services.ts"
 
 const installation: Installation = {
   host: "0.0.0.0",
@@ -66,4 +66,45 @@ test("where there is one of each, it has the service's name, and no engine but i
   expect(services.map(({ name }) => name)).toEqual(["auth", "chat", "gateway", "web"])
   const chat = services.find(({ name }) => name === "chat")?.environment
   expect(chat).toMatchObject({ MONGODB_URL: undefined, KAFKA_BROKERS: undefined })
+})
+
+describe("figures", () => {
+  const portsOf = (environment: Record<string, string>) =>
+    Object.fromEntries(
+      servicesOf(installation, environment).map(({ name, environment }) => [
+        name,
+        environment.METRICS_PORT,
+      ]),
+    )
+
+  test("are served by each process on a port of its own, beginning with METRICS_PORT", () => {
+    const all = servicesOf(installation, { METRICS_PORT: "9100", METRICS_HOST: "10.0.0.5" })
+    const serving = all.filter(({ name }) => name !== "web")
+    expect(serving.length).toBeGreaterThan(2)
+    expect(serving.map(({ environment }) => environment.METRICS_PORT)).toEqual(
+      serving.map((_, index) => String(9100 + index)),
+    )
+    expect(portsOf({ METRICS_PORT: "9100" }).web).toBeUndefined()
+    const said = metricsWhereabouts(all)
+    for (const { name, environment } of serving) {
+      expect(said).toContain(`${name} at http://10.0.0.5:${environment.METRICS_PORT}/metrics`)
+    }
+  })
+
+  test("are served nowhere where it is not set, and anywhere where it is 0", () => {
+    expect(new Set(Object.values(portsOf({})))).toEqual(new Set([undefined]))
+    expect(new Set(Object.values(portsOf({ METRICS_PORT: "0" })))).toEqual(
+      new Set(["0", undefined]),
+    )
+    expect(metricsWhereabouts(servicesOf(installation, {}))).toBeUndefined()
+    expect(metricsWhereabouts(servicesOf(installation, { METRICS_PORT: "0" }))).toBeUndefined()
+  })
+
+  test("have ports that there are", () => {
+    for (const METRICS_PORT of ["metrics", "65535"]) {
+      expect(() => servicesOf(installation, { METRICS_PORT })).toThrow(
+        "METRICS_PORT cannot be used",
+      )
+    }
+  })
 })

@@ -68,15 +68,31 @@ export function servicesOf(installation: Installation, environment: Environment)
     }),
     web: (port) => ({ ...inner(port), GATEWAY_URL: loopback(ports.gateway[0]) }),
   }
+  let started = 0
   return (Object.keys(told) as ServiceName[]).flatMap((name) =>
     ports[name].map((port, index) => {
+      const METRICS_PORT = name === "web" ? undefined : metricsPort(environment, started++)
       const service = {
         name: ports[name].length === 1 ? name : `${name}-${index + 1}`,
         script: `${name}/main.ts`,
-        environment: told[name](port),
+        environment: { ...told[name](port), METRICS_PORT },
       }
       READERS[name](service.environment)
       return service
     }),
   )
+}
+
+/** METRICS_PORT names the first process's; the others have those that follow. What is no port is refused by the service. */
+function metricsPort({ METRICS_PORT: first }: Environment, index: number): string | undefined {
+  return Number(first) > 0 ? String(Number(first) + index) : first
+}
+
+/** Where Prometheus finds each process, in one line; undefined where it finds none, or any port was wanted. */
+export function metricsWhereabouts(services: readonly Service[]): string | undefined {
+  const places = services.flatMap(({ name, environment }) => {
+    const { METRICS_PORT: port, METRICS_HOST: host } = environment
+    return Number(port) > 0 ? [`${name} at http://${host || "127.0.0.1"}:${port}/metrics`] : []
+  })
+  return places.length > 0 ? `figures of ${places.join(", ")}` : undefined
 }

@@ -5,7 +5,7 @@ import { closeEngines, openClusterEngines } from "./engines.ts"
 import { type Lock, takeLock } from "./lock.ts"
 import { checkPort, claimPorts } from "./ports.ts"
 import { createRelay, type Relay } from "./relay.ts"
-import { type Installation, servicesOf } from "./services.ts"
+import { type Installation, metricsWhereabouts, servicesOf } from "./services.ts"
 import { type Supervised, supervise } from "./supervise.ts"
 import { readArguments, type Topology } from "./topology.ts"
 
@@ -67,13 +67,16 @@ async function run(
   relay: Relay,
   stop: Promise<string>,
 ): Promise<void> {
-  const services = servicesOf(installation, environment).map((service) => supervise(service, relay))
+  const planned = servicesOf(installation, environment)
+  const services = planned.map((service) => supervise(service, relay))
   try {
     const outcome = await Promise.race([ready(services, installation), stop])
     if (outcome !== "ready") return
     if (installation.engines) {
       for (const line of whereabouts(installation)) relay.line("parley", line)
     }
+    const figures = metricsWhereabouts(planned)
+    if (figures) relay.line("parley", figures)
     process.stdout.write(`Parley is ready: ${installation.publicUrl}\n`)
     relay.line("parley", `stopping (${await stop})`)
   } finally {
