@@ -83,6 +83,9 @@ function timeOf({ who, progress }: Reading, due: Map<string, number>, logs: Logs
   for (const [conversation, seq] of due) {
     if (!logs.sees(conversation, who, seq)) continue
     const steps = progress.get(conversation) ?? []
+    // Whoever has left what this reader never heard of need not hear of it.
+    const isMember = logs.windows(conversation, who).at(-1)?.to === Number.POSITIVE_INFINITY
+    if (steps.length === 0 && !isMember) continue
     const step = firstFrom(steps, seq)
     latest = Math.max(latest, step?.t ?? Number.POSITIVE_INFINITY)
   }
