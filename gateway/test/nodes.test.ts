@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import { type Cluster, QUICK, startCluster } from "./cluster.ts"
+import { startFreezer } from "./freezer.ts"
 import { type Reader, startReader } from "./reader.ts"
 
 setDefaultTimeout(30_000)
@@ -55,6 +56,24 @@ describe("a user's subscriptions and requests", () => {
     await heardByAll(cluster, all, () => true)
     for (const reader of all) reader.stop()
   })
+})
+
+test("a seed is where a gateway begins; it goes on with what the list says", async () => {
+  await using cluster = await startCluster({ chats: 3 })
+  // Such as the one name of all nodes: it is in no list.
+  const alias = await startFreezer(cluster.chats[2]!.port)
+  const door = await cluster.startDoor(["http://127.0.0.1:1", alias.url])
+  const users = cluster.usersOf(3)
+  const all = await readers(cluster, users, [door])
+  await heardByAll(cluster, all, () => arePlaced(cluster, users))
+  // All of them are asked, and the seeds are not needed any more.
+  alias.cut()
+  await cluster.listRead()
+  await heardByAll(cluster, all, () => arePlaced(cluster, users))
+  const ready = await fetch(`${door.url}/readyz`)
+  expect(await ready.json()).toEqual({ ready: true, reasons: {} })
+  expect(all.flatMap(({ closed }) => closed)).toEqual([])
+  for (const reader of all) reader.stop()
 })
 
 describe("when the list of nodes changes", () => {
