@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
 import { partitionOf } from "@parley/service/partition.ts"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
@@ -34,10 +34,8 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
     beforeAll(async () => {
       place = await prepare()
     })
-    afterAll(async () => {
-      for (const { bus } of nodes) await bus[Symbol.asyncDispose]()
-      await place[Symbol.asyncDispose]()
-    })
+    afterEach(() => Promise.all(nodes.splice(0).map(({ bus }) => bus[Symbol.asyncDispose]())))
+    afterAll(() => place[Symbol.asyncDispose]())
 
     const event = (text: string): BusEvent => ({
       kind: "entry",

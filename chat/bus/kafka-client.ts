@@ -1,4 +1,5 @@
 import { ConfigError } from "@parley/service/config.ts"
+import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type Admin, Kafka, type LogEntry, logLevel } from "kafkajs"
 import { within } from "./waiting.ts"
@@ -50,6 +51,7 @@ export interface Questions {
 
 export function createQuestions(newClient: NewClient): Questions {
   let admin: Promise<Admin> | undefined
+  let isClosed = false
 
   async function connect(): Promise<Admin> {
     const fresh = newClient().admin()
@@ -62,6 +64,7 @@ export function createQuestions(newClient: NewClient): Questions {
 
   return {
     async ask(question) {
+      if (isClosed) throw unavailable("The bus is closed.")
       admin ??= connect()
       const asked = admin
       try {
@@ -75,9 +78,8 @@ export function createQuestions(newClient: NewClient): Questions {
       }
     },
     async close() {
-      const last = admin
-      admin = undefined
-      await last?.then((admin) => within(admin.disconnect(), ANSWER_WITHIN, "")).catch(() => {})
+      isClosed = true
+      await admin?.then((admin) => within(admin.disconnect(), ANSWER_WITHIN, "")).catch(() => {})
     },
   }
 }

@@ -1,7 +1,6 @@
 import { unavailable } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
-import type { Consumer, EachBatchPayload, KafkaMessage } from "kafkajs"
-import { ANSWER_WITHIN, discard, type NewClient, RETRY } from "./kafka-client.ts"
+import type { EachBatchPayload, KafkaMessage } from "kafkajs"
+import { type ConsumersOptions, createConsumers } from "./kafka-consumers.ts"
 import type { Range } from "./kafka-topics.ts"
 import { pause, within } from "./waiting.ts"
 
@@ -26,27 +25,19 @@ export interface Receiver {
   close(): Promise<void>
 }
 
-export interface ReceiverOptions {
-  newClient: NewClient
-  /** The consumer's group is its own: nobody shares partitions with it. */
-  group: string
-  topics: readonly string[]
-  partitions: number
+type Inherited = "newClient" | "group" | "topics" | "partitions" | "log"
+
+export interface ReceiverOptions extends Pick<ConsumersOptions, Inherited> {
   /** From the oldest to the newest record of each partition, for each topic. */
   readRanges(): Promise<ReadonlyMap<string, readonly Range[]>>
   onMessage(message: KafkaMessage, topic: string, partition: number): void
   onGap(partition: number): void
-  log: Logger
   /** How long a partition may take to be held, in ms. */
   holdWithin?: number
 }
 
 const HOLD_WITHIN = 10_000
 const TRY_AGAIN_AFTER = 500
-/** The most that a record waits for others, and a partition that is newly held for its first one; in ms. */
-const FETCH_WAIT = 50
-/** Between two fetches that bring something, in ms: a fetch costs some hundred times what a record does. */
-const REST = 5
 
 /** A partition that is held, in all topics. */
 interface Channel {
@@ -59,23 +50,23 @@ interface Channel {
 }
 
 /**
- * Consumes the partitions that are held. Where each of them is stands here, not in Kafka and not in kafkajs: whenever a
- * consumer joins its group, all is paused, and what is held is sought and resumed. So a consumer can be replaced at any
- * time by a new one in a new group, which need not wait for the old one's session to end.
+ * Receives the partitions that are held. Where each of them is stands here, not in Kafka and not in kafkajs, which forgets
+ * it whenever a consumer joins its group: then all is paused, and what is held is sought and resumed.
  */
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { newClient, topics, partitions, readRanges, log, holdWithin = HOLD_WITHIN } = options
+  const { topics, readRanges, log, holdWithin = HOLD_WITHIN } = options
   const channels = new Map<number, Channel>()
   const closed = new AbortController()
-  const all = Array.from({ length: partitions }, (_, partition) => partition)
-  let consumer: Consumer | undefined
-  let isRunning = false
-  let replace: (reason: Error) => void = () => {}
-  let opening = false
-  let resting: Promise<void> | undefined
-  let [isJoined, joins, lag] = [false, 0, 0]
+  let [opening, lag] = [false, 0]
 
-  // --- positions
+  const consumers = createConsumers({
+    ...options,
+    onJoin() {
+      for (const [partition, { next }] of channels) if (next) place(partition, next)
+    },
+    onBatch: receive,
+    onStopped: loseTrack,
+  })
 
   async function open(): Promise<void> {
     if (opening) return
@@ -106,7 +97,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   function place(partition: number, next: ReadonlyMap<string, number>): void {
-    tell((consumer) => {
+    consumers.tell((consumer) => {
       for (const [topic, offset] of next) {
         consumer.seek({ topic, partition, offset: `${offset}` })
         consumer.resume([{ topic, partitions: [partition] }])
@@ -114,17 +105,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     })
   }
 
-  const stop = (partition: number): void =>
-    tell((consumer) => consumer.pause(topics.map((topic) => ({ topic, partitions: [partition] }))))
-
-  /** A consumer that has not joined, or is falling over, learns everything when the next one joins. */
-  function tell(instruct: (consumer: Consumer) => void): void {
-    if (!consumer || !isJoined) return
-    try {
-      instruct(consumer)
-    } catch (error) {
-      log.debug("the consumer is not running", { error })
-    }
+  function stop(partition: number): void {
+    consumers.tell((consumer) =>
+      consumer.pause(topics.map((topic) => ({ topic, partitions: [partition] }))),
+    )
   }
 
   const newChannel = (): Channel => {
@@ -143,84 +127,6 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
     void open()
     for (const partition of gaps) options.onGap(partition)
-  }
-
-  // --- consumers
-
-  async function run(): Promise<void> {
-    let last: string | undefined
-    for (let generation = 1; !closed.signal.aborted; generation++) {
-      const begun = performance.now()
-      const failure = await live(`${options.group}-${generation}`)
-      if (closed.signal.aborted) return
-      const { message } = failure.error
-      // That there is no cluster is said elsewhere.
-      const say = failure.hadJoined ? log.warn : log.debug
-      say("the consumer is replaced", { error: failure.error })
-      // What stops one consumer after the other where it begins will not let the next one pass.
-      const isStopped = failure.hadJoined && !isOfCluster(failure.error)
-      if (isStopped && message === last) loseTrack(message)
-      last = isStopped ? message : undefined
-      if (performance.now() - begun < TRY_AGAIN_AFTER) await pause(TRY_AGAIN_AFTER, closed.signal)
-    }
-  }
-
-  /** The life of one consumer: resolves with what ended it. */
-  async function live(groupId: string): Promise<{ error: Error; hadJoined: boolean }> {
-    const mine = newClient().consumer({
-      ...{ groupId, sessionTimeout: 30_000, heartbeatInterval: 3_000, rebalanceTimeout: 5_000 },
-      ...{ minBytes: 1, maxWaitTimeInMs: FETCH_WAIT, maxBytesPerPartition: 512 * 1024 },
-      ...{ metadataMaxAge: 1_000, allowAutoTopicCreation: false },
-      // Nobody's open transaction stops us.
-      readUncommitted: true,
-      retry: { ...RETRY, restartOnFailure: async () => false },
-    })
-    const over = Promise.withResolvers<Error>()
-    replace = over.resolve
-    let hadJoined = false
-    mine.on(mine.events.CRASH, ({ payload }) => over.resolve(payload.error))
-    // kafkajs calls this before it fetches anything; it has forgotten all positions, and may have forgotten pauses.
-    mine.on(mine.events.GROUP_JOIN, ({ payload }) => {
-      if (consumer !== mine) return
-      hadJoined = isJoined = true
-      joins += 1
-      // One by one: a topic that is paused as a whole is resumed by the pause of a partition.
-      mine.pause(
-        topics.map((topic) => ({
-          topic,
-          partitions: [...new Set([...all, ...(payload.memberAssignment[topic] ?? [])])],
-        })),
-      )
-      for (const [partition, { next }] of channels) if (next) place(partition, next)
-    })
-    consumer = mine
-    const start = async () => {
-      await mine.connect()
-      await mine.subscribe({ topics: [...topics] })
-      await mine.run({
-        ...{ autoCommit: false, eachBatchAutoResolve: false },
-        // All that a fetch brings is handled at once.
-        partitionsConsumedConcurrently: topics.length * partitions,
-        eachBatch: async (payload) => {
-          if (consumer === mine) receive(payload)
-          await rest()
-        },
-      })
-    }
-    start().catch(over.resolve)
-    const error = await over.promise
-    consumer = undefined
-    isJoined = false
-    discard(mine)
-    return { error, hadJoined }
-  }
-
-  /** One rest for all that a fetch has brought: it has been handled by then, and the next fetch brings more. */
-  function rest(): Promise<void> {
-    resting ??= pause(REST, closed.signal).then(() => {
-      resting = undefined
-    })
-    return resting
   }
 
   function receive({ batch, resolveOffset, isStale }: EachBatchPayload): void {
@@ -247,11 +153,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   return {
-    start() {
-      if (isRunning) return
-      isRunning = true
-      void run()
-    },
+    start: consumers.start,
 
     hold(partition) {
       const channel = channels.get(partition) ?? newChannel()
@@ -292,13 +194,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         else channel.behind.delete(topic)
       }
       lag = sum
-      if (stuck) replace(new Error(`${stuck} does not move`))
+      if (stuck) consumers.replace(new Error(`${stuck} does not move`))
     },
 
     loseTrack,
 
     get isJoined() {
-      return isJoined
+      return consumers.isJoined
     },
     get held() {
       return channels.size
@@ -307,21 +209,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       return lag
     },
     get joins() {
-      return joins
+      return consumers.joins
     },
 
     async close() {
       closed.abort()
-      const last = consumer
-      replace(unavailable("The bus is closed."))
       for (const { opened } of channels.values()) opened.reject(unavailable("The bus is closed."))
-      if (last) await within(last.disconnect(), ANSWER_WITHIN, "").catch(() => {})
+      await consumers.close()
     },
   }
-}
-
-/** Whether a failure will pass with the cluster's or the network's troubles; what is left comes from records. */
-function isOfCluster(error: Error & { retriable?: boolean; type?: string }): boolean {
-  if (error.cause instanceof Error) return isOfCluster(error.cause)
-  return error.retriable === true || error.type !== undefined
 }

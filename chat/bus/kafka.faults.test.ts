@@ -25,9 +25,7 @@ beforeAll(async () => {
 afterAll(() => kafka.stop())
 
 const opened: Bus[] = []
-afterEach(async () => {
-  for (const bus of opened.splice(0)) await bus[Symbol.asyncDispose]()
-})
+afterEach(() => Promise.all(opened.splice(0).map((bus) => bus[Symbol.asyncDispose]())))
 
 async function open({ brokers }: { brokers: string }, given: Partial<KafkaBusOptions> = {}) {
   const options = {

@@ -8,7 +8,7 @@ import { createReceiver } from "./kafka-receiver.ts"
 import { createSender } from "./kafka-sender.ts"
 import { inspectTopics, makeMissingTopics, readRanges, topicsOf } from "./kafka-topics.ts"
 import { decodeRecord, encodeRecords } from "./record.ts"
-import { pause } from "./waiting.ts"
+import { pause, within } from "./waiting.ts"
 
 export interface KafkaBusOptions {
   /** `host:port` of some of the cluster's brokers. */
@@ -102,9 +102,11 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
         isPrepared = true
       }
       const found = await questions.ask((admin) => inspectTopics(admin, topics))
-      if (found !== incarnation) receiver.loseTrack("the topics were made anew")
+      if (incarnation !== undefined && found !== incarnation)
+        receiver.loseTrack("the topics were made anew")
       incarnation = found
       await receiver.check()
+      if (closed.signal.aborted) return
       receiver.start()
       sender.warmUp()
       if (trouble) log.info("kafka is in use", { ...topics, partitions })
@@ -137,7 +139,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
 
   const first = look()
   void keepLooking(first)
-  await Promise.race([first, pause(START_WITHIN, closed.signal)])
+  await within(first, START_WITHIN, "").catch(() => {})
   if (trouble instanceof ConfigError) {
     await close()
     throw trouble
