@@ -130,4 +130,7 @@ test("a node may say that it is where it was asked, and one in two lives is ther
 test("an address is written in one way", () => {
   expect(nodeUrl("HTTP://Chat:80/")).toBe("http://chat")
   expect(nodeUrl("http://127.0.0.1:4002")).toBe("http://127.0.0.1:4002")
+  // That is where the gateway itself is, not where the node is.
+  expect(nodeUrl("http://0.0.0.0:4002", "http://chat:80")).toBe("http://chat:4002")
+  expect(nodeUrl("http://[::]:4002", "http://10.0.0.1:1")).toBe("http://10.0.0.1:4002")
 })

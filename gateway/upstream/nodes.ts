@@ -93,11 +93,15 @@ export function followNodes(options: {
   }
 }
 
-/** One way to write a node's address. A node that does not know its own says where it is from where it was asked: `/`. */
-export const nodeUrl = (url: string, base?: string): string => {
-  const { protocol, href } = new URL(url, base)
-  if (!/^https?:$/.test(protocol)) throw new Error(`A node cannot be reached at ${href}.`)
-  return href.replace(/\/$/, "")
+/** What a process that listens on all its addresses takes for its own. */
+const ANYWHERE = ["0.0.0.0", "[::]"]
+
+/** One way to write a node's address. A node that does not know its own is where it was asked. */
+export function nodeUrl(url: string, asked?: string): string {
+  const address = new URL(url, asked)
+  if (!/^https?:$/.test(address.protocol)) throw new Error(`A node cannot be reached at ${url}.`)
+  if (asked && ANYWHERE.includes(address.hostname)) address.hostname = new URL(asked).hostname
+  return address.href.replace(/\/$/, "")
 }
 
 /** A node that started anew where an older life of it is still in the list: it is there once, and not draining. */
