@@ -36,6 +36,7 @@ export interface Metrics {
   gauge(name: string, help: string, read: () => Reading, label?: string): void
   /** The same for a value that only goes up and is counted elsewhere. */
   total(name: string, help: string, read: () => Reading, label?: string): void
+  names(): string[]
   /** All of it, in Prometheus' text format 0.0.4. */
   text(): string
 }
@@ -118,6 +119,7 @@ export function createMetrics(): Metrics {
     histogram: (name, help, buckets) => histograms(name, help, buckets, []).of(),
     gauge: (name, help, read, label) => reading({ name, help, type: "gauge" }, read, label),
     total: (name, help, read, label) => reading({ name, help, type: "counter" }, read, label),
+    names: () => [...families.keys()],
     text: () => [...families.values()].map(write).join(""),
   }
 }
