@@ -16,6 +16,8 @@ export interface Composed {
 export interface ComposeOptions {
   file: string
   services: Service[]
+  /** Sets these containers, and what they keep, apart from all others. */
+  project: string
   /** Whether the volumes are there for the next start. */
   keepData: boolean
 }
@@ -39,10 +41,9 @@ export async function startComposed(
   environment: Environment,
   report: Report,
 ): Promise<Composed | undefined> {
-  const { file, services, keepData } = options
+  const { file, services, project, keepData } = options
   const docker = Bun.which("docker", { PATH: environment.PATH ?? "" })
   if (!docker || !existsSync(file)) return undefined
-  const project = keepData ? "parley-engines" : `parley-engines-${process.pid}`
   const compose = ["compose", "--file", file, "--project-name", project]
   const run = (args: string[], timeout: number) =>
     runCommand([docker, ...args], environment, timeout)

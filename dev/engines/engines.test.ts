@@ -70,6 +70,21 @@ test("takes the services of compose.yaml where Docker runs, and takes them down 
   expect(asked(stubs)).toContain("down --timeout 5 --volumes\n")
 })
 
+test("keeps what belongs to one data folder apart from what belongs to another", async () => {
+  using stubs = makeStubs()
+  addDocker(stubs)
+  const composeFile = composeFileIn(stubs)
+  for (const dataDir of ["/alice", "/bob", "/alice"]) {
+    const options = { composeFile, dataDir }
+    await (await openEngines({ PATH: stubs.path }, () => {}, options)).stop()
+  }
+  const projects = [...asked(stubs).matchAll(/--project-name (\S+) up /g)].map(([, name]) => name)
+  expect(projects).toHaveLength(3)
+  expect(projects[2]).toBe(projects[0])
+  expect(projects[1]).not.toBe(projects[0])
+  expect(asked(stubs)).toContain("down --timeout 5\n")
+})
+
 test("asks Docker only for what the environment does not name", async () => {
   using stubs = makeStubs()
   addDocker(stubs)

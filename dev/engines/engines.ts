@@ -44,7 +44,11 @@ export async function openEngines(
   const composed =
     services.length > 0
       ? await startComposed(
-          { file: composeFile, services, keepData: dataDir !== undefined },
+          {
+            ...{ file: composeFile, services, keepData: dataDir !== undefined },
+            // Who comes back to the same data comes back to the same volumes.
+            project: `parley-engines-${dataDir ? Bun.hash(dataDir).toString(36) : process.pid}`,
+          },
           environment,
           report,
         )
