@@ -16,14 +16,13 @@ const LIBRARIES = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."].map(
 )
 
 /**
- * Makes a clock for one process, by libfaketime where the machine has it, else by a module that shifts Bun's `Date`.
- * Timers go by the monotonic clock, which such jumps leave alone, as they do in life.
+ * Makes a clock for one process, by libfaketime where there is one, else by a module that shifts Bun's `Date`. Timers go
+ * by the monotonic clock, which such jumps leave alone, as they do in life.
  */
-export function createClock(folder: string, name: string): FakeClock {
+export function createClock(folder: string, name: string, library: string | undefined): FakeClock {
   const file = join(folder, `${name}.clock`)
   const shift = (ms: number) => writeFileSync(file, `${ms < 0 ? "-" : "+"}${Math.abs(ms) / 1000}`)
   shift(0)
-  const library = fakeTimeLibrary()
   if (!library) {
     return {
       environment: { TORTURE_CLOCK: file },
@@ -43,5 +42,5 @@ export function createClock(folder: string, name: string): FakeClock {
   }
 }
 
-/** Where libfaketime is; undefined where it is not. */
+/** Where this machine has libfaketime; undefined where it has none. */
 export const fakeTimeLibrary = (): string | undefined => LIBRARIES.find((file) => existsSync(file))

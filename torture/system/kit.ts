@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { claimPorts } from "../../launcher/ports.ts"
-import { createClock, type FakeClock } from "./clock.ts"
+import { createClock, type FakeClock, fakeTimeLibrary } from "./clock.ts"
 import { httpUrl } from "./loopback.ts"
 import { type Kind, type Managed, manage } from "./process.ts"
 import { startProxy } from "./proxy.ts"
@@ -66,7 +66,7 @@ export class Kit {
 
   /** Starts a service on a port, with a clock of its own. */
   start(kind: Kind, name: string, port: number, environment: Record<string, string>): void {
-    const clock = createClock(this.data, name)
+    const clock = createClock(this.data, name, fakeTimeLibrary())
     this.clocks.set(name, clock)
     const { bug } = this.options
     const planted = kind === "chat" && bug !== undefined
