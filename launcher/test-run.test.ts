@@ -82,6 +82,19 @@ test.each([
   expect(out).toMatch(says)
 })
 
+test("tortures where the whole of it is tested, and counts each run as one", async () => {
+  put("torture/a.test.ts", `test("one", () => {})`)
+  const main = `if (process.argv.includes("cluster")) { console.log("lost"); process.exit(1) }`
+  writeFileSync(join(clone, "torture/main.ts"), main)
+  const whole = await runTests(["torture"])
+  expect(whole).toMatchObject({ status: 1, last: "5 passed, 1 failed" })
+  expect(whole.out).toMatch(
+    /✓ torture: embedded .*\n✗ torture: cluster .*\n +lost\n✓ torture: planted bugs /,
+  )
+  const part = await runTests(["torture/a.test.ts"])
+  expect(part).toMatchObject({ status: 0, last: "3 passed, 0 failed" })
+})
+
 test("refuses a folder that is not there", async () => {
   const { status, out, err } = await runTests(["nowhere"])
   expect({ status, out }).toEqual({ status: 2, out: "" })

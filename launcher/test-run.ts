@@ -90,8 +90,26 @@ function checksFor(scope: string[]): Check[] {
       : "There is no Chromium: install it (on Debian: apt-get install chromium), name it in CHROMIUM, or leave these tests out with SKIP_BROWSER=1."
     checks.push({ ...tests("e2e in a browser", inBrowser, 20 * MINUTE), missing })
   }
+  if (isWhole(scope, "torture")) checks.push(...TORTURE)
   return checks
 }
+
+/** Whether all tests of a folder are to be run, and not some of them. */
+const isWhole = (scope: string[], folder: string) =>
+  existsSync(inRoot(folder)) && (scope.length === 0 || scope.some((f) => f === "" || f === folder))
+
+const torture = (name: string, ...args: string[]): Check => ({
+  name: `torture: ${name}`,
+  timeout: 10 * MINUTE,
+  args: ["torture/main.ts", "--seed", "1", ...args],
+})
+
+/** Two minutes in which everything goes wrong, and bugs of which the checker has to hear. */
+const TORTURE: Check[] = [
+  torture("embedded", "--engines", "embedded", "--minutes", "0.8"),
+  torture("cluster", "--engines", "cluster", "--minutes", "1.2"),
+  torture("planted bugs", "--bugs", "quick"),
+]
 
 const tool = (name: string, [script = "", ...args]: string[]): Check => ({
   name,

@@ -23,6 +23,8 @@ export interface Bug {
     last?: { embedded?: string; cluster?: string }
     scale?: Partial<Scale>
   }
+  /** It shows within seconds, without a fault. */
+  quick?: true
   /** At least one of these has to be violated. */
   caughtBy: string[]
 }

@@ -3,11 +3,11 @@ import { join } from "node:path"
 import type { Verdict } from "../checker/verdict.ts"
 import { run } from "../run.ts"
 import type { Bug } from "./bug.ts"
-import { BUGS } from "./catalogue.ts"
 
 export type Engines = "embedded" | "cluster"
 
 export interface HuntOptions {
+  bugs: readonly Bug[]
   /** Where each bug's run has a folder. */
   folder: string
   seed: string
@@ -35,7 +35,7 @@ export interface Hunted {
 /** Plants each bug in a system of its own, has people use it, and sees what the checker says. */
 export async function hunt(options: HuntOptions): Promise<Hunted[]> {
   const hunted: Hunted[] = []
-  for (const bug of BUGS) {
+  for (const bug of options.bugs) {
     const engines = options.engines ?? (bug.patches.embedded ? "embedded" : "cluster")
     if (!bug.patches[engines]) continue
     options.say(`planting: ${bug.name} (${engines})`)

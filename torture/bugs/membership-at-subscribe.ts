@@ -11,5 +11,6 @@ export const membershipAtSubscribe: Bug = {
   about: "Whoever is removed goes on hearing until their subscription ends.",
   patches: { embedded: [patch], cluster: [patch] },
   run: { minutes: 0.05, scale: { changeEvery: 1_000 } },
+  quick: true,
   caughtBy: ["privacy"],
 }

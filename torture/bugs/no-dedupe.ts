@@ -26,5 +26,6 @@ export const noDedupe: Bug = {
     ],
   },
   run: { minutes: 0.05 },
+  quick: true,
   caughtBy: ["durable", "identity"],
 }

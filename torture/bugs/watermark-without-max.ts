@@ -25,5 +25,6 @@ export const watermarkWithoutMax: Bug = {
     ],
   },
   run: { minutes: 0.08 },
+  quick: true,
   caughtBy: ["watermarks"],
 }
