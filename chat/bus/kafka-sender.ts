@@ -40,8 +40,8 @@ const MAX_RECORDS_AT_ONCE = 1_000
 const MAX_BYTES_PER_PARTITION = 512 * 1024
 const MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
 /** A batch of so many events says that much is going on: the next one waits for more, since requests cost, not records. */
-const BUSY_FROM = 4
-const BUSY_LINGER = 20
+const BUSY_FROM = 8
+const BUSY_LINGER = 30
 const FLUSH_WITHIN = 3_000
 const TRY_AGAIN_AFTER = [100, 200, 500]
 
