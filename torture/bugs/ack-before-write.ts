@@ -11,5 +11,5 @@ export const ackBeforeWrite: Bug = {
   about: "A message is acknowledged when its write has begun, not when it is done.",
   patches: { embedded: [patch], cluster: [patch] },
   run: { minutes: 0.05, last: { embedded: "disk full", cluster: "store down" } },
-  caughtBy: ["durable", "identity"],
+  caughtBy: ["durable"],
 }
