@@ -14,7 +14,8 @@ export interface Process {
   linked?: boolean
 }
 
-const WITHIN_MS = 2_000
+/** Longer than a process takes to find that its store does not answer, and to say so. */
+const WITHIN_MS = 3_000
 
 /**
  * `/readyz`: 200 where of every part at least one process works, else 503; as JSON. `reasons` has a sentence for each
