@@ -126,6 +126,18 @@ describe("a cluster on one machine", () => {
     alice = alice.at(gatewaysOf(cluster)[0])
     expect((await texts(alice, chat)).at(-1)).toBe("Still there?")
   }, 120_000)
+
+  test("ends within ten seconds where a chat node hangs, too", async () => {
+    process.kill(
+      servicesOf(cluster).find(({ command }) => command.includes("chat"))!.pid,
+      "SIGSTOP",
+    )
+    const began = performance.now()
+    cluster.child.kill("SIGTERM")
+    expect(await cluster.child.exited).toBe(0)
+    expect(performance.now() - began).toBeLessThan(10_000)
+    await until(() => aroundEngines().length === 0, "the engines to end")
+  }, 30_000)
 })
 
 test("one of each service runs on the engines that the environment names, and keeps nothing but the link secret", async () => {

@@ -2,9 +2,6 @@ import { join } from "node:path"
 import { ConfigError, type Environment } from "@parley/service/config.ts"
 import { type Engines, openEngines } from "../dev/engines/engines.ts"
 
-/** How long engines may take to end well, in ms. What is killed then has lost nothing: both store before they answer. */
-const STOP_WITHIN = 5_000
-
 /**
  * Opens the engines of a cluster on one machine; those that are started here keep what they store in the data folder.
  * @throws ConfigError where there are none to be had, or they do not start.
@@ -22,7 +19,10 @@ export async function openClusterEngines(
   }
 }
 
-/** Ends engines that were started here. Whatever is left of them after the bound ends with this process. */
-export async function closeEngines(engines: Engines): Promise<void> {
-  await Promise.race([engines.stop(), Bun.sleep(STOP_WITHIN)])
+/**
+ * Ends engines that were started here. What is left of them after `within` ms ends with this process, and has lost
+ * nothing: both store before they answer.
+ */
+export async function closeEngines(engines: Engines, within: number): Promise<void> {
+  await Promise.race([engines.stop(), Bun.sleep(within)])
 }

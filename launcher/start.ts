@@ -19,6 +19,8 @@ const STOP_ORDER = [/^gateway/, /^(web|chat)/, /^auth/]
 const STAGE = 2_500
 /** After so many ms of stopping, whoever is still there is killed. */
 const STOP_WITHIN = 8_000
+/** The engines of a cluster, which everyone else needs to the last, get what is left of this, in ms. */
+const ALL_STOPPED_WITHIN = 9_000
 
 /**
  * Runs a whole installation until it is told to stop by SIGINT, SIGTERM or SIGHUP. Says `Parley is ready: <PUBLIC_URL>`
@@ -27,6 +29,10 @@ const STOP_WITHIN = 8_000
  */
 export async function start(environment: Environment, args: readonly string[]): Promise<number> {
   const stop = stopSignal()
+  let askedAt = Number.NaN
+  void stop.then(() => {
+    askedAt = performance.now()
+  })
   const coloured = process.stderr.isTTY === true && !environment.NO_COLOR
   const relay = createRelay(process.stderr, coloured)
   const say = (text: string) => relay.line("parley", text)
@@ -47,7 +53,8 @@ export async function start(environment: Environment, args: readonly string[]): 
       await run(installation, environment, relay, stop)
       return 0
     } finally {
-      if (engines) await closeEngines(engines)
+      const left = askedAt + ALL_STOPPED_WITHIN - performance.now()
+      if (engines) await closeEngines(engines, left || ALL_STOPPED_WITHIN)
       await relay.drained(500)
     }
   } catch (error) {
