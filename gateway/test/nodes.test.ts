@@ -121,6 +121,21 @@ describe("when the list of nodes changes", () => {
     for (const reader of all) reader.stop()
   })
 
+  test("a node that is missing for a moment is not left", async () => {
+    await using cluster = await startCluster({ chats: 2 })
+    const [{ url }] = cluster.chats as [Cluster["chats"][0]]
+    const users = cluster.usersOf(5)
+    const all = await readers(cluster, users)
+    await until(() => arePlaced(cluster, users), "their places")
+    cluster.listed.delete(url)
+    await cluster.listRead()
+    cluster.listed.set(url, { draining: false })
+    await cluster.listRead()
+    await heardByAll(cluster, all, () => arePlaced(cluster, users))
+    expect(all.flatMap(({ ended, closed }) => [ended, ...closed])).toEqual(users.map(() => 0))
+    for (const reader of all) reader.stop()
+  })
+
   test("a node that is in it no more is left, and one that comes back is used again", async () => {
     await using cluster = await startCluster({ chats: 2 })
     const [first, second] = cluster.chats as [Cluster["chats"][0], Cluster["chats"][0]]

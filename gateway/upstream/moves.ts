@@ -3,10 +3,10 @@ import type { Node } from "./pool.ts"
 
 /** Ticks in which all who are on a node that is to be left have gone: a second. */
 const LEAVE_TICKS = 10
-const LEAVE_AT_LEAST = 50
+const LEAVE_AT_LEAST = 10
 /** Ticks in which everybody was looked at once, and moved where their place is elsewhere by now: 15 s. */
 const SETTLE_TICKS = 150
-const SETTLE_AT_LEAST = 5
+const SETTLE_AT_LEAST = 2
 
 export interface Moves {
   /** Somebody's place may have changed: everybody is looked at again, little by little. */

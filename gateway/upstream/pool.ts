@@ -15,6 +15,8 @@ export interface Node<S extends Upstreamed> extends Weighted {
   link: Link<S>
   /** It is about to stop, or is in the list no more: whoever is there is to go elsewhere. */
   draining: boolean
+  /** Whether it has ever been in a list: a seed may be another name of a node. */
+  known: boolean
   /** When the link of a node that is in the list no more is closed at the latest. */
   closeAt: number | undefined
 }
@@ -47,7 +49,7 @@ export interface Pool<S extends Upstreamed> {
   subscribe(ask: Ask, caller: Caller, to: S): Promise<() => void>
   /** What is under way with all nodes together. */
   load(): Load
-  /** Takes a new list of nodes. One that is in it no more is left as one that drains is. */
+  /** Takes a new list of nodes. One that is missing for a while is left, as one that drains is, and its link closed. */
   replace(listed: readonly ListedNode[], partitions: number): void
   close(): void
 }
@@ -75,6 +77,8 @@ export interface PoolOptions<S extends Upstreamed> {
 
 const TICK_MS = 100
 const SUBSCRIBE_WITHIN_MS = 10_000
+/** A node that the others lose sight of may only be slow, and is back in the list soon. */
+const MISSING_FOR_MS = 3_000
 /** How long what was asked of a node that has left the list may take. */
 const CLOSE_WITHIN_MS = 6_000
 /** Until a list says otherwise. */
@@ -111,7 +115,7 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     (user) => heaviest(nodes, partitionOf(user, partitions), isAlive),
   )
 
-  function addNode(url: string, draining: boolean): void {
+  function addNode(url: string, draining: boolean): Node<S> {
     const link: Link<S> = createLink({
       ...options,
       url,
@@ -122,7 +126,10 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
         waiting.release()
       },
     })
-    nodes.push({ url, weights: weightsOf(url, partitions), link, draining, closeAt: undefined })
+    const weights = weightsOf(url, partitions)
+    const node = { url, weights, link, draining, known: false, closeAt: undefined }
+    nodes.push(node)
+    return node
   }
 
   /** The node for a user, or for nobody the next one, among those of the first kind that there are any of. */
@@ -176,8 +183,14 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     return node && id !== undefined ? () => node.link.unsubscribe(id) : undefined
   }
 
-  function closeLeft(now: number): void {
-    const left = nodes.filter(({ closeAt, link }) => closeAt && (link.load === 0 || closeAt <= now))
+  function leaveMissing(now: number): void {
+    for (const node of nodes) {
+      if (node.closeAt !== undefined && now >= node.closeAt - CLOSE_WITHIN_MS) node.draining = true
+    }
+    const left = nodes.filter(
+      ({ closeAt, draining, link }) =>
+        closeAt !== undefined && draining && (link.load === 0 || now >= closeAt),
+    )
     if (left.length === 0) return
     nodes = nodes.filter((node) => !left.includes(node))
     for (const { link } of left) link.close()
@@ -185,8 +198,8 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
 
   const ticking = setInterval(() => {
     const now = performance.now()
+    leaveMissing(now)
     moves.tick()
-    closeLeft(now)
     waiting.release()
     waiting.expire()
   }, TICK_MS)
@@ -225,17 +238,17 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
         partitions = count
         for (const node of nodes) node.weights = weightsOf(node.url, count)
       }
+      const now = performance.now()
       const wanted = new Map(listed.map(({ url, draining }) => [url, draining]))
-      for (const node of nodes) {
-        const draining = wanted.get(node.url) ?? true
-        if (draining !== node.draining) isNew = true
-        node.draining = draining
-        node.closeAt = wanted.has(node.url)
-          ? undefined
-          : (node.closeAt ?? performance.now() + CLOSE_WITHIN_MS)
-        wanted.delete(node.url)
+      for (const [url, draining] of wanted) {
+        const node = nodes.find((node) => node.url === url) ?? addNode(url, draining)
+        if (node.draining !== draining) isNew = true
+        Object.assign(node, { draining, known: true, closeAt: undefined })
       }
-      for (const [url, draining] of wanted) addNode(url, draining)
+      for (const node of nodes) {
+        if (wanted.has(node.url) || node.closeAt !== undefined) continue
+        node.closeAt = now + CLOSE_WITHIN_MS + (node.known ? MISSING_FOR_MS : 0)
+      }
       if (isNew) moves.begin()
     },
     close() {
