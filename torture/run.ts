@@ -33,7 +33,7 @@ export interface RunOptions {
 const SCALE: Scale = {
   people: 24,
   groups: 8,
-  rate: 110,
+  rate: 160,
   absences: 12_000,
   absence: [500, 5_000],
   changeEvery: 3_000,
@@ -59,6 +59,7 @@ const SHORT_SPANS: Spans = {
 const READY_WITHIN = 60_000
 /** What somebody waits at most before they go on; whether it was in time is for the checker to say. In ms. */
 const CAUGHT_UP_WITHIN = 20_000
+const FIRMLY = 600
 const QUIET_WITHIN = 45_000
 /** How many of a conversation's members are asked for the whole of it in the end. */
 const ASKED = 3
@@ -107,7 +108,12 @@ async function tormentAll(
   const options = {
     ...{ kinds: wanted, recorder, random, until },
     rest: (long ? [1_000, 4_000] : [700, 1_500]) as [number, number],
-    caughtUp: () => caughtUp(world, readers, CAUGHT_UP_WITHIN),
+    async caughtUp() {
+      await caughtUp(world, readers, CAUGHT_UP_WITHIN)
+      // Some may have been cut off and not know it yet.
+      await Bun.sleep(FIRMLY)
+      await caughtUp(world, readers, CAUGHT_UP_WITHIN)
+    },
     say: (text: string) => say(`${seconds(recorder)}  ${text}`),
   }
   if (wanted.length > 0) await torment(options)

@@ -240,6 +240,17 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
       return { store, lines: wrong }
     },
   ],
+  "a sender never hears what became of a message": [
+    "recovery",
+    ({ lines, store }, random) => {
+      const acknowledged = lines.filter(isAcknowledged)
+      if (acknowledged.length === 0) return undefined
+      const { id } = random.pick(acknowledged)
+      const lose = (line: Line): Line =>
+        line.k === "send" && line.id === id ? { ...line, answer: { lost: "gone" } } : line
+      return { store, lines: lines.map(lose) }
+    },
+  ],
   "a reader comes back too late": [
     "recovery",
     ({ lines, store }) => {

@@ -6,7 +6,7 @@ import { isFinal, waitOf } from "./writer.ts"
 /** Adds and removes a room's movers, one change after the other. */
 export async function administer(person: Person, room: Room, every: number): Promise<void> {
   const { world } = person
-  const random = person.random.fork(`admin of ${room.id}`)
+  const random = person.random.fork(`admin of ${room.movers.join()}`)
   while (!world.stopping) {
     await pause(world, random.exponential(every))
     if (world.stopping || room.movers.length === 0) return

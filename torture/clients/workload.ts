@@ -5,7 +5,8 @@ import { dawdle, type Habit, hop, markWhatIsRead } from "./habits.ts"
 import { intrude, lookAround } from "./looker.ts"
 import { Person } from "./person.ts"
 import { Reader } from "./reader.ts"
-import type { Room, World } from "./world.ts"
+import { openRoom, planRooms } from "./rooms.ts"
+import type { World } from "./world.ts"
 import { write } from "./writer.ts"
 
 export interface Scale extends Habit {
@@ -33,6 +34,11 @@ const NAMES =
   )
 const OUTSIDERS = ["mallory", "oscar"]
 
+/** What the readers do, in turn. */
+const READERS = ["dawdle", "hop", "stay", "sleep", "hop", "listen", "stay", "hop"] as const
+/** Whoever sleeps so long has missed more of a busy group than is replayed; in ms. */
+const LONG_SLEEP: Habit = { absences: 20_000, absence: [25_000, 45_000] }
+
 /** Makes the accounts and conversations, while nothing is broken yet, and sets everyone to work. */
 export async function startWorkload(
   world: World,
@@ -51,8 +57,8 @@ export async function startWorkload(
     world.recorder.write({ k: "person", t: world.recorder.now(), who: person.name, outsider })
   }
   const personOf = (name: string) => people.find((person) => person.name === name)!
-  for (const plan of planRooms(names, scale, random.fork("rooms"))) {
-    await open(personOf(plan.admin), plan, world)
+  for (const plan of planRooms(names, scale.groups, random.fork("rooms"))) {
+    await openRoom(personOf(plan.founder), plan, world)
   }
 
   const proxies: TcpProxy[] = []
@@ -67,14 +73,14 @@ export async function startWorkload(
   for (const [index, person] of everyone.entries()) {
     const name = `${person.name}'s phone`
     const chance = random.fork(name)
-    // One in eight dawdles, one in three hops, one in eight only listens, the others just stay.
-    const kind = ["dawdle", "hop", "stay", "stay", "hop", "listen", "stay", "hop"][index % 8]!
+    const kind = READERS[index % READERS.length]!
     const way = kind === "dawdle" ? await slowWay() : { proxies: [], urls: gateways }
     const manner = { resumes: kind !== "listen", names: index % 4 === 3 }
     const reader = new Reader(person, name, manner, way.urls, chance.fork("reader"))
     readers.push(reader)
     void reader.run()
     if (kind === "hop") working.push(hop(reader, scale, chance))
+    if (kind === "sleep") working.push(hop(reader, LONG_SLEEP, chance))
     if (kind === "dawdle") working.push(dawdle(reader, way.proxies, scale, chance))
     working.push(markWhatIsRead(reader, 1_500, chance.fork("marks")))
   }
@@ -100,46 +106,4 @@ export async function startWorkload(
       for (const proxy of proxies) proxy.stop()
     },
   }
-}
-
-interface RoomPlan {
-  admin: string
-  others: string[]
-  movers: string[]
-}
-
-/** Groups of about eight, with movers; the first one's members stay. Each has an admin who stays. */
-function planRooms(names: string[], { groups }: Scale, random: Random): RoomPlan[] {
-  return Array.from({ length: groups }, (_, index) => {
-    const [admin = "", ...rest] = random.shuffled(names)
-    const size = 3 + random.below(3)
-    return {
-      admin,
-      others: rest.slice(0, size),
-      movers: index === 0 ? [] : rest.slice(size, size + 4),
-    }
-  })
-}
-
-async function open(admin: Person, plan: RoomPlan, world: World): Promise<void> {
-  const members = [...plan.others, ...plan.movers.filter((_, index) => index % 2 === 0)]
-  const { recorder } = world
-  const t = recorder.now()
-  const outcome = await admin.account.ask<{ createGroup: { id: string } }>(
-    'mutation($members: [ID!]!) { createGroup(title: "A group", members: $members) { id } }',
-    { members: members.map((name) => world.idOf(name)) },
-  )
-  if (!("data" in outcome)) throw new Error(`no group: ${JSON.stringify(outcome)}`)
-  const room: Room = {
-    id: outcome.data.createGroup.id,
-    admin: admin.name,
-    members: new Set([admin.name, ...members]),
-    movers: plan.movers,
-    acknowledged: 1,
-  }
-  world.rooms.set(room.id, room)
-  recorder.write({
-    ...{ k: "group", t, done: recorder.now(), who: admin.name },
-    ...{ conversation: room.id, members: [...room.members] },
-  })
 }

@@ -4,11 +4,13 @@ import type { Names } from "../system/system.ts"
 /** A conversation, as the harness believes it to be. */
 export interface Room {
   id: string
-  /** Founded it and stays; undefined where its members do not change. */
+  /** Founded it and stays; undefined where nobody is to change its members. */
   admin: string | undefined
   members: Set<string>
   /** Who is added and removed. */
   movers: string[]
+  /** Much more is written here than elsewhere. */
+  busy: boolean
   /** The newest seq that was acknowledged to anybody. */
   acknowledged: number
 }

@@ -10,6 +10,9 @@ export interface WriterOptions {
 /** How many acknowledged messages are remembered, to be sent once more. */
 const REMEMBERED = 50
 
+/** How much of what its members write goes to the busy room. */
+const BUSY_SHARE = 0.5
+
 /** Sends to the rooms that they believe to be in, each message until it is acknowledged or refused. */
 export async function write(person: Person, { every }: WriterOptions): Promise<void> {
   const { world } = person
@@ -31,7 +34,7 @@ export async function write(person: Person, { every }: WriterOptions): Promise<v
       ({ members }) => members.has(person.name) !== stranger,
     )
     if (rooms.length === 0) return
-    const room = random.pick(rooms)
+    const room = (random.chance(BUSY_SHARE) && rooms.find(({ busy }) => busy)) || random.pick(rooms)
     const note = { conversation: room.id, id: Bun.randomUUIDv7(), text: text() }
     // Twice at once, as when a person presses twice, or a client that was too impatient.
     if (random.chance(0.02)) void sendUntilKnown(person, note)

@@ -34,6 +34,7 @@ export async function torment(options: NemesisOptions): Promise<void> {
       if (singles % TOGETHER_EVERY > 0) continue
       const pair = chooseTwo(options.kinds, random).map((kind) => kind.make(random))
       const apart = random.between(0, 1_500)
+      await Bun.sleep(random.between(...options.rest))
       await Promise.all(
         pair.map(async (fault, index) => {
           await Bun.sleep(index * apart)

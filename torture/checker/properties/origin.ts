@@ -4,7 +4,7 @@ import { describe } from "../logs.ts"
 import type { Property, Violation } from "../property.ts"
 
 /** After these, the same may have been stored all the same, or be stored later. */
-const OPEN = /^(UNAVAILABLE|UNAUTHENTICATED|RATE_LIMITED|INTERNAL)$/
+export const OPEN = /^(UNAVAILABLE|UNAUTHENTICATED|RATE_LIMITED|INTERNAL)$/
 
 export const origin: Property = {
   name: "origin",

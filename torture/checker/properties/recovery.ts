@@ -2,6 +2,7 @@ import type { Evidence, FaultSpan } from "../evidence.ts"
 import type { Logs } from "../logs.ts"
 import type { Property, Violation } from "../property.ts"
 import { follow, type Reading, type Step } from "../readers.ts"
+import { OPEN } from "./origin.ts"
 
 /** Everyone is to have caught up so soon after a single fault, in ms. */
 export const CAUGHT_UP_WITHIN = 10_000
@@ -9,24 +10,24 @@ export const CAUGHT_UP_WITHIN = 10_000
 /** A subscription that ends so soon after a fault, in ms, is one of its victims. */
 const LASTING = 500
 
-/** How long the last reader took to have all that had been acknowledged when a fault ended. */
+/** How long the last one took to have all that had been acknowledged, or to know what became of what they sent, when a fault ended. */
 export interface CatchUp {
   fault: FaultSpan & { healed: number }
   /** In ms; infinite where somebody never had it. */
   took: number
   /** Who was last. */
-  reader: string
+  last: string
 }
 
 export const recovery: Property = {
   name: "recovery",
-  definition: `${CAUGHT_UP_WITHIN / 1000} s after the end of a single fault, every reader that is not away of its own will is subscribed and ready, and has got all that had been acknowledged by that end.`,
+  definition: `${CAUGHT_UP_WITHIN / 1000} s after the end of a single fault, every reader that is not away of its own will is subscribed and ready, and has got all that had been acknowledged by that end, and whoever was sending a message by then knows what became of it.`,
   check(evidence, logs) {
-    return catchUps(evidence, logs).flatMap(({ fault, took, reader }): Violation[] => {
+    return catchUps(evidence, logs).flatMap(({ fault, took, last }): Violation[] => {
       if (!fault.alone || took <= CAUGHT_UP_WITHIN) return []
       const seconds =
         took === Number.POSITIVE_INFINITY ? "never" : `after ${(took / 1000).toFixed(1)} s`
-      const what = `${reader} caught up ${seconds} when fault ${fault.fault} (${fault.name}, ${fault.target}) had ended`
+      const what = `${last} caught up ${seconds} when fault ${fault.fault} (${fault.name}, ${fault.target}) had ended`
       return [{ what, lines: [fault.line] }]
     })
   },
@@ -40,6 +41,7 @@ export function catchUps(evidence: Evidence, logs: Logs): CatchUp[] {
       "seq" in answer ? [{ conversation, t: done, seq: answer.seq }] : [],
     )
     .sort((a, b) => a.t - b.t)
+  const sent = sendings(evidence)
   return evidence.faults.flatMap((fault) => {
     const { healed } = fault
     if (healed === undefined) return []
@@ -48,15 +50,33 @@ export function catchUps(evidence: Evidence, logs: Logs): CatchUp[] {
       if (t > healed) break
       due.set(conversation, Math.max(seq, due.get(conversation) ?? 0))
     }
-    const slowest = { fault: { ...fault, healed }, took: 0, reader: "" }
+    const slowest = { fault: { ...fault, healed }, took: 0, last: "" }
     for (const reading of readings) {
       if (wasAway(evidence, reading, healed)) continue
       const heard = reading.resumes ? timeOf(reading, due, logs) : healed
       const took = Math.max(heard, readyFrom(reading, healed)) - healed
-      if (took > slowest.took) Object.assign(slowest, { took, reader: reading.reader })
+      if (took > slowest.took) Object.assign(slowest, { took, last: reading.reader })
+    }
+    for (const { who, begun, known } of sent) {
+      if (begun > healed || known - healed <= slowest.took) continue
+      Object.assign(slowest, { took: known - healed, last: `${who}, who was sending,` })
     }
     return [slowest]
   })
+}
+
+/** Each message from its first attempt until its outcome was known. Outsiders try once and do not care. */
+function sendings({ sends, people }: Evidence) {
+  const sendings = new Map<string, { who: string; begun: number; known: number }>()
+  for (const { id, who, t, done, answer } of sends) {
+    if (people.get(who)?.outsider) continue
+    const sending = sendings.get(id) ?? { who, begun: t, known: Number.POSITIVE_INFINITY }
+    sendings.set(id, sending)
+    sending.begun = Math.min(sending.begun, t)
+    const isKnown = "seq" in answer || ("code" in answer && !OPEN.test(answer.code))
+    if (isKnown) sending.known = Math.min(sending.known, done)
+  }
+  return [...sendings.values()]
 }
 
 /** Whoever went away meanwhile, or came back, had something else to catch up with. */
