@@ -2,6 +2,8 @@ import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { type Report, table } from "./report.ts"
 import type { Scenario } from "./scenario.ts"
+import { cluster } from "./scenarios/cluster.ts"
+import { comeback } from "./scenarios/comeback.ts"
 import { flow } from "./scenarios/flow.ts"
 import { group } from "./scenarios/group.ts"
 import { idle } from "./scenarios/idle.ts"
@@ -18,6 +20,8 @@ const SCENARIOS: Record<string, Scenario> = {
   query: twoSubgraphs,
   group,
   idle,
+  cluster,
+  comeback,
 }
 
 const HELP = `bench [scenario…] [--quick] [--json FILE]

@@ -1,0 +1,83 @@
+import { type Engines, openEngines } from "../../dev/engines/engines.ts"
+import type { Child } from "./child.ts"
+import { temporaryFolder } from "./folder.ts"
+import { linkSecret, startService, untilReady } from "./installation.ts"
+
+/** What is measured of a cluster: its services and its engines are processes alike. */
+export type Part = Pick<Child, "name" | "pid">
+
+/** A cluster of its own on one machine: engines, auth, chat nodes and gateways, each a process. */
+export interface ClusterInstallation extends AsyncDisposable {
+  /** Of the gateways. */
+  urls: string[]
+  chats: Child[]
+  gateways: Child[]
+  /** Every process that a message may pass, the engines included; no two have the same name. */
+  parts: Part[]
+  engines: Part[]
+}
+
+export interface ClusterShape {
+  chats: number
+  gateways: number
+}
+
+/** Starts a cluster and resolves once a message can be sent at each of its gateways. */
+export async function startCluster(
+  { chats, gateways }: ClusterShape,
+  say: (text: string) => void,
+): Promise<ClusterInstallation> {
+  const folder = temporaryFolder()
+  const started: Child[] = []
+  const engines = await openEngines({}, say)
+  const end = async () => {
+    await Promise.all(started.map((child) => child[Symbol.asyncDispose]()))
+    await engines.stop()
+    folder[Symbol.dispose]()
+  }
+  const common = {
+    HOST: "127.0.0.1",
+    DATA_DIR: folder.path,
+    PUBLIC_URL: "http://localhost:4000",
+    LINK_SECRET: linkSecret(),
+    SIGNUPS_PER_ADDRESS: "1000000",
+    MONGODB_URL: engines.mongodbUrl,
+    KAFKA_BROKERS: engines.kafkaBrokers,
+  }
+  const start = async (name: string, index: number, more: Record<string, string> = {}) => {
+    const child = await startService(name, { ...common, PORT: "0", ...more })
+    started.push(child)
+    return { ...child, name: `${name}-${index + 1}` }
+  }
+  const many = (name: string, count: number, more: Record<string, string>) =>
+    Promise.all(Array.from({ length: count }, (_, index) => start(name, index, more)))
+  try {
+    const auth = await start("auth", 0)
+    const AUTH_URL = urlOf(auth)
+    const chatNodes = await many("chat", chats, { AUTH_URL })
+    const CHAT_URL = chatNodes.map(urlOf).join(",")
+    const doors = await many("gateway", gateways, { AUTH_URL, CHAT_URL })
+    const urls = doors.map(urlOf)
+    for (const url of urls) await untilReady(url)
+    const ofEngines = partsOf(engines)
+    return {
+      ...{ urls, chats: chatNodes, gateways: doors, engines: ofEngines },
+      parts: [...doors, ...chatNodes, auth, ...ofEngines],
+      [Symbol.asyncDispose]: end,
+    }
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+const urlOf = ({ port }: Child) => `http://127.0.0.1:${port}`
+
+function partsOf({ mongo, kafka }: Engines): Part[] {
+  if (!mongo || !kafka)
+    throw new Error("The engines have to be this project's own, to be measured.")
+  return [
+    { name: "mongo", pid: mongo.pid },
+    ...kafka.pids.map((pid, index) => ({ name: `kafka-${index + 1}`, pid })),
+  ]
+}
