@@ -1,14 +1,17 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { afterAll, beforeAll, setDefaultTimeout } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { newDatabase, openTestMongo } from "../../auth/test/mongo.ts"
+import { shareStore } from "../test/shared-store.ts"
 import { openMongoStore } from "./mongo.ts"
+import { nodesContract, type SharedStore } from "./nodes.contract.ts"
+import { openSqliteStore } from "./sqlite.ts"
 import { storeContract } from "./store.contract.ts"
 
 setDefaultTimeout(60_000)
 let server: Awaited<ReturnType<typeof openTestMongo>>
 beforeAll(async () => {
   server = await openTestMongo()
-})
+}, 25 * 60_000)
 afterAll(() => server[Symbol.asyncDispose]())
 
 storeContract("MongoDB", async () => {
@@ -18,3 +21,18 @@ storeContract("MongoDB", async () => {
     [Symbol.asyncDispose]: database[Symbol.asyncDispose],
   }
 })
+
+nodesContract("MongoDB", async () => {
+  const database = newDatabase(server)
+  const store = await openMongoStore(database.url, silentLogger)
+  return {
+    ...store,
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  } as SharedStore
+})
+
+// What stands in for it in the tests of the outbox keeps the same promises.
+nodesContract("the store of tests", async () => shareStore(openSqliteStore(":memory:")))
