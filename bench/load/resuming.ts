@@ -32,6 +32,8 @@ const SUBPROTOCOL = "graphql-transport-ws"
 /** As graphql-ws clients do: twice as long each time, with jitter. */
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 8_000
+/** Closed by the client itself, to come back later: the error before it says why. */
+const OURS = 4000
 const OPENING_AT_ONCE = 50
 const DOCUMENT = `subscription Events($after: [PositionInput!]) {
   events(after: $after) {
@@ -72,7 +74,7 @@ export function openFleet({ urls, tokens, conversations }: FleetOptions): Fleet 
         if (closing) return
         lostAt ||= performance.now()
         lives += 1
-        meet(`close ${code}`)
+        if (code !== OURS) meet(`close ${code}`)
         setTimeout(connect, retryIn * (0.5 + Math.random()))
         retryIn = Math.min(retryIn * 2, LAST_RETRY_MS)
       }
@@ -87,7 +89,7 @@ export function openFleet({ urls, tokens, conversations }: FleetOptions): Fleet 
       } else if (frame.type === "ping") socket.send('{"type":"pong"}')
       else if (frame.type === "error") {
         meet(`error ${frame.payload[0]?.extensions?.code}`)
-        socket.close(4000)
+        socket.close(OURS)
       } else if (frame.type === "next") onEvent(frame.payload.data?.events)
     }
 
