@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
-import { type Collection, MongoBulkWriteError, MongoClient, MongoServerError } from "mongodb"
+import {
+  type Collection,
+  type Filter,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoServerError,
+} from "mongodb"
 import { type Mongo, startMongo } from "./mongo.ts"
 
 /** On a busy machine; in ms. */
@@ -190,7 +196,7 @@ describe("indexes", () => {
     return { indexed, plain }
   }
 
-  const letters = fc.constantFrom("a", "b", "B", "é", "")
+  const letters = fc.constantFrom("a", "é", "")
   const numbers = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(0.5, 2 ** 40))
   const thing = fc.record(
     {
@@ -204,10 +210,13 @@ describe("indexes", () => {
     fc.record({ $gt: value, $gte: value, $lt: value, $lte: value }, { requiredKeys: [] })
   const wanted = (value: fc.Arbitrary<unknown>) =>
     fc.oneof(
-      value,
+      { arbitrary: value, weight: 2 },
       fc.constant(null),
       fc.array(value, { maxLength: 3 }).map(($in) => ({ $in })),
-      bounds(value).filter((range) => Object.keys(range).length > 0),
+      {
+        arbitrary: bounds(value).filter((range) => Object.keys(range).length > 0),
+        weight: 2,
+      },
     )
   const query = fc.record(
     { a: wanted(letters), b: wanted(numbers), tags: wanted(fc.oneof(letters, numbers)) },
@@ -217,50 +226,43 @@ describe("indexes", () => {
     query,
     fc.array(query, { minLength: 1, maxLength: 3 }).map(($or) => ({ $or })),
   )
+  // Not by `tags`: the server's own order of arrays is none, so what it finds first depends on where it begins.
   const sort = fc.constantFrom<Record<string, 1 | -1>>(
     { _id: 1 },
     { a: 1, b: 1, _id: 1 },
     { b: -1, _id: 1 },
     { a: -1, b: -1, _id: -1 },
-    { tags: 1, _id: 1 },
   )
+
+  const all = fc.array(thing, { minLength: 20, maxLength: 40 })
+  const question = fc.tuple(filter as fc.Arbitrary<Filter<Thing>>, sort)
+
+  const ids = async (from: Collection<Thing>, filter: Filter<Thing>) => {
+    const found = from.find(filter).sort({ _id: 1 })
+    return (await found.toArray()).map(({ _id }) => _id)
+  }
 
   test("find what a look at every document finds, in the same order", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(thing, { maxLength: 30 }), fc.array(filter), async (all, asked) => {
-        const documents = all.map((one, _id) => ({ _id, ...one }) as Thing)
-        if (documents.length === 0) return
-        const { indexed, plain } = await things(documents)
-        for (const filter of asked) {
-          const [order] = fc.sample(sort, 1)
-          const find = (from: Collection<Thing>) =>
-            from
-              .find(filter as object)
-              .sort(order!)
-              .limit(7)
-              .toArray()
+      fc.asyncProperty(all, fc.array(question, { minLength: 60 }), async (given, asked) => {
+        const { indexed, plain } = await things(given.map((one, _id) => ({ _id, ...one })))
+        for (const [filter, order] of asked) {
+          const find = (from: Collection<Thing>) => from.find(filter).sort(order).limit(7).toArray()
           expect(await find(indexed)).toEqual(await find(plain))
         }
-        const half = { b: { $gt: 0 } }
         for (const one of [indexed, plain]) {
-          await one.updateMany({ a: "a" }, { $set: { a: "b", tags: ["new"] } })
-          await one.deleteMany(half)
+          await one.updateMany({ a: "a" }, { $set: { a: "é", tags: ["new"] } })
+          await one.deleteMany({ b: { $gt: 0 } })
         }
-        for (const filter of asked) {
-          const ids = async (from: Collection<Thing>) =>
-            (
-              await from
-                .find(filter as object)
-                .sort({ _id: 1 })
-                .toArray()
-            ).map(({ _id }) => _id)
-          expect(await ids(indexed)).toEqual(await ids(plain))
-          expect(await indexed.countDocuments(filter as object)).toBe((await ids(plain)).length)
+        for (const [filter] of asked) {
+          const left = await ids(plain, filter)
+          expect(await ids(indexed, filter)).toEqual(left)
+          expect(await indexed.countDocuments(filter)).toBe(left.length)
         }
         await indexed.drop()
         await plain.drop()
       }),
-      { numRuns: 30 },
+      { numRuns: 10, endOnFailure: true },
     )
   })
 
@@ -300,11 +302,9 @@ describe("indexes", () => {
       await killed.kill()
       await killed.restart()
       await using after = await open()
-      const ids = async (filter: object) =>
-        (await after.all.find(filter).sort({ _id: 1 }).toArray()).map(({ _id }) => _id)
-      expect(await ids({ a: "a" })).toEqual([1, 3])
-      expect(await ids({ a: "a", tags: { $gt: "x" } })).toEqual([1])
-      expect(await ids({ a: null })).toEqual([2])
+      expect(await ids(after.all, { a: "a" })).toEqual([1, 3])
+      expect(await ids(after.all, { a: "a", tags: { $gt: "x" } })).toEqual([1])
+      expect(await ids(after.all, { a: null })).toEqual([2])
     } finally {
       rmSync(dataDir, { recursive: true, force: true })
     }

@@ -34,12 +34,14 @@ final class SortedIndex extends AbstractUniqueIndex<Object> {
   private static final String GAPS = "gaps";
 
   private final boolean unique;
+  private final List<String> fields;
   private final MVMap<Object[], Object> positions;
   private final MVMap<String, Boolean> has;
 
   SortedIndex(MVStore store, String place, String name, List<IndexKey> keys, boolean sparse, boolean unique) {
     super(name, keys, sparse);
     this.unique = unique;
+    fields = Stream.concat(keys().stream(), unique ? Stream.empty() : Stream.of("_id")).toList();
     String map = place + "._sorted_" + name;
     positions = store.openMap(map, new MVMap.Builder<Object[], Object>().keyType(SortedKeys.INSTANCE));
     has = store.openMap(map + ".has");
@@ -48,17 +50,17 @@ final class SortedIndex extends AbstractUniqueIndex<Object> {
   /**
    * Where in the index everything is that may match a query: perhaps more than that.
    *
-   * @param equal how many of the keys have one value in it
-   * @param bounded whether the key after these is bounded
+   * @param equal how many of the fields have one value in it
+   * @param bounded whether the field after these is bounded
    */
   record Scan(SortedIndex index, Object[] from, Object[] to, int equal, boolean bounded) {
     /** 1 where the index has that order, -1 where it has it backwards, 0 where it has another one. */
     int direction(Document order) {
       if (order == null || order.isEmpty()) return 1;
-      Iterator<String> others = index.keys().subList(equal, index.keys().size()).iterator();
+      Iterator<String> others = index.fields.subList(equal, index.fields.size()).iterator();
       int direction = 0;
       for (Entry<String, Object> wanted : order.entrySet()) {
-        if (index.keys().subList(0, equal).contains(wanted.getKey())) continue;
+        if (index.fields.subList(0, equal).contains(wanted.getKey())) continue;
         if (index.has.containsKey(ARRAYS) || !others.hasNext() || !others.next().equals(wanted.getKey())) return 0;
         int one = wanted.getValue() instanceof Number number ? number.intValue() : 0;
         if (direction != 0 && direction != one) return 0;
@@ -83,9 +85,9 @@ final class SortedIndex extends AbstractUniqueIndex<Object> {
     List<Object> high = new ArrayList<>();
     int equal = 0;
     boolean bounded = false;
-    for (String key : keys()) {
-      if (!query.containsKey(key)) break;
-      Object wanted = query.get(key);
+    for (String field : fields) {
+      if (!query.containsKey(field)) break;
+      Object wanted = query.get(field);
       if (isPlain(wanted)) {
         low.add(normalized(wanted));
         high.add(normalized(wanted));
