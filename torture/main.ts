@@ -1,20 +1,21 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { inRoot, ROOT } from "../launcher/root.ts"
+import type { Bug } from "./bugs/bug.ts"
 import { type Engines, hunt, report as reportHunt } from "./bugs/bugs.ts"
 import { BUGS } from "./bugs/catalogue.ts"
 import type { Verdict } from "./checker/verdict.ts"
 import { report } from "./report/report.ts"
 import { run } from "./run.ts"
 
-const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--bugs [quick]]
+const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--bugs [quick|WORD]]
 
   --engines   what the system runs on; embedded where nothing is said
   --minutes   for how long things go wrong; 2 where nothing is said
   --seed      decides what goes wrong, and what everyone does; a new one where nothing is said
   --folder    where history, logs and picture go; torture/results/<time> otherwise
   --bugs      plants each of the known bugs in turn, to see the checker catch it; quick: those that
-              show soonest
+              show soonest; a word: those that have it in their name
 `
 
 interface Arguments {
@@ -22,7 +23,7 @@ interface Arguments {
   minutes: number
   seed: string
   folder: string
-  bugs: "all" | "quick" | undefined
+  bugs: readonly Bug[] | undefined
 }
 
 const say = (text: string) => process.stderr.write(`• ${text}\n`)
@@ -43,8 +44,7 @@ export async function torture(args: string[]): Promise<number> {
   say(`seed ${given.seed}; everything goes to ${given.folder}`)
   if (given.bugs) {
     const judge = async (folder: string) => (await check(folder)).verdict
-    const bugs = BUGS.filter(({ quick }) => given.bugs === "all" || quick)
-    const hunted = await hunt({ ...given, bugs, judge, say })
+    const hunted = await hunt({ ...given, bugs: given.bugs, judge, say })
     process.stdout.write(reportHunt(hunted))
     return hunted.every(({ caught }) => caught) ? 0 : 1
   }
@@ -79,8 +79,12 @@ function readArguments(args: string[]): Arguments | string {
     const name = args[i]
     if (name === "--help" || name === "-h") return HELP
     if (name === "--bugs") {
-      given.bugs = args[i + 1] === "quick" ? "quick" : "all"
-      if (given.bugs === "quick") i += 1
+      const which = args[i + 1]?.startsWith("--") ? undefined : args[i + 1]
+      given.bugs = BUGS.filter(({ name, quick }) =>
+        which === "quick" ? quick : name.includes(which ?? ""),
+      )
+      if (which) i += 1
+      if (given.bugs.length === 0) return `No bug is called "${which}".\n\n${HELP}`
       continue
     }
     i += 1

@@ -13,6 +13,6 @@ export const publishWithoutOutbox: Bug = {
     ],
   },
   // In many conversations, so that few of them hear of anything later.
-  run: { minutes: 0.05, last: { cluster: "broker frozen, chat killed" }, scale: { groups: 30 } },
+  run: { minutes: 0.05, last: { cluster: "broker frozen, chat killed" }, scale: { groups: 120 } },
   caughtBy: ["delivery"],
 }

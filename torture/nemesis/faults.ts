@@ -60,10 +60,10 @@ export function faultKinds(system: System, spans: Spans): FaultKind[] {
         // What the node stores now, it cannot publish; and then it is no more.
         async strike() {
           broker.freeze()
-          await Bun.sleep(1_000)
+          await Bun.sleep(2_000)
           await service.kill()
         },
-        lasts: 300,
+        lasts: 0,
         async mend() {
           broker.thaw()
           await service.listening()
