@@ -8,7 +8,7 @@ export interface Disk {
   readonly how: string
   fill(): void
   free(): void
-  stop(): void
+  stop(): Promise<void>
 }
 
 /** Room for what half an hour writes. */
@@ -21,9 +21,14 @@ const WATCHDOG = `trap "" INT; while read -r _; do :; done; umount -l "$1"`
  * size of a process's files, so small that every write fails.
  * @param writer the process that writes there
  */
-export function openDisk(folder: string, writer: () => number | undefined): Disk {
+export function openDisk(
+  folder: string,
+  writer: () => number | undefined,
+  { mayMount = true } = {},
+): Disk {
   mkdirSync(folder, { recursive: true })
-  const mounted = run("mount", "-t", "tmpfs", "-o", `size=${SIZE},mode=700`, "tmpfs", folder)
+  const mounted =
+    mayMount && run("mount", "-t", "tmpfs", "-o", `size=${SIZE},mode=700`, "tmpfs", folder)
   return mounted ? mountedDisk(folder) : limitedDisk(folder, writer)
 }
 
@@ -43,7 +48,10 @@ function mountedDisk(folder: string): Disk {
       for (const piece of [1024 * 1024, 4096, 1]) append(ballast, piece)
     },
     free: () => rmSync(ballast, { force: true }),
-    stop: () => void watchdog.stdin.end(),
+    async stop() {
+      await watchdog.stdin.end()
+      await watchdog.exited
+    },
   }
 }
 
@@ -69,7 +77,7 @@ function limitedDisk(folder: string, writer: () => number | undefined): Disk {
       limit(limited, "1")
     },
     free: () => limit(limited, "unlimited"),
-    stop() {},
+    async stop() {},
   }
 }
 

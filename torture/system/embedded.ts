@@ -24,7 +24,7 @@ export async function startEmbedded(options: SystemOptions): Promise<System> {
 
   const stop = async () => {
     await kit.stop()
-    disk.stop()
+    await disk.stop()
   }
   return {
     engines: "embedded",
