@@ -5,7 +5,7 @@ import type { Reader } from "./clients/reader.ts"
 import { type Scale, startWorkload, type Workload } from "./clients/workload.ts"
 import { createWorld, type World } from "./clients/world.ts"
 import { openRecorder, type Recorder } from "./history/recorder.ts"
-import { type FaultKind, faultKinds, type Spans } from "./nemesis/faults.ts"
+import { faultKinds, type Spans } from "./nemesis/faults.ts"
 import { finish, torment } from "./nemesis/nemesis.ts"
 import { createRandom, type Random } from "./random.ts"
 import { startCluster } from "./system/cluster.ts"
@@ -118,8 +118,7 @@ async function tormentAll(
   }
   if (wanted.length > 0) await torment(options)
   else await Bun.sleep(until - recorder.now())
-  const isLast = ({ name }: FaultKind) => (last ? name === last : wanted.length > 0)
-  const lasts = kinds.filter(isLast)
+  const lasts = last ? kinds.filter(({ name }) => name === last) : wanted
   if (last && lasts.length === 0) throw new Error(`${system.engines} has no fault "${last}"`)
   const stopWriting = () => {
     world.stopping = true

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { startKafka } from "../../dev/engines/kafka.ts"
 import { startMongo } from "../../dev/engines/mongo.ts"
 import { claim, Kit, nameOf, type SystemOptions } from "./kit.ts"
@@ -26,8 +27,8 @@ export async function startCluster(
     ports.slice(CHATS + GATEWAYS),
   ]
   const [mongo, kafka] = await Promise.all([
-    startMongo({ report }),
-    startKafka({ port: brokerPort, advertisedPort, report }),
+    startMongo({ dataDir: join(kit.data, "mongo"), report }),
+    startKafka({ dataDir: join(kit.data, "kafka"), port: brokerPort, advertisedPort, report }),
   ])
   await kit.wire("to the broker", brokerPort, advertisedPort)
   const mongoPort = Number(new URL(mongo.url).port)
