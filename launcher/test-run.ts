@@ -104,10 +104,13 @@ const torture = (name: string, ...args: string[]): Check => ({
   args: ["torture/main.ts", "--seed", "1", ...args],
 })
 
-/** Two minutes in which everything goes wrong, and bugs of which the checker has to hear. */
+/**
+ * Two minutes in which everything goes wrong, and bugs of which the checker has to hear. How soon everyone has caught up
+ * depends on what else the machine does, so that it is told here, and judged by whoever runs the torture by itself.
+ */
 const TORTURE: Check[] = [
-  torture("embedded", "--engines", "embedded", "--minutes", "0.8"),
-  torture("cluster", "--engines", "cluster", "--minutes", "1.2"),
+  torture("embedded", "--untimed", "--engines", "embedded", "--minutes", "0.8"),
+  torture("cluster", "--untimed", "--engines", "cluster", "--minutes", "1.2"),
   torture("planted bugs", "--bugs", "quick"),
 ]
 

@@ -50,6 +50,8 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
   const begun = new Set<string>()
   /** Conversations that it was told to load: live entries may be ahead of what it has loaded. */
   const reloading = new Set<string>()
+  /** How far it has loaded: what it is told of that may come afterwards, as a question may overtake an event. */
+  const loaded = new Map<string, number>()
   let ready = false
 
   for (const [conversation, position] of positions) {
@@ -61,6 +63,7 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
 
   /** What is wrong with the next entry; undefined where it is the one that had to come. */
   function faultOf({ conversation, seq, members }: EntryLine): string | undefined {
+    if (seq <= (loaded.get(conversation) ?? 0)) return undefined
     const position = positions.get(conversation)
     const isFirst = !begun.has(conversation)
     if (position === undefined) {
@@ -109,6 +112,7 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
       }
       if (last >= (answer.head ?? 0)) reloading.delete(conversation)
       advance(conversation, last, done)
+      loaded.set(conversation, Math.max(last, loaded.get(conversation) ?? 0))
       continue
     }
     const { event } = happened
@@ -125,7 +129,9 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
       if (fault) blame(fault, event.line)
       begun.add(event.conversation)
       if (!reloading.has(event.conversation)) advance(event.conversation, event.seq, event.t)
-      else positions.set(event.conversation, event.seq)
+      else if (event.seq > (loaded.get(event.conversation) ?? 0)) {
+        positions.set(event.conversation, event.seq)
+      }
     } else if (!ready) blame("heard of a receipt before Ready", event.line)
   }
 }
