@@ -1,4 +1,5 @@
 import { oneOf } from "@parley/service/equals.ts"
+import { every } from "@parley/service/every.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import * as v from "valibot"
@@ -28,13 +29,9 @@ export function followEndedSessions(options: {
   /** In ms. */
   every?: number
 }): Disposable {
-  const { authUrls, secret, log, onEnded, every = EVERY_MS } = options
+  const { authUrls, secret, log, onEnded } = options
   /** 0: as far back as it matters. */
   let after = 0
-  let failing = false
-  let stopped = false
-  let timer: Timer | undefined
-
   const ofAuth = oneOf(authUrls, WITHIN_MS)
 
   const ask = (from: number) =>
@@ -60,22 +57,8 @@ export function followEndedSessions(options: {
     }
   }
 
-  async function follow(): Promise<void> {
-    try {
-      await read()
-      failing = false
-    } catch (error) {
-      if (!failing && !stopped) log.warn("ended sessions cannot be read", { error })
-      failing = true
-    }
-    if (!stopped) timer = setTimeout(follow, every)
-  }
-  void follow()
-
-  return {
-    [Symbol.dispose]() {
-      stopped = true
-      clearTimeout(timer)
-    },
-  }
+  const following = every(options.every ?? EVERY_MS, read, (error) =>
+    log.warn("ended sessions cannot be read", { error }),
+  )
+  return { [Symbol.dispose]: () => void following.stop() }
 }

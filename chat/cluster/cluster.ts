@@ -1,8 +1,8 @@
+import { every } from "@parley/service/every.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { NodeRecord, Nodes } from "../store/nodes.ts"
 import type { Account } from "./account.ts"
 import type { Announcer } from "./announcer.ts"
-import { every } from "./every.ts"
 import { createHeir } from "./heir.ts"
 import { createWatch } from "./watch.ts"
 

@@ -1,3 +1,4 @@
+import { every } from "@parley/service/every.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import * as v from "valibot"
@@ -30,13 +31,11 @@ export function followNodes(options: {
   /** In ms. */
   every?: number
 }): Disposable {
-  const { secret, log, onList, every = EVERY_MS } = options
+  const { secret, log, onList } = options
   const seeds = options.seeds.map((url) => nodeUrl(url))
   let known: string[] = []
   let preferred: string | undefined
-  let failing = false
   let stopped = false
-  let timer: Timer | undefined
 
   /** The nodes that one of them knows; undefined where it does not know the question. */
   async function ask(asked: string): Promise<v.InferOutput<typeof List> | undefined> {
@@ -73,22 +72,13 @@ export function followNodes(options: {
     onList(byUrl(seeds.map((url) => ({ url, draining: false }))), PARTITIONS)
   }
 
-  async function follow(): Promise<void> {
-    try {
-      await askAny()
-      failing = false
-    } catch (error) {
-      if (!failing && !stopped) log.warn("the list of chat's nodes cannot be read", { error })
-      failing = true
-    }
-    if (!stopped) timer = setTimeout(follow, every)
-  }
-  void follow()
-
+  const following = every(options.every ?? EVERY_MS, askAny, (error) =>
+    log.warn("the list of chat's nodes cannot be read", { error }),
+  )
   return {
     [Symbol.dispose]() {
       stopped = true
-      clearTimeout(timer)
+      void following.stop()
     },
   }
 }
