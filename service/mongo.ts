@@ -198,6 +198,16 @@ export const isDuplicate = (error: unknown): error is MongoServerError =>
 export const isBrokenConnection = (error: unknown): boolean =>
   error instanceof MongoNetworkError && !(error instanceof MongoNetworkTimeoutError)
 
+/**
+ * Does something, and once more where the connection broke and so nobody knows what has become of it.
+ * @param step is told whether it was tried before.
+ */
+export const twice = <T>(step: (again: boolean) => Promise<T>): Promise<T> =>
+  step(false).catch((error) => {
+    if (isBrokenConnection(error)) return step(true)
+    throw error
+  })
+
 /** Part of it may have been written, but not where it would survive. */
 const isUnconfirmed = (error: MongoServerError) =>
   error instanceof MongoBulkWriteError && error.result.getWriteConcernError() !== undefined

@@ -1,5 +1,5 @@
 import type { Logger } from "@parley/service/log.ts"
-import { isBrokenConnection, isDuplicate, openMongo } from "@parley/service/mongo.ts"
+import { isDuplicate, openMongo, twice } from "@parley/service/mongo.ts"
 import type { Filter } from "mongodb"
 import { mongoKeys } from "./mongo-keys.ts"
 import {
@@ -44,13 +44,7 @@ export async function openMongoStore({ url, linkSecret, log }: MongoStoreOptions
   const times = mongo.collection<{ _id: string; at: Date }>("clock")
 
   /** @param step is told whether it was tried before, with an outcome that nobody heard of. */
-  const run = <T>(step: (again: boolean) => Promise<T>): Promise<T> =>
-    mongo.run(() =>
-      step(false).catch((error) => {
-        if (!isBrokenConnection(error)) throw error
-        return step(true)
-      }),
-    )
+  const run = <T>(step: (again: boolean) => Promise<T>): Promise<T> => mongo.run(() => twice(step))
 
   const publicUsers = (filter: Filter<UserDocument>) =>
     users.find(filter).project<Omit<UserDocument, keyof typeof PUBLIC>>(PUBLIC)

@@ -1,5 +1,5 @@
 import { LruMap } from "@parley/service/lru.ts"
-import { isBrokenConnection, isDuplicate, type Mongo } from "@parley/service/mongo.ts"
+import { isDuplicate, type Mongo, twice } from "@parley/service/mongo.ts"
 import { MongoBulkWriteError, type WithId } from "mongodb"
 import type { MembersEntry } from "../domain/entry.ts"
 import {
@@ -139,13 +139,6 @@ export function createMembers(mongo: Mongo): Members {
     },
   }
 }
-
-/** Does something, and once more where the connection broke and so nobody knows what has become of it. */
-export const twice = <T>(write: (again: boolean) => Promise<T>): Promise<T> =>
-  write(false).catch((error) => {
-    if (isBrokenConnection(error)) return write(true)
-    throw error
-  })
 
 const areDuplicates = (error: unknown) =>
   error instanceof MongoBulkWriteError &&

@@ -1,5 +1,4 @@
-import { isDuplicate, type Mongo } from "@parley/service/mongo.ts"
-import { twice } from "./mongo-members.ts"
+import { isDuplicate, type Mongo, twice } from "@parley/service/mongo.ts"
 import { type EntryDocument, entryOf, type NodeDocument } from "./mongo-shapes.ts"
 import type { NodeRecord, Nodes } from "./nodes.ts"
 

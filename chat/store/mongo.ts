@@ -1,12 +1,12 @@
 import { unavailable } from "@parley/service/errors.ts"
 import { every } from "@parley/service/every.ts"
 import type { Logger } from "@parley/service/log.ts"
-import { type Mongo, openMongo } from "@parley/service/mongo.ts"
+import { type Mongo, openMongo, twice } from "@parley/service/mongo.ts"
 import type { Filter } from "mongodb"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import { emptyPicture, type Picture } from "../domain/picture.ts"
 import { createLogs } from "./mongo-logs.ts"
-import { createMembers, twice } from "./mongo-members.ts"
+import { createMembers } from "./mongo-members.ts"
 import { mongoNodes } from "./mongo-nodes.ts"
 import {
   type ConversationDocument,
