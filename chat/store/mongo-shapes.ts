@@ -1,5 +1,6 @@
 import type { IndexDescription } from "mongodb"
 import type { Entry, MembersEntry, MessageEntry, Origin, Tally } from "../domain/entry.ts"
+import { stampAt } from "../domain/outbox.ts"
 import type { Role } from "../domain/picture.ts"
 import type { NodeRecord, Stamp } from "./nodes.ts"
 import type { Member } from "./store.ts"
@@ -67,7 +68,7 @@ export const INDEXES: Record<string, IndexDescription[]> = {
 
 /** @param index of the entry among those that were given the stamp together. */
 export function entryDocument(entry: Entry, stamp: Stamp | undefined, index: number) {
-  const place = stamp && { node: stamp.node, number: stamp.number + index }
+  const place = stamp && stampAt(stamp, index)
   if (entry.kind === "members") {
     return { _id: `${entry.conversation}/${entry.seq}`, ...entry, ...place } as EntryDocument
   }
