@@ -1,12 +1,11 @@
 import { isUnavailable } from "@parley/service/errors.ts"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import { secretCheck } from "@parley/service/subgraph.ts"
+import { gatewayOnly } from "@parley/service/subgraph.ts"
 import { Elysia } from "elysia"
 import type { AuthContext } from "./context.ts"
 
 /** What auth serves beside GraphQL: its public keys, and to the gateway the sessions that have ended. */
 export function routes(auth: AuthContext) {
-  const mayEnter = secretCheck(auth.config.linkSecret)
+  const refuse = gatewayOnly(auth.config.linkSecret)
 
   return (
     new Elysia()
@@ -24,9 +23,8 @@ export function routes(auth: AuthContext) {
         return new Response(JSON.stringify(await auth.keys.published()), { headers })
       })
       .get("/internal/ended-sessions", async ({ request, query }) => {
-        if (!mayEnter(request.headers.get(SECRET_HEADER) ?? "")) {
-          return new Response("This endpoint answers the gateway only.\n", { status: 403 })
-        }
+        const refused = refuse(request)
+        if (refused) return refused
         const after = Number(query.after ?? "0")
         if (!Number.isSafeInteger(after) || after < 0) {
           return new Response("after must be a time in ms since the epoch.\n", { status: 400 })

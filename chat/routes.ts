@@ -1,5 +1,4 @@
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import { secretCheck } from "@parley/service/subgraph.ts"
+import { gatewayOnly } from "@parley/service/subgraph.ts"
 import { Elysia } from "elysia"
 import type { NodeAddress } from "./cluster/cluster.ts"
 
@@ -12,10 +11,9 @@ export interface Topology {
 
 /** What chat serves beside GraphQL. */
 export function routes(secret: string, topology: () => Topology) {
-  const mayEnter = secretCheck(secret)
-  return new Elysia().get("/internal/nodes", ({ request }) =>
-    mayEnter(request.headers.get(SECRET_HEADER) ?? "")
-      ? Response.json(topology())
-      : new Response("This endpoint answers the gateway only.\n", { status: 403 }),
+  const refuse = gatewayOnly(secret)
+  return new Elysia().get(
+    "/internal/nodes",
+    ({ request }) => refuse(request) ?? Response.json(topology()),
   )
 }

@@ -115,6 +115,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   const calls = new WeakMap<object, Call>()
   const steps = tracer && createOperationSteps(tracer)
   const mayEnter = secretCheck(options.secret)
+  const refuse = gatewayOnly(options.secret)
 
   async function prepare(
     params: Params,
@@ -254,10 +255,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
         if (request.headers.get("upgrade") === "websocket") {
           return upgradeSocket(request, server as never, protocol as never, {}, options.watch)
         }
-        if (!mayEnter(request.headers.get(SECRET_HEADER) ?? "")) {
-          return new Response("This endpoint answers the gateway only.\n", { status: 403 })
-        }
-        return http(request)
+        return refuse(request) ?? http(request)
       },
       { parse: "none" },
     )
@@ -268,6 +266,15 @@ export function secretCheck(secret: string): (given: string) => boolean {
   const digest = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest()
   const expected = digest(secret)
   return (given) => timingSafeEqual(digest(given), expected)
+}
+
+/** What a request gets that does not carry the link secret; undefined where it does, and may enter. */
+export function gatewayOnly(secret: string): (request: Request) => Response | undefined {
+  const mayEnter = secretCheck(secret)
+  return (request) =>
+    mayEnter(request.headers.get(SECRET_HEADER) ?? "")
+      ? undefined
+      : new Response("This endpoint answers the gateway only.\n", { status: 403 })
 }
 
 const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
