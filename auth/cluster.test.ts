@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { createTokenVerifier, remoteKeys } from "@parley/service/tokens.ts"
 import { decodeJwt } from "jose"
-import { newDatabase, openTestMongo } from "./test/mongo.ts"
+import { newDatabase, openTestMongo } from "../dev/engines/test/mongo.ts"
 import { type Device, PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"
 
 /** On a busy machine; in ms. */

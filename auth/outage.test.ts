@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { until } from "@parley/service/test/until.ts"
 import type { Mongo } from "../dev/engines/mongo.ts"
+import { startTestMongo } from "../dev/engines/test/mongo.ts"
 import { claimPorts } from "../launcher/ports.ts"
-import { startTestMongo } from "./test/mongo.ts"
 import { Device, PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"
 
 /** On a busy machine; in ms. */

@@ -1,5 +1,5 @@
-import { newDatabase } from "../auth/test/mongo.ts"
 import { type Engines, openEngines } from "../dev/engines/engines.ts"
+import { newDatabase } from "../dev/engines/test/mongo.ts"
 
 /** What a Parley under test is: the suites of the whole system run on each of them. */
 export const TOPOLOGIES = ["one embedded node", "a cluster of three"] as const

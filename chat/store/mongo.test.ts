@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, setDefaultTimeout } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
-import { newDatabase, openTestMongo } from "../../auth/test/mongo.ts"
+import { newDatabase, openTestMongo } from "../../dev/engines/test/mongo.ts"
 import { shareStore } from "../test/shared-store.ts"
 import { openMongoStore } from "./mongo.ts"
 import { nodesContract, type SharedStore } from "./nodes.contract.ts"

@@ -1,5 +1,5 @@
 import { MongoClient } from "mongodb"
-import { type Mongo, startMongo } from "../../dev/engines/mongo.ts"
+import { type Mongo, startMongo } from "../mongo.ts"
 
 /** A server for one test file, of the project's own: tests may kill it and freeze it. */
 export const startTestMongo = (port?: number): Promise<Mongo> =>
@@ -15,7 +15,7 @@ let made = 0
 
 /** A database of its own on that server, which goes with its test. */
 export function newDatabase(server: { url: string }) {
-  const name = `parley-auth-test-${process.pid}-${++made}`
+  const name = `parley-test-${process.pid}-${++made}`
   const [, hosts, query = ""] = /^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?[^?]*(\?.*)?$/.exec(server.url)!
   return {
     url: `${hosts}/${name}${query}`,
