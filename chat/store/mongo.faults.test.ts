@@ -91,8 +91,9 @@ async function dyingConnection(url: string) {
   return { dying, state }
 }
 
-test("a change of members that its node did not finish is finished by another, within 5 s", async () => {
-  await using database = newDatabase(server)
+/** Alice and Bob in a group, and two nodes: one that can store an entry, and not what follows from it; and another. */
+async function whereOneDiesMidway() {
+  const database = newDatabase(server)
   const { dying, state } = await dyingConnection(database.url)
   const victim = createMongoStore(dying, silentLogger)
   const other = await open(database.url)
@@ -100,6 +101,18 @@ test("a change of members that its node did not finish is finished by another, w
   const log = createLog(conversation)
   await victim.append([log.founded("alice", ["bob"])])
   state.dead = true
+  return {
+    ...{ victim, other, log, conversation },
+    async [Symbol.asyncDispose]() {
+      for (const store of [victim, other]) await store[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test("a change of members that its node did not finish is finished by another, within 5 s", async () => {
+  await using nodes = await whereOneDiesMidway()
+  const { victim, other, log, conversation } = nodes
   const change = log.changed("alice", { joined: ["carol"], left: ["bob"] })
   await expect(victim.append([change])).rejects.toMatchObject(refused)
   expect(seqs(await other.entries(conversation, 0, 10))).toEqual([1, 2])
@@ -110,23 +123,15 @@ test("a change of members that its node did not finish is finished by another, w
     await Bun.sleep(50)
   }
   expect((await other.member(conversation, "bob"))?.until).toBe(2)
-  for (const store of [victim, other]) await store[Symbol.asyncDispose]()
 })
 
 test("nothing follows a change of members before that change is applied", async () => {
-  await using database = newDatabase(server)
-  const { dying, state } = await dyingConnection(database.url)
-  const victim = createMongoStore(dying, silentLogger)
-  const other = await open(database.url)
-  const conversation = crypto.randomUUID()
-  const log = createLog(conversation)
-  await victim.append([log.founded("alice", ["bob"])])
-  state.dead = true
+  await using nodes = await whereOneDiesMidway()
+  const { victim, other, log, conversation } = nodes
   await victim.append([log.changed("alice", { left: ["bob"] })]).catch(() => {})
   expect((await other.member(conversation, "bob"))?.until).toBeNull()
   expect(await other.append([log.message("alice", "he is gone")])).toBe(1)
   expect((await other.member(conversation, "bob"))?.until).toBe(2)
-  for (const store of [victim, other]) await store[Symbol.asyncDispose]()
 })
 
 test("what was acknowledged is there once after the server was killed, and nothing before it is missing", async () => {
