@@ -264,6 +264,57 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
   ],
 }
 
+/** Ana's phone has missed too much and loads a log of five; then it hears live of what it is given, in that order. */
+function reloaded(heard: readonly number[]): History {
+  const conversation = "c1"
+  const about = { conversation, by: "ana" }
+  const messages = [2, 3, 4, 5].map((seq) => ({
+    ...about,
+    seq,
+    message: { id: `m${seq}`, text: `${seq}` },
+  }))
+  const log = [{ ...about, seq: 1, members: { joined: ["ana"], left: [] } }, ...messages]
+  const sends = messages.map(({ seq, message }): Line => {
+    const span = { t: seq * 10, done: seq * 10 + 5 }
+    const answer = { seq, by: "ana", ...message }
+    return { k: "send", ...span, who: "ana", conversation, ...message, answer }
+  })
+  const load: Line[] = [
+    { k: "open", t: 100, sub: 1, reader: "ana's phone", who: "ana", after: {} },
+    { k: "ready", t: 110, sub: 1, recovered: false, reload: [conversation] },
+    {
+      ...{ k: "page", t: 120, done: 130, who: "ana", conversation, after: 0, sub: 1 },
+      answer: { entries: log, head: 5 },
+    },
+  ]
+  const live = heard.map(
+    (seq, index): Line => ({ k: "entry", t: 140 + index, sub: 1, ...log[seq - 1]! }),
+  )
+  return {
+    store: log.map((entry) => ({ k: "stored", ...entry })),
+    lines: [...sends, ...load, ...live],
+  }
+}
+
+const inDelivery = (history: History) =>
+  violated(history).filter((property) => property === "delivery")
+
+test("what a reader has loaded may still come to it as events, in their order", () => {
+  for (const heard of [[], [4, 5], [2, 3, 4, 5], [5]]) {
+    expect(inDelivery(reloaded(heard))).toEqual([])
+  }
+})
+
+test("an event that comes again, or before an earlier one, is found where it had been loaded, too", () => {
+  for (const heard of [
+    [4, 4],
+    [5, 4],
+    [4, 5, 4],
+  ]) {
+    expect(inDelivery(reloaded(heard))).toEqual(["delivery"])
+  }
+})
+
 describe("finds it where", () => {
   test.each(Object.entries(SPOILERS))("%s", (name, [property, spoiler]) => {
     let spoilt = 0

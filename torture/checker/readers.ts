@@ -50,8 +50,9 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
   const begun = new Set<string>()
   /** Conversations that it was told to load: live entries may be ahead of what it has loaded. */
   const reloading = new Set<string>()
-  /** How far it has loaded: what it is told of that may come afterwards, as a question may overtake an event. */
+  /** How far it has loaded, and the newest that it was told: a question may overtake events, but events not each other. */
   const loaded = new Map<string, number>()
+  const told = new Map<string, number>()
   let ready = false
 
   for (const [conversation, position] of positions) {
@@ -63,7 +64,8 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
 
   /** What is wrong with the next entry; undefined where it is the one that had to come. */
   function faultOf({ conversation, seq, members }: EntryLine): string | undefined {
-    if (seq <= (loaded.get(conversation) ?? 0)) return undefined
+    const isNews = seq > (told.get(conversation) ?? 0)
+    if (isNews && seq <= (loaded.get(conversation) ?? 0)) return undefined
     const position = positions.get(conversation)
     const isFirst = !begun.has(conversation)
     if (position === undefined) {
@@ -128,6 +130,7 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
       const fault = faultOf(event)
       if (fault) blame(fault, event.line)
       begun.add(event.conversation)
+      told.set(event.conversation, Math.max(event.seq, told.get(event.conversation) ?? 0))
       if (!reloading.has(event.conversation)) advance(event.conversation, event.seq, event.t)
       else if (event.seq > (loaded.get(event.conversation) ?? 0)) {
         positions.set(event.conversation, event.seq)
