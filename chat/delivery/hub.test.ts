@@ -303,6 +303,24 @@ describe("whoever is added", () => {
     expect(seqs(again)).toEqual([4])
   })
 
+  test("is not brought in a second time by a room that goes through what was before they left", async () => {
+    const eve = await open("eve")
+    const [brings] = await store(
+      log.changed("alice", { joined: ["eve"] }),
+      log.changed("alice", { joined: ["carol"] }),
+      log.changed("alice", { left: ["carol"] }),
+      log.changed("alice", { joined: ["carol"] }),
+      log.message("alice"),
+      log.changed("alice", { left: ["carol"] }),
+    )
+    const carol = await open("carol")
+    // Eve's room begins where she joined, which nobody here has heard of until now.
+    hear(brings!)
+    await until(() => eve.entries().length === 6, "all that Eve may see")
+    expect(seqs(eve)).toEqual([2, 3, 4, 5, 6, 7])
+    expect(seqs(carol)).toEqual([])
+  })
+
   test("is brought in, though the room's last session goes while the room is busy", async () => {
     const [alice, carol] = [await open("alice"), await open("carol")]
     let letGo = () => {}

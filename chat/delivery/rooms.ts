@@ -188,7 +188,9 @@ export function createRooms(options: RoomsOptions): Rooms {
     !rooms.get(conversation)?.sessions.has(session)
 
   function depart(room: Room, session: Session, entry: MembersEntry): void {
-    session.departed.set(room.conversation, entry.seq)
+    // A room may be behind what the session knows: it never goes back, or the next joining on the way would be news.
+    const known = session.departed.get(room.conversation) ?? 0
+    session.departed.set(room.conversation, Math.max(known, entry.seq))
     exit(room, session)
   }
 
