@@ -157,9 +157,9 @@ describe("a document that may select @viewer fields", () => {
           expect([...answers]).toEqual([await program.render(event, undefined)])
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 200 },
     )
-    // Neither kind is missing from what was tried.
+    // Neither kind is missing from what was tried: about a third are of the rarer one.
     expect(Math.min(sharedOnes, ownOnes)).toBeGreaterThan(10)
   }, 60_000)
 })
