@@ -9,11 +9,18 @@ export interface Topology {
   nodes: NodeAddress[]
 }
 
-/** What chat serves beside GraphQL. */
-export function routes(secret: string, topology: () => Topology) {
+/**
+ * What chat serves beside GraphQL.
+ * @param topology undefined while this node cannot know of the others: a gateway asks another then, or goes by what it
+ * knew, rather than sending everyone here.
+ */
+export function routes(secret: string, topology: () => Topology | undefined) {
   const refuse = gatewayOnly(secret)
-  return new Elysia().get(
-    "/internal/nodes",
-    ({ request }) => refuse(request) ?? Response.json(topology()),
-  )
+  function answer(): Response {
+    const known = topology()
+    return known
+      ? Response.json(known)
+      : new Response("The registry was not read yet.", { status: 503 })
+  }
+  return new Elysia().get("/internal/nodes", ({ request }) => refuse(request) ?? answer())
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { unavailable } from "@parley/service/errors.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { until } from "@parley/service/test/until.ts"
 import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
@@ -10,6 +11,7 @@ import { openStore } from "./store/store.ts"
 import { openLink } from "./test/link.ts"
 import { messageId } from "./test/log-builder.ts"
 import { SECRET, startNode, temporaryFolder } from "./test/node.ts"
+import { shareStore } from "./test/shared-store.ts"
 
 const PUBLIC_URL = "http://localhost:4000"
 
@@ -220,6 +222,24 @@ test("a node tells the gateway, and nobody else, which nodes there are", async (
   for (const headers of [{}, { [SECRET_HEADER]: "guessed" }]) {
     expect((await ask(headers as Record<string, string>)).status).toBe(403)
   }
+})
+
+test("a node that does not know of the others yet does not let gateways take it for the only one", async () => {
+  using folder = temporaryFolder()
+  const store = shareStore(await openStore({ dataDir: folder.path }))
+  let isReachable = false
+  const { all } = store.nodes
+  store.nodes.all = () => (isReachable ? all() : Promise.reject(unavailable("not yet")))
+  await using node = await startNode(folder.path, { store, beatEvery: 20 })
+  const ask = async () => {
+    const headers = { [SECRET_HEADER]: SECRET }
+    return (await fetch(`http://127.0.0.1:${node.port}/internal/nodes`, { headers })).status
+  }
+  expect(await ask()).toBe(503)
+  isReachable = true
+  await until(async () => (await ask()) === 200, "the registry to be read")
+  isReachable = false
+  expect(await ask()).toBe(200)
 })
 
 test.each([

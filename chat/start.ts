@@ -16,7 +16,7 @@ export async function startChat(
 ): Promise<Running> {
   const chat = await createChat(config, overrides)
   const { services, schema, tokens, log, tracer, metrics, partitions } = chat
-  let nodes = (): NodeAddress[] => []
+  let nodes = (): NodeAddress[] | undefined => undefined
   const app = createSubgraph({
     schema,
     secret: config.linkSecret,
@@ -27,12 +27,19 @@ export async function startChat(
     context: ({ viewer, cause }) => ({ viewer: viewer?.user, cause, services }),
     subscribe: chat.openEvents,
     ready: chat.ready,
-  }).use(routes(config.linkSecret, () => ({ partitions, nodes: nodes() })))
+  }).use(
+    routes(config.linkSecret, () => {
+      const known = nodes()
+      return known && { partitions, nodes: known }
+    }),
+  )
   app.listen({ port: config.port, hostname: config.host })
   const port = app.server!.port!
   const url = config.nodeUrl ?? `http://${config.host}:${port}`
   const cluster = chat.join(url)
-  nodes = cluster?.nodes ?? (() => [{ id: "alone", url, draining: false }])
+  nodes = cluster
+    ? () => (cluster.hasLooked() ? cluster.nodes() : undefined)
+    : () => [{ id: "alone", url, draining: false }]
   return {
     port,
     async stop() {

@@ -28,6 +28,8 @@ export interface MongoOptions {
   version: number
   /** The collections, with their indexes beside `_id`. */
   indexes: Record<string, IndexDescription[]>
+  /** How many connections at most, each with one step under way; 50 where nothing is said. */
+  connections?: number
   log: Logger
 }
 
@@ -256,12 +258,13 @@ function reasonOf(error: unknown, where: string): string {
 }
 
 /** @throws ConfigError in a sentence that does not repeat the URL, for it may hold a password. */
-function createClient({ url, name }: MongoOptions): MongoClient {
+function createClient({ url, name, connections }: MongoOptions): MongoClient {
   const inUrl = new Set([...url.matchAll(/[?&](\w+)=/g)].map(([, key]) => key!.toLowerCase()))
   const patience = Object.entries(PATIENCE).filter(([key]) => !inUrl.has(key.toLowerCase()))
   try {
     return new MongoClient(url, {
       ...Object.fromEntries(patience),
+      ...(connections && { maxPoolSize: connections }),
       ...PROMISES,
       appName: `parley-${name}`,
     })

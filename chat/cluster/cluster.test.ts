@@ -154,6 +154,23 @@ test("a node that was killed and started again is one node", async () => {
   expect(urls(again).filter((url) => url === "http://here")).toHaveLength(1)
 })
 
+test("of two lives at one place the one that does not drain counts, in whatever order they are read", async () => {
+  const { here, there } = await talk()
+  const again = await join("here")
+  const drained = async (one: Member, other: Member) => {
+    await one.cluster.drain()
+    const [self] = other.cluster.nodes()
+    const beats = () => store.records.get(there.cluster.nodes()[0]!.id)!.beat
+    const before = beats()
+    await until(() => beats() >= before + 3, "the registry to have been read twice since")
+    const known = there.cluster.nodes().filter(({ url }) => url === "http://here")
+    expect(known).toEqual([{ ...self!, draining: false }])
+  }
+  await drained(again, here)
+  await clusters.splice(2, 1)[0]!.leave()
+  await drained(here, await join("here"))
+})
+
 test("a node that is about to stop says so to all", async () => {
   const { here, there } = await talk()
   await here.cluster.drain()

@@ -17,6 +17,8 @@ export interface NodeAddress {
 export interface Cluster {
   /** The nodes that live, this one first, as far as it can tell. */
   nodes(): NodeAddress[]
+  /** Whether it has read the registry yet: before that it knows of no node but itself. */
+  hasLooked(): boolean
   /** Of how many dead nodes this one is the heir. */
   estates(): number
   /** Says that this node is about to stop, so that gateways take their sessions elsewhere. */
@@ -51,6 +53,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
   const heir = createHeir({ nodes, announceStretch, log, now })
   let beat = 0
   let draining = false
+  let hasLooked = false
 
   const put = () =>
     nodes.put({ id: account.node, url, beat: ++beat, draining, announced: account.announced() })
@@ -62,6 +65,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
       await put()
     }
     watch.see(await nodes.all(), now())
+    hasLooked = true
   }
 
   async function catchUp(): Promise<void> {
@@ -95,11 +99,15 @@ export function joinCluster(options: ClusterOptions): Cluster {
   return {
     nodes() {
       const self = { id: account.node, url, draining }
-      // A node that was killed and started again is found at the same place as its former life.
-      const byUrl = new Map(watch.live().map((record) => [record.url, address(record)]))
+      // A node that was killed and started again is found at the same place as its former life,
+      // which may have been draining.
+      const drainingFirst = watch.live().sort((a, b) => Number(b.draining) - Number(a.draining))
+      const byUrl = new Map(drainingFirst.map((record) => [record.url, address(record)]))
       byUrl.delete(url)
       return [self, ...byUrl.values()]
     },
+
+    hasLooked: () => hasLooked,
 
     estates: () => heir.estates,
 

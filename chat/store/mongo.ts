@@ -26,6 +26,8 @@ import type { MembershipView, Store } from "./store.ts"
 
 /** Between two looks for what others have left half done, and between two writes of how far logs have come; in ms. */
 const TIDY_EVERY = 1_000
+/** Connections that only the registry uses. */
+const BEATS = 3
 /** A picture is read anew so often where members change all the while. */
 const MAX_READS = 20
 
@@ -34,14 +36,17 @@ const MAX_READS = 20
  * @throws ConfigError where MongoDB refuses us or a newer Parley has used it, as far as that shows at once.
  */
 export async function openMongoStore(url: string, log: Logger): Promise<Store> {
-  return createMongoStore(
-    await openMongo({ url, name: "chat", version: VERSION, indexes: INDEXES, log }),
-    log,
-  )
+  const options = { url, name: "chat", version: VERSION, indexes: INDEXES, log }
+  const mongo = await openMongo(options)
+  return createMongoStore(mongo, log, await openMongo({ ...options, connections: BEATS }))
 }
 
-/** The store on a connection, which goes with it. */
-export function createMongoStore(mongo: Mongo, log: Logger): Store {
+/**
+ * The store on a connection, which goes with it.
+ * @param registry for the nodes' beats, where these are not to wait behind everything else: a node with much to do is
+ * not dead.
+ */
+export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): Store {
   const entries = mongo.collection<EntryDocument>("entries")
   const conversations = mongo.collection<ConversationDocument>("conversations")
   const members = mongo.collection<MemberDocument>("members")
@@ -139,7 +144,7 @@ export function createMongoStore(mongo: Mongo, log: Logger): Store {
   }
 
   return {
-    nodes: mongoNodes(mongo),
+    nodes: mongoNodes(registry),
 
     append: (given, stamp) =>
       mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, stamp))),
@@ -240,7 +245,7 @@ export function createMongoStore(mongo: Mongo, log: Logger): Store {
 
     async [Symbol.asyncDispose]() {
       void tidying.stop()
-      await mongo[Symbol.asyncDispose]()
+      await Promise.all([mongo[Symbol.asyncDispose](), registry[Symbol.asyncDispose]()])
     },
   }
 }
