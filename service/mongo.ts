@@ -264,7 +264,7 @@ function createClient({ url, name, connections }: MongoOptions): MongoClient {
   try {
     return new MongoClient(url, {
       ...Object.fromEntries(patience),
-      ...(connections && { maxPoolSize: connections }),
+      ...(connections && { minPoolSize: 0, maxPoolSize: connections }),
       ...PROMISES,
       appName: `parley-${name}`,
     })

@@ -91,6 +91,31 @@ async function dyingConnection(url: string) {
   return { dying, state }
 }
 
+test("a receipt whose answer was lost on the way is still one that moved", async () => {
+  await using database = newDatabase(server)
+  const options = { url: hasty(database.url), name: "chat", version: VERSION, indexes: INDEXES }
+  const connection = await openMongo({ ...options, log: silentLogger })
+  const members = connection.collection<never>("members")
+  const { findOneAndUpdate } = members
+  let answers = true
+  members.findOneAndUpdate = (async (...given: Parameters<typeof findOneAndUpdate>) => {
+    const found = await findOneAndUpdate.apply(members, given)
+    if (answers) return found
+    answers = true
+    throw new MongoNetworkError("gone")
+  }) as typeof findOneAndUpdate
+  const collection: Connection["collection"] = (name) =>
+    name === "members" ? (members as never) : connection.collection(name)
+  await using store = createMongoStore({ ...connection, collection }, silentLogger)
+  const conversation = crypto.randomUUID()
+  await store.append([createLog(conversation).founded("alice", ["bob"])])
+  answers = false
+  const moved = await store.moveMarks(conversation, "bob", { delivered: 1, read: 1 })
+  expect(moved).toMatchObject({ before: { delivered: 0, read: 0 }, now: { delivered: 1, read: 1 } })
+  const later = await store.moveMarks(conversation, "bob", { delivered: 1 })
+  expect(later).toMatchObject({ before: { delivered: 1, read: 1 }, now: { delivered: 1, read: 1 } })
+})
+
 /** Alice and Bob in a group, and two nodes: one that can store an entry, and not what follows from it; and another. */
 async function whereOneDiesMidway() {
   const database = newDatabase(server)

@@ -38,7 +38,11 @@ const MAX_READS = 20
 export async function openMongoStore(url: string, log: Logger): Promise<Store> {
   const options = { url, name: "chat", version: VERSION, indexes: INDEXES, log }
   const mongo = await openMongo(options)
-  return createMongoStore(mongo, log, await openMongo({ ...options, connections: BEATS }))
+  const registry = await openMongo({ ...options, connections: BEATS }).catch(async (error) => {
+    await mongo[Symbol.asyncDispose]()
+    throw error
+  })
+  return createMongoStore(mongo, log, registry)
 }
 
 /**
@@ -214,7 +218,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
 
     moveMarks: (conversation, user, { delivered = 0, read = 0 }) =>
       mongo.run(() =>
-        twice(async () => {
+        twice(async (again) => {
           const found = await members.findOneAndUpdate(
             { conversation, user },
             { $max: { delivered, read } },
@@ -222,6 +226,9 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
           )
           if (!found) return undefined
           const before = memberOf(found)
+          // The first try may have moved it, and nobody was told.
+          if (again && before.delivered === delivered) before.delivered = 0
+          if (again && before.read === read) before.read = 0
           const now = {
             ...before,
             delivered: Math.max(before.delivered, delivered),
