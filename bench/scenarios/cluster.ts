@@ -33,22 +33,27 @@ export const cluster: Scenario = async ({ quick, say }) => {
   const pairsEach = quick ? 4 : 10
   const seconds = quick ? 2 : 4
   const rounds = quick ? 1 : 5
-  await using two = await startCluster({ chats: 2, gateways: 1 }, say)
-  await using one = await startCluster({ chats: 1, gateways: 1 }, say)
-  await using four = await startCluster({ chats: 4, gateways: 1 }, say)
   await using load = await startLoad()
-
-  say("signing up")
-  const { together, apart } = await pairsByPlace(two, pairsEach)
-  await open(load, two, "together", together)
-  await open(load, two, "apart", apart)
-  await open(load, one, "one node", await makePairs(one.urls[0]!, pairsEach))
-  await open(load, four, "four nodes", await makePairs(four.urls[0]!, pairsEach))
-
   const saturate =
     (name: string, { parts }: ClusterInstallation) =>
     () =>
       measure(parts, () => load.run("saturate", { name, seconds, inFlight: IN_FLIGHT }))
+
+  say("signing up")
+  await using two = await startCluster({ chats: 2, gateways: 1 }, say)
+  const { together, apart } = await pairsByPlace(two, pairsEach)
+  await open(load, two, "together", together)
+  await open(load, two, "apart", apart)
+  // Before the other clusters are there: thirteen more processes, each with something to do now and then.
+  for (let i = 0; i < 2; i++) await saturate("apart", two)()
+  say(`${CALM} messages a second for ${seconds * 2} s`)
+  const calm = { name: "apart", perSecond: CALM, seconds: seconds * 2 }
+  const latencies = await load.run("atRate", calm)
+
+  await using one = await startCluster({ chats: 1, gateways: 1 }, say)
+  await using four = await startCluster({ chats: 4, gateways: 1 }, say)
+  await open(load, one, "one node", await makePairs(one.urls[0]!, pairsEach))
+  await open(load, four, "four nodes", await makePairs(four.urls[0]!, pairsEach))
   const contenders = {
     together: saturate("together", two),
     apart: saturate("apart", two),
@@ -59,9 +64,6 @@ export const cluster: Scenario = async ({ quick, say }) => {
   for (const run of Object.values(contenders)) await run()
   say(`${rounds} rounds of ${seconds} s each`)
   const samples = await inTurn(rounds, contenders)
-  say(`${CALM} messages a second for ${seconds * 2} s`)
-  const calm = { name: "apart", perSecond: CALM, seconds: seconds * 2 }
-  const latencies = await load.run("atRate", calm)
 
   const partsOf = (taken: readonly Sample[], kind: RegExp) =>
     Object.keys(taken[0]!.cpu).filter((part) => kind.test(part))
