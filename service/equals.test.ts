@@ -6,7 +6,7 @@ const urls = ["http://a", "http://b", "http://c"]
 test("the one that answered last is asked first, and the others where it does not answer", async () => {
   const away = new Set<string>()
   const asked: string[] = []
-  const ask = oneOf(urls, 3_000)
+  const ask = oneOf(urls, 3_000, 0)
   const question = async (url: string) => {
     asked.push(url)
     if (away.has(url)) throw new Error(`${url} is away`)
@@ -27,9 +27,15 @@ test("the one that answered last is asked first, and the others where it does no
 test("one that hangs is left alone when its share of the time is over", async () => {
   using hanging = Bun.serve({ port: 0, fetch: () => new Promise<Response>(() => {}) })
   using answering = Bun.serve({ port: 0, fetch: () => new Response("here") })
-  const ask = oneOf([hanging.url.href, answering.url.href], 100)
+  const ask = oneOf([hanging.url.href, answering.url.href], 100, 0)
   const began = performance.now()
   const answer = await ask(async (url, signal) => (await fetch(url, { signal })).text())
   expect(answer).toBe("here")
   expect(performance.now() - began).toBeGreaterThanOrEqual(49)
+})
+
+test("those who ask share them out", async () => {
+  const asked = new Set<string>()
+  for (let i = 0; i < 100; i++) asked.add(await oneOf(urls, 3_000)(async (url) => url))
+  expect([...asked].sort()).toEqual(urls)
 })

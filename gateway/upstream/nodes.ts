@@ -33,6 +33,7 @@ export function followNodes(options: {
 }): Disposable {
   const { secret, log, onList } = options
   const seeds = options.seeds.map((url) => nodeUrl(url))
+  const seedsToAsk = startAnywhere(seeds)
   let known: string[] = []
   let preferred: string | undefined
   let stopped = false
@@ -52,7 +53,7 @@ export function followNodes(options: {
   async function askAny(): Promise<void> {
     let failure: unknown
     let isOlder = false
-    for (const url of new Set([...(preferred ? [preferred] : []), ...known, ...seeds])) {
+    for (const url of new Set([...(preferred ? [preferred] : []), ...known, ...seedsToAsk])) {
       try {
         const list = await ask(url)
         if (stopped) return
@@ -81,6 +82,12 @@ export function followNodes(options: {
       void following.stop()
     },
   }
+}
+
+/** The same, in the same order, from some place on: not all gateways are to ask the same node. */
+function startAnywhere<T>(items: readonly T[]): T[] {
+  const start = Math.floor(Math.random() * items.length)
+  return [...items.slice(start), ...items.slice(0, start)]
 }
 
 /** What a process that listens on all its addresses takes for its own. */
