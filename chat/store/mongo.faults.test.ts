@@ -140,7 +140,6 @@ test("a change of members that its node did not finish is finished by another, w
   const { victim, other, log, conversation } = nodes
   const change = log.changed("alice", { joined: ["carol"], left: ["bob"] })
   await expect(victim.append([change])).rejects.toMatchObject(refused)
-  expect(seqs(await other.entries(conversation, 0, 10))).toEqual([1, 2])
   const began = performance.now()
   const carol = () => other.memberships("carol")
   while ((await carol()).length === 0) {
@@ -148,6 +147,24 @@ test("a change of members that its node did not finish is finished by another, w
     await Bun.sleep(50)
   }
   expect((await other.member(conversation, "bob"))?.until).toBe(2)
+  expect(seqs(await other.entries(conversation, 0, 10))).toEqual([1, 2])
+})
+
+test("whoever asks what conversations they are in learns of a removal that was not finished", async () => {
+  await using nodes = await whereOneDiesMidway()
+  const { victim, other, log, conversation } = nodes
+  await victim.append([log.changed("alice", { left: ["bob"] })]).catch(() => {})
+  expect((await other.member(conversation, "bob"))?.until).toBeNull()
+  expect(await other.memberships("bob")).toMatchObject([{ until: 2 }])
+})
+
+test("whoever reads a change of members in the log finds the members as it left them", async () => {
+  await using nodes = await whereOneDiesMidway()
+  const { victim, other, log, conversation } = nodes
+  await victim.append([log.changed("alice", { joined: ["carol"] })]).catch(() => {})
+  expect(await other.member(conversation, "carol")).toBeUndefined()
+  await other.entries(conversation, 1, 10)
+  expect(await other.member(conversation, "carol")).toMatchObject({ since: 2, until: null })
 })
 
 test("nothing follows a change of members before that change is applied", async () => {

@@ -122,6 +122,9 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         until === null && (tops.get(conversation)?.members ?? 0) > changed,
     )
     const ids = doubtful.map(({ conversation }) => conversation)
+    // Of a change at the very end nobody knows whether it has been applied; nothing follows one that has not.
+    const ends = ids.filter((id) => tops.get(id)!.members === tops.get(id)!.seq)
+    await Promise.all(ends.map((id) => changes.ensure(id, tops.get(id)!.seq)))
     const again =
       ids.length > 0 ? await members.find({ user, conversation: { $in: ids } }).toArray() : []
     const newest = new Map([...found, ...again].map((member) => [member.conversation, member]))
@@ -162,6 +165,9 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         const page = (await found.limit(limit).batchSize(limit).toArray()).map(entryOf)
         const last = page.at(-1)
         if (last) logs.note(conversation, topOf(last))
+        // Whoever goes by a change of members finds the members as it left them.
+        const change = page.findLast(({ kind }) => kind === "members")
+        if (change) await changes.ensure(conversation, change.seq)
         return page
       }),
 
