@@ -169,3 +169,13 @@ describe("a message's status", () => {
     expect(await services().reader.status(message)).toBe("DELIVERED")
   })
 })
+
+test("whoever is removed while they read sees nothing that came after", async () => {
+  const conversation = await newGroup("bob")
+  const { groups, reader } = services()
+  const member = await reader.membership("bob", conversation)
+  await groups.remove("alice", conversation, "bob")
+  await send(world.nodes[0]!, "alice", conversation)
+  expect(await reader.messages(member, everything)).toEqual([])
+  expect((await reader.log(member, 0, 10)).map(({ seq }) => seq)).toEqual([1, 2])
+})

@@ -40,6 +40,15 @@ export function createReader(store: Store): Reader {
     return seq >= member.since
   }
 
+  /** What was read while the member was present: without what came after they were removed, if they were meanwhile. */
+  async function stillVisible<E extends Entry>(member: Member, entries: E[]): Promise<E[]> {
+    if (member.until !== null || entries.length === 0) return entries
+    const now = await store.member(member.conversation, member.user)
+    if (!now) return []
+    const { from, to } = windowOf(now)
+    return entries.filter(({ seq }) => seq >= from && seq <= to)
+  }
+
   return {
     async membership(user, conversation) {
       checkId(conversation, "conversation")
@@ -67,13 +76,17 @@ export function createReader(store: Store): Reader {
     async messages(member, range) {
       const { from, to } = windowOf(member)
       const visible = { ...range, from: Math.max(range.from, from), to: Math.min(range.to, to) }
-      return visible.from > visible.to ? [] : store.messages(member.conversation, visible)
+      if (visible.from > visible.to) return []
+      return stillVisible(member, await store.messages(member.conversation, visible))
     },
 
     async log(member, after, limit) {
       const { from, to } = windowOf(member)
       const entries = await store.entries(member.conversation, Math.max(after, from - 1), limit)
-      return entries.filter(({ seq }) => seq <= to)
+      return stillVisible(
+        member,
+        entries.filter(({ seq }) => seq <= to),
+      )
     },
 
     async unread({ conversation, user, read }, head) {
