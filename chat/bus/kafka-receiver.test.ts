@@ -19,7 +19,10 @@ class FakeConsumer {
   eachBatch: (payload: EachBatchPayload) => Promise<void> = async () => {}
   isGone = false
 
-  constructor(readonly groupId: string) {}
+  constructor(
+    readonly groupId: string,
+    private readonly joins: () => boolean,
+  ) {}
 
   on(name: string, listener: (event: unknown) => void) {
     this.listeners.set(name, listener)
@@ -31,7 +34,7 @@ class FakeConsumer {
   }
   async run({ eachBatch }: { eachBatch: FakeConsumer["eachBatch"] }) {
     this.eachBatch = eachBatch
-    this.join()
+    if (this.joins()) this.join()
   }
   /** As kafkajs does it: everything is active, at the newest, until the listener says something else. */
   join() {
@@ -81,6 +84,8 @@ function start(given: Partial<ReceiverOptions> = {}) {
     low: 0,
     high: 10,
     isAway: false,
+    /** Whether consumers join as soon as they run. */
+    joins: true,
     received: [] as string[],
     gaps: [] as number[],
     get consumer() {
@@ -88,7 +93,7 @@ function start(given: Partial<ReceiverOptions> = {}) {
     },
   }
   const newConsumer = ({ groupId }: { groupId: string }) => {
-    world.consumers.push(new FakeConsumer(groupId))
+    world.consumers.push(new FakeConsumer(groupId, () => world.joins))
     return world.consumer
   }
   receiver = createReceiver({
@@ -238,6 +243,31 @@ test("replaces a consumer that is behind and does not move", async () => {
   await receiver.check()
   await until(() => world.consumers.length === 2 && receiver.isJoined, "the next consumer")
   expect(world.consumer.positions.get("signals 1")).toBe(11)
+})
+
+test("lets a consumer join its group in peace, and not for ever", async () => {
+  const { world, receiver } = start()
+  await receiver.hold(1)
+  world.joins = false
+  world.consumer.crash("the broker restarts")
+  await until(() => world.consumers.length === 2, "the next consumer")
+  world.high = 12
+  for (let look = 0; look < 4; look++) await receiver.check()
+  await new Promise(setImmediate)
+  expect([world.consumer.isGone, world.consumers.length]).toEqual([false, 2])
+  // What it was behind before it has joined says nothing of it.
+  world.consumer.join()
+  await receiver.check()
+  await new Promise(setImmediate)
+  expect(world.consumers).toHaveLength(2)
+
+  world.consumer.crash("once more")
+  await until(() => world.consumers.length === 3, "the third consumer")
+  const isReplaced = async () => {
+    await receiver.check()
+    return world.consumers.length === 4
+  }
+  await until(isReplaced, "the fourth, in place of one that never joined")
 })
 
 test("has whoever holds wait while there is no cluster, but not for ever", async () => {

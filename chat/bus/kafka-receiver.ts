@@ -38,6 +38,8 @@ export interface ReceiverOptions extends Pick<ConsumersOptions, Inherited> {
 
 const HOLD_WITHIN = 10_000
 const TRY_AGAIN_AFTER = 500
+/** A consumer that has not joined its group by then hangs. */
+const MAX_LOOKS_WITHOUT_JOINING = 6
 
 /** A partition that is held, in all topics. */
 interface Channel {
@@ -57,12 +59,16 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const { topics, readRanges, log, holdWithin = HOLD_WITHIN } = options
   const channels = new Map<number, Channel>()
   const closed = new AbortController()
-  let [opening, lag] = [false, 0]
+  let [opening, lag, looksWithoutJoining] = [false, 0, 0]
 
   const consumers = createConsumers({
     ...options,
     onJoin() {
-      for (const [partition, { next }] of channels) if (next) place(partition, next)
+      looksWithoutJoining = 0
+      for (const [partition, { next, behind }] of channels) {
+        behind.clear()
+        if (next) place(partition, next)
+      }
     },
     onBatch: receive,
     onStopped: loseTrack,
@@ -194,7 +200,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         else channel.behind.delete(topic)
       }
       lag = sum
-      if (stuck) consumers.replace(new Error(`${stuck} does not move`))
+      if (!stuck) return
+      // A broker may let a new group wait for further members (3 s, unless it is told otherwise), and nothing moves then.
+      if (!consumers.isJoined && ++looksWithoutJoining < MAX_LOOKS_WITHOUT_JOINING) return
+      looksWithoutJoining = 0
+      consumers.replace(new Error(`${stuck} does not move`))
     },
 
     loseTrack,
