@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
+import type { Stamp } from "../store/nodes.ts"
 import { createAccount } from "./account.ts"
 
 function open() {
@@ -51,6 +52,22 @@ test("what the bus would not take is a stretch to announce from the log, and gro
   account.unannounced()!.done(6, [6])
   expect(account.unannounced()).toBeUndefined()
   expect(account.isSettled()).toBe(true)
+})
+
+test("what the bus would not take while a stretch of it was being announced is announced after that", async () => {
+  const { account } = open()
+  const refuse = async (stamp: Stamp) => {
+    account.stored(stamp, Promise.reject(new Error("full")))
+    await new Promise(setImmediate)
+  }
+  const [first, middle, last] = [account.stamp(1), account.stamp(1), account.stamp(1)]
+  await refuse(first)
+  await refuse(last)
+  const stretch = account.unannounced()!
+  await refuse(middle)
+  stretch.done(3, [1, 3])
+  expect(account.announced()).toBe(1)
+  expect(account.unannounced()).toMatchObject({ from: 2, to: 3 })
 })
 
 test("a write that failed is looked up once it has had time to arrive, until it was found or time is up", () => {

@@ -50,9 +50,12 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
   /** Beside each: when its write failed. */
   let doubtful = new Map<number, number>()
   let behind: { from: number; to: number } | undefined
+  /** The lowest number that has fallen behind since a stretch was handed out. */
+  let fellBehind = Number.POSITIVE_INFINITY
 
   function fallBehind(number: number): void {
     open.delete(number)
+    fellBehind = Math.min(fellBehind, number)
     behind = behind
       ? { from: Math.min(behind.from, number), to: Math.max(behind.to, number) }
       : { from: number, to: number }
@@ -103,13 +106,15 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
 
     unannounced() {
       if (!behind) return undefined
-      const { from, to } = behind
+      fellBehind = Number.POSITIVE_INFINITY
       return {
-        ...{ from, to, wants: () => true },
+        ...behind,
+        wants: () => true,
         done(upTo) {
-          // Meanwhile the stretch may have grown at either end.
-          if (!behind || behind.from < from) return
-          behind = upTo < behind.to ? { from: upTo + 1, to: behind.to } : undefined
+          if (!behind) return
+          // What fell behind meanwhile may have been stored after that place was read.
+          const from = Math.min(upTo + 1, fellBehind)
+          behind = from <= behind.to ? { from, to: behind.to } : undefined
         },
       }
     },

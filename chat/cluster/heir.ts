@@ -39,7 +39,9 @@ export function createHeir({ nodes, announceStretch, log, now }: HeirOptions): H
   const estates = new Map<string, Estate>()
 
   function move(estate: Estate): boolean {
-    const floor = Math.max(...estate.told) - WINDOW
+    let newest = 0
+    for (const number of estate.told) newest = Math.max(newest, number)
+    const floor = newest - WINDOW
     if (floor <= estate.from) return false
     estate.from = floor
     for (const number of estate.told) if (number <= floor) estate.told.delete(number)
