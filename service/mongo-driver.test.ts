@@ -1,7 +1,13 @@
 import { expect, test } from "bun:test"
 import { createRequire } from "node:module"
 import { Duplex } from "node:stream"
-import { MongoNetworkError } from "mongodb"
+import {
+  type BulkWriteResult,
+  MongoBulkWriteError,
+  MongoNetworkError,
+  MongoNetworkTimeoutError,
+} from "mongodb"
+import { isBrokenConnection } from "./mongo.ts"
 
 interface Connection {
   command(namespace: object, command: object, options: object): Promise<unknown>
@@ -41,4 +47,14 @@ test("a command whose socket has closed just before it is answered", async () =>
   const stream = new Clogged()
   stream.once("clogged", () => stream.destroy())
   expect(await hello(stream).catch((error) => error)).toBeInstanceOf(MongoNetworkError)
+})
+
+test("a connection that breaks under a bulk of writes is told as one", () => {
+  const broken = new MongoNetworkError("connection 1 closed")
+  expect(isBrokenConnection(broken)).toBe(true)
+  // As the driver wraps it.
+  const wrapped = new MongoBulkWriteError(broken, {} as BulkWriteResult)
+  expect(isBrokenConnection(wrapped)).toBe(true)
+  const late = new MongoNetworkTimeoutError("connection 1 timed out")
+  expect(isBrokenConnection(new MongoBulkWriteError(late, {} as BulkWriteResult))).toBe(false)
 })

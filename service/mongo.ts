@@ -197,8 +197,11 @@ export const isDuplicate = (error: unknown): error is MongoServerError =>
   error instanceof MongoServerError && error.code === 11000 && !isUnconfirmed(error)
 
 /** True where the connection broke under a step: whoever can tell what has become of it may well try again at once. */
-export const isBrokenConnection = (error: unknown): boolean =>
-  error instanceof MongoNetworkError && !(error instanceof MongoNetworkTimeoutError)
+export function isBrokenConnection(error: unknown): boolean {
+  // The driver wraps what befalls a bulk of writes.
+  const cause: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : error
+  return cause instanceof MongoNetworkError && !(cause instanceof MongoNetworkTimeoutError)
+}
 
 /**
  * Does something, and once more where the connection broke and so nobody knows what has become of it.
