@@ -93,7 +93,10 @@ export function manage(options: ProcessOptions): Managed {
       const hasFailed = !everUp && child.exitCode
       child = undefined
       if (hasFailed) failed.reject(new Error(`${name} does not start: see ${options.logFile}`))
+      // Whoever waits for it to listen, which it may never have done, waits for the next one.
+      const former = up
       up = Promise.withResolvers()
+      former.resolve()
       if (!ending) await Bun.sleep(RESTART_AFTER)
     }
     log.end()
