@@ -20,7 +20,7 @@ export function routes(secret: string, topology: () => Topology | undefined) {
     const known = topology()
     return known
       ? Response.json(known)
-      : new Response("The registry was not read yet.", { status: 503 })
+      : new Response("The registry cannot be read.", { status: 503 })
   }
   return new Elysia().get("/internal/nodes", ({ request }) => refuse(request) ?? answer())
 }

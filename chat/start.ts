@@ -38,7 +38,7 @@ export async function startChat(
   const url = config.nodeUrl ?? `http://${config.host}:${port}`
   const cluster = chat.join(url)
   nodes = cluster
-    ? () => (cluster.hasLooked() ? cluster.nodes() : undefined)
+    ? () => (cluster.isCurrent() ? cluster.nodes() : undefined)
     : () => [{ id: "alone", url, draining: false }]
   return {
     port,

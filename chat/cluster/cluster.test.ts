@@ -56,7 +56,7 @@ async function join(name: string): Promise<Member> {
     store: flaky,
     bus: moody,
     beatEvery: BEAT,
-    lateWrites: { lookAfter: 40, giveUpAfter: 400 },
+    lateWrites: { lookAfter: 40, giveUpAfter: 10_000 },
   }
   const [node] = (await createWorld(1, () => overrides)).nodes
   member.node = node!

@@ -17,8 +17,8 @@ export interface NodeAddress {
 export interface Cluster {
   /** The nodes that live, this one first, as far as it can tell. */
   nodes(): NodeAddress[]
-  /** Whether it has read the registry yet: before that it knows of no node but itself. */
-  hasLooked(): boolean
+  /** Whether it can read the registry: otherwise it does not know of others that came, and they may count it as dead. */
+  isCurrent(): boolean
   /** Of how many dead nodes this one is the heir. */
   estates(): number
   /** Says that this node is about to stop, so that gateways take their sessions elsewhere. */
@@ -53,7 +53,6 @@ export function joinCluster(options: ClusterOptions): Cluster {
   const heir = createHeir({ nodes, announceStretch, log, now })
   let beat = 0
   let draining = false
-  let hasLooked = false
 
   const put = () =>
     nodes.put({ id: account.node, url, beat: ++beat, draining, announced: account.announced() })
@@ -65,7 +64,6 @@ export function joinCluster(options: ClusterOptions): Cluster {
       await put()
     }
     watch.see(await nodes.all(), now())
-    hasLooked = true
   }
 
   async function catchUp(): Promise<void> {
@@ -107,7 +105,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
       return [self, ...byUrl.values()]
     },
 
-    hasLooked: () => hasLooked,
+    isCurrent: () => watch.isCurrent(now()),
 
     estates: () => heir.estates,
 

@@ -30,6 +30,13 @@ test("whoever did not look counts nobody as dead for what they missed", () => {
   expect(ids(watch.dead())).toEqual(["a"])
 })
 
+test("what it says is of late only as long as it goes on looking", () => {
+  const watch = createWatch(100)
+  expect(watch.isCurrent(0)).toBe(false)
+  watch.see([record("a", 1)], 0)
+  expect([watch.isCurrent(399), watch.isCurrent(400)]).toEqual([true, false])
+})
+
 test("a node that has an heir is dead, even if it moves; one that has left is forgotten", () => {
   const watch = createWatch(100)
   watch.see([record("a", 1), record("b", 1)], 0)

@@ -7,6 +7,8 @@ export interface Watch {
   live(): NodeRecord[]
   /** Those whose beat has stood still for too long. */
   dead(): NodeRecord[]
+  /** Whether what it says is of late: it has looked, and not so long ago that others may count this node as dead. */
+  isCurrent(now: number): boolean
 }
 
 /** In beats: one that is late, or one look that failed, is no death. */
@@ -38,6 +40,7 @@ export function createWatch(beatEvery: number): Watch {
       }
       lookedAt = now
     },
+    isCurrent: (now) => now - lookedAt < DEAD_AFTER * beatEvery,
     live: () =>
       all()
         .filter((one) => one.record.heir === null && !isSilent(one))
