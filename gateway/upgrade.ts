@@ -26,7 +26,7 @@ export function createUpgrade(options: {
   const { protocol, origins, cookies, socket, watch } = options
   return (request: Request, server: BunServer<unknown>, address: string): Response | undefined => {
     const origin = request.headers.get("origin")
-    if (origin !== null && !origins.has(origin)) {
+    if (origin !== null && !origins.has(origin) && !isOfHost(origin, request)) {
       return plain(403, "Connections from pages of another origin are not accepted.")
     }
     const { token } = readCredentials(request.headers, cookies)
@@ -37,7 +37,15 @@ export function createUpgrade(options: {
 }
 
 /**
- * The origins that may open sockets: that of PUBLIC_URL. On one's own machine both names of it count, because a browser
+ * Whether a page comes from where its socket goes, by whatever name that is: the machine's address on its network, say,
+ * or another gateway. Cookies go by the host too, so a name that somebody points here has nobody's.
+ */
+function isOfHost(origin: string, request: Request): boolean {
+  return URL.parse(origin)?.host === request.headers.get("host")
+}
+
+/**
+ * The origins that may open sockets, whatever host they are told of: that of PUBLIC_URL. On one's own machine both names of it count, because a browser
  * takes either.
  */
 export function allowedOrigins(publicUrl: string): ReadonlySet<string> {

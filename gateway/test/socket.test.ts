@@ -62,7 +62,9 @@ describe("a connection", () => {
       })
       expect(response.status).toBe(403)
     }
-    for (const origin of ["http://localhost:4000", "http://127.0.0.1:4000"]) {
+    // PUBLIC_URL's, and that of the very host that the socket goes to.
+    const own = new URL(world.url).origin
+    for (const origin of ["http://localhost:4000", "http://127.0.0.1:4000", own]) {
       const socket = await world.socket({ headers: { origin }, init })
       socket.close()
     }
