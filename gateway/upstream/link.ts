@@ -221,6 +221,8 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
       })
     },
     subscribe(ask, extensions, to) {
+      // Asked again and again while chat is away: not worth writing out what may be long.
+      if (!isConnected()) return undefined
       const id = String(++lastId)
       if (!send(id, ask, extensions)) return undefined
       subscriptions.set(id, to)
