@@ -188,7 +188,8 @@ describe("a node that is lost", () => {
   })
 
   test("by a blip: nobody moves who was not there, and who was comes back to it", async () => {
-    await using cluster = await startCluster({ chats: 2 })
+    const times = { ...QUICK.times, grace: 10_000 }
+    await using cluster = await startCluster({ chats: 2 }, { ...QUICK, times })
     const users = cluster.usersOf(5)
     const all = await readers(cluster, users)
     await until(() => arePlaced(cluster, users), "their places")

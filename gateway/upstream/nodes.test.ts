@@ -74,7 +74,11 @@ test("a seed that is not there, or frozen, is passed over", async () => {
   await until(() => following.lists.length > 3)
   expect(following.last()).toEqual([node.url])
   // The one that answered is asked from then on.
-  expect(frozen.asked).toBe(1)
+  const { asked } = frozen
+  expect(asked).toBeLessThanOrEqual(1)
+  const { length } = following.lists
+  await until(() => following.lists.length > length + 3)
+  expect(frozen.asked).toBe(asked)
 })
 
 test("while there is no answer to be had, what was known last goes on; what does not parse is none", async () => {
