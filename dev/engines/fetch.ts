@@ -77,6 +77,8 @@ const jarsIn = (lib: string) =>
 async function fetchJars(lib: string, java: Java, environment: Environment, report: Report) {
   const maven = await findMaven(environment, report)
   const scratch = `${lib}.new`
+  // Maven would take what an attempt that was killed has left there for whole.
+  rmSync(scratch, { recursive: true, force: true })
   // Maven's own store: kept where the fetch failed, so that the next try goes on from there.
   const repository = `${lib}.maven`
   const command = [
