@@ -25,11 +25,12 @@ test("the one that answered last is asked first, and the others where it does no
 })
 
 test("one that hangs is left alone when its share of the time is over", async () => {
-  using hanging = Bun.serve({ port: 0, fetch: () => new Promise<Response>(() => {}) })
-  using answering = Bun.serve({ port: 0, fetch: () => new Response("here") })
-  const ask = oneOf([hanging.url.href, answering.url.href], 100, 0)
+  const ask = oneOf(["http://hanging", "http://answering"], 100, 0)
   const began = performance.now()
-  const answer = await ask(async (url, signal) => (await fetch(url, { signal })).text())
+  const answer = await ask((url, signal) => {
+    if (url === "http://answering") return Promise.resolve("here")
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+  })
   expect(answer).toBe("here")
   expect(performance.now() - began).toBeGreaterThanOrEqual(49)
 })

@@ -45,7 +45,9 @@ test.each([1, 2, 3])(
   "writers whose replies overtake one another share a log without holes (seed %p)",
   async (seed) => {
     await using database = newDatabase(server)
-    const stores = await Promise.all([1, 2, 3].map(() => open(database.url)))
+    const stores = await Promise.all(
+      [1, 2, 3].map(() => openMongoStore(database.url, silentLogger)),
+    )
     const shaker = createShaker(seed)
     const writers = stores.map((store) => writerOn(shakeStore(store, shaker)))
     const conversation = crypto.randomUUID()
@@ -135,17 +137,13 @@ async function whereOneDiesMidway() {
   }
 }
 
-test("a change of members that its node did not finish is finished by another, within 5 s", async () => {
+test("a change of members that its node did not finish is finished by another", async () => {
   await using nodes = await whereOneDiesMidway()
   const { victim, other, log, conversation } = nodes
   const change = log.changed("alice", { joined: ["carol"], left: ["bob"] })
   await expect(victim.append([change])).rejects.toMatchObject(refused)
-  const began = performance.now()
   const carol = () => other.memberships("carol")
-  while ((await carol()).length === 0) {
-    expect(performance.now() - began).toBeLessThan(5_000)
-    await Bun.sleep(50)
-  }
+  await until(async () => (await carol()).length > 0, "Carol to be a member")
   expect((await other.member(conversation, "bob"))?.until).toBe(2)
   expect(seqs(await other.entries(conversation, 0, 10))).toEqual([1, 2])
 })

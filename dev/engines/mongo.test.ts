@@ -270,18 +270,19 @@ describe("indexes", () => {
     const documents = Array.from({ length: 5_000 }, (_, b) => ({ _id: b, a: "a", b }))
     const { indexed, plain } = await things(documents)
     const time = async (from: Collection<Thing>, times: number) => {
-      const began = performance.now()
+      let least = Number.POSITIVE_INFINITY
       for (let i = 0; i < times; i += 1) {
+        const began = performance.now()
         const newest = from
           .find({ a: "a", b: { $lt: 4_000 } })
           .sort({ b: -1 })
           .limit(2)
         expect((await newest.toArray()).map(({ b }) => b)).toEqual([3_999, 3_998])
+        least = Math.min(least, performance.now() - began)
       }
-      return (performance.now() - began) / times
+      return least
     }
-    await time(indexed, 20)
-    expect(await time(indexed, 20)).toBeLessThan((await time(plain, 5)) / 2)
+    expect(await time(indexed, 40)).toBeLessThan((await time(plain, 10)) / 2)
   })
 
   test("are there again after a kill", async () => {
