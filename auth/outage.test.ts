@@ -136,7 +136,8 @@ describe("the process, on MongoDB,", () => {
     one.kill("SIGKILL")
     await one.exited
     for (const [name, value] of device.cookies) elsewhere.cookies.set(name, value)
-    expect(await elsewhere.isSignedIn()).toBeTrue()
+    // It may still be about to find MongoDB.
+    await until(() => elsewhere.isSignedIn(), "the other one to know her")
     expect((await elsewhere.refresh()).errors).toBeUndefined()
     expect((await elsewhere.signIn("alice", PASSWORD)).errors).toBeUndefined()
     other.kill("SIGTERM")
