@@ -63,6 +63,8 @@ test("a seed is where a gateway begins; it goes on with what the list says", asy
   // Such as the one name of all nodes: it is in no list.
   const alias = await startFreezer(cluster.chats[2]!.port)
   const door = await cluster.startDoor(["http://127.0.0.1:1", alias.url])
+  // Until then seeds are all that there is to go by.
+  await cluster.listRead()
   const users = cluster.usersOf(3)
   const all = await readers(cluster, users, [door])
   await heardByAll(cluster, all, () => arePlaced(cluster, users))
