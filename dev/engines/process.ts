@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from "node:fs"
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs"
 
 /** An engine's process: what a test does to it, and how it ends. */
 export interface EngineProcess {
@@ -83,7 +83,11 @@ export async function startEngine(options: EngineOptions): Promise<EngineProcess
       return engine.pid
     },
     kill: () => end("SIGKILL"),
-    freeze: () => send(engine.pid, "SIGSTOP"),
+    freeze() {
+      send(engine.pid, "SIGSTOP")
+      const since = performance.now()
+      while (!isStopped(engine.pid) && performance.now() - since < STOP_WITHIN) Bun.sleepSync(1)
+    },
     thaw: () => send(engine.pid, "SIGCONT"),
     async restart() {
       await end("SIGTERM")
@@ -91,6 +95,21 @@ export async function startEngine(options: EngineOptions): Promise<EngineProcess
     },
     stop: () => end(options.scratch ? "SIGKILL" : "SIGTERM"),
   }
+}
+
+/** Whether every thread has stopped: a signal takes a moment to reach those that run. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`
+  // Only Linux says so; elsewhere the moment is short, too.
+  if (!existsSync(tasks)) return true
+  const state = (task: string) => {
+    try {
+      return /\) (\S)/.exec(readFileSync(`${tasks}/${task}/stat`, "utf8"))?.[1]
+    } catch {
+      return "X"
+    }
+  }
+  return readdirSync(tasks).every((task) => /[TtXZ]/.test(state(task) ?? "X"))
 }
 
 interface Launched {
