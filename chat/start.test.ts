@@ -86,7 +86,8 @@ async function flood(port: number) {
       return type === "next" && message?.sendMessage ? [message.sendMessage] : []
     })
   const timer = setInterval(() => {
-    for (let i = 0; i < 20 && link.isOpen; i++) sendOne()
+    // Each is answered by two frames: no more than some hundreds are under way.
+    for (let i = 0; i < 20 && link.isOpen && sent < 400 + link.frames.length / 2; i++) sendOne()
   }, 1)
   await until(() => acknowledged().length > 300, "300 messages")
   return { conversation, acknowledged, link, [Symbol.dispose]: () => clearInterval(timer) }

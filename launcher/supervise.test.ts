@@ -65,7 +65,7 @@ test("a service that gives up before it has ever listened is not started again",
 })
 
 test("a stop during the wait for a restart starts nothing", async () => {
-  const { supervised, lines } = service(`${LISTENS}; setTimeout(() => process.exit(3), 1)`)
+  const { supervised, lines } = service(`${LISTENS}; setTimeout(() => process.exit(3), 100)`)
   await until(() => lines.length > 0)
   await supervised.stop()
   expect(supervised.pid).toBeUndefined()
