@@ -137,13 +137,13 @@ async function whereOneDiesMidway() {
   }
 }
 
-test("a change of members that its node did not finish is finished by another", async () => {
+test("a change of members that its node did not finish is finished by another, within 5 s", async () => {
   await using nodes = await whereOneDiesMidway()
   const { victim, other, log, conversation } = nodes
   const change = log.changed("alice", { joined: ["carol"], left: ["bob"] })
   await expect(victim.append([change])).rejects.toMatchObject(refused)
   const carol = () => other.memberships("carol")
-  await until(async () => (await carol()).length > 0, "Carol to be a member")
+  await until(async () => (await carol()).length > 0, "Carol to be a member", 5_000)
   expect((await other.member(conversation, "bob"))?.until).toBe(2)
   expect(seqs(await other.entries(conversation, 0, 10))).toEqual([1, 2])
 })
