@@ -45,8 +45,8 @@ function isOfHost(origin: string, request: Request): boolean {
 }
 
 /**
- * The origins that may open sockets, whatever host they are told of: that of PUBLIC_URL. On one's own machine both names of it count, because a browser
- * takes either.
+ * The origins that may open sockets at any host: that of PUBLIC_URL. On one's own machine both names of it count,
+ * because a browser takes either.
  */
 export function allowedOrigins(publicUrl: string): ReadonlySet<string> {
   const { origin, hostname, port, protocol } = new URL(publicUrl)

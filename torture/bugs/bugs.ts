@@ -49,7 +49,7 @@ export async function hunt(options: HuntOptions): Promise<Hunted[]> {
 /** On a busy machine little happens in a run: whatever was not caught is hunted again, for twice as long. */
 async function huntOne(bug: Bug, engines: Engines, options: HuntOptions): Promise<Hunted> {
   const began = performance.now()
-  let hunted: Hunted
+  let hunted: Omit<Hunted, "took">
   for (let times = 1; ; times *= 2) {
     const name = `${bug.name} ${times > 1 ? times : ""}`.trim().replaceAll(/\W+/g, "-")
     hunted = await huntOnce(bug, engines, times, join(options.folder, name), options)
@@ -64,7 +64,7 @@ async function huntOnce(
   times: number,
   folder: string,
   options: HuntOptions,
-): Promise<Hunted> {
+): Promise<Omit<Hunted, "took">> {
   mkdirSync(folder, { recursive: true })
   const { minutes, last, scale } = bug.run
   await run({
@@ -79,7 +79,6 @@ async function huntOnce(
   return {
     ...{ bug, engines, violated },
     caught: violated.some(({ name }) => bug.caughtBy.includes(name)),
-    took: 0,
   }
 }
 
