@@ -18,8 +18,8 @@ export interface ChatMetrics {
 }
 
 const OPERATIONS = [
-  ...(["append", "picture", "entries", "messages", "messagesById", "countMessages"] as const),
-  ...(["authors", "member", "members", "countMembers", "memberships"] as const),
+  ...(["append", "picture", "origin", "entry", "entries", "messages", "messagesById"] as const),
+  ...(["countMessages", "authors", "member", "members", "countMembers", "memberships"] as const),
   ...(["moveMarks", "lowestMarks", "ping"] as const),
 ] satisfies (keyof Store)[]
 

@@ -180,7 +180,7 @@ export function createAppender(options: AppenderOptions): Appender {
   async function learnAuthors(picture: Picture, checked: Checked[]): Promise<void> {
     for (const { draft } of checked) {
       if (picture.authored.has(draft.by)) continue
-      const count = await store.countMessages(picture.id, picture.head, draft.by)
+      const count = await store.countMessages(picture.id, 0, picture.head, draft.by)
       // Whoever caught the picture up meanwhile may have learnt a newer count.
       if (!picture.authored.has(draft.by)) picture.authored.set(draft.by, count)
     }

@@ -21,9 +21,11 @@ export interface Reader {
   /** A message that the user may see. @throws ParleyError NOT_FOUND */
   message(user: string, id: string): Promise<MessageEntry>
   messages(member: Member, range: Range): Promise<MessageEntry[]>
+  /** The newest message up to a seq, which exists. */
+  lastMessage(member: Member, head: number): Promise<MessageEntry | undefined>
   /** Entries after a seq, within what the member may see, oldest first. */
   log(member: Member, after: number, limit: number): Promise<Entry[]>
-  /** Messages of others beyond the member's read watermark: four look-ups, however many there are. */
+  /** Messages of others beyond the member's read watermark: a few look-ups, however many there are. */
   unread(member: Member, head: number): Promise<number>
   status(message: MessageEntry): Promise<MessageStatus>
 }
@@ -49,7 +51,16 @@ export function createReader(store: Store): Reader {
     return entries.filter(({ seq }) => seq >= from && seq <= to)
   }
 
+  async function messages(member: Member, range: Range): Promise<MessageEntry[]> {
+    const { from, to } = windowOf(member)
+    const visible = { ...range, from: Math.max(range.from, from), to: Math.min(range.to, to) }
+    if (visible.from > visible.to) return []
+    return stillVisible(member, await store.messages(member.conversation, visible))
+  }
+
   return {
+    messages,
+
     async membership(user, conversation) {
       checkId(conversation, "conversation")
       const member = await store.member(conversation, user)
@@ -73,11 +84,16 @@ export function createReader(store: Store): Reader {
       return message
     },
 
-    async messages(member, range) {
+    // Nearly always it is the newest entry, which an engine finds by its place.
+    async lastMessage(member, head) {
       const { from, to } = windowOf(member)
-      const visible = { ...range, from: Math.max(range.from, from), to: Math.min(range.to, to) }
-      if (visible.from > visible.to) return []
-      return stillVisible(member, await store.messages(member.conversation, visible))
+      const newest = await store.entry(member.conversation, Math.min(head, to))
+      if (newest?.tally.messages === 0) return undefined
+      const isMessage = newest?.kind === "message" && newest.seq >= from
+      const [last] = isMessage
+        ? await stillVisible(member, [newest])
+        : await messages(member, { from, to: head, limit: 1, order: "newest" })
+      return last
     },
 
     async log(member, after, limit) {
@@ -90,13 +106,12 @@ export function createReader(store: Store): Reader {
     },
 
     async unread({ conversation, user, read }, head) {
-      const [all, allRead, own, ownRead] = await Promise.all([
-        store.countMessages(conversation, head),
-        store.countMessages(conversation, read),
-        store.countMessages(conversation, head, user),
-        store.countMessages(conversation, read, user),
+      if (read >= head) return 0
+      const [all, own] = await Promise.all([
+        store.countMessages(conversation, read, head),
+        store.countMessages(conversation, read, head, user),
       ])
-      return all - allRead - (own - ownRead)
+      return all - own
     },
 
     async status({ conversation, by, seq }) {

@@ -1,8 +1,7 @@
 import { badInput, notFound } from "@parley/service/errors.ts"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
-import type { Picture } from "../domain/picture.ts"
-import type { Member, MembershipView } from "../store/store.ts"
+import type { Created, Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import {
   type Connection,
@@ -23,11 +22,13 @@ const MAX_LOG_PAGE = 1_000
 const MAX_SEQ = 2 ** 31 - 1
 
 /** What never changes is at hand for every conversation that is busy here; else the store is asked. */
-const withPicture =
-  <T>(read: (picture: Picture) => T) =>
+const withOrigin =
+  <T>(read: (created: Partial<Created>) => T) =>
   ({ id }: ConversationRef, _args: unknown, { services }: ChatContext): T | Promise<T> => {
     const picture = services.pictures.peek(id)
-    return picture ? read(picture) : services.pictures.get(id).then(read)
+    return picture
+      ? read(picture)
+      : services.store.origin(id).then((created) => read(created ?? {}))
   }
 
 /** The viewer's membership, present or past. @throws ParleyError NOT_FOUND where there never was one. */
@@ -88,9 +89,9 @@ export const Conversation = {
     const membership = await context.services.reader.anyMembership(viewerOf(context), id)
     return membership?.until === null ? { id, membership } : null
   },
-  kind: withPicture(({ origin }) => origin?.kind),
-  title: withPicture(({ origin }) => origin?.title),
-  createdAt: withPicture(({ createdAt }) => createdAt),
+  kind: withOrigin(({ origin }) => origin?.kind),
+  title: withOrigin(({ origin }) => origin?.title),
+  createdAt: withOrigin(({ createdAt }) => createdAt),
   me: (ref: ConversationRef, _args: unknown, context: ChatContext) => membershipOf(ref, context),
 
   async head(ref: ConversationRef, _args: unknown, context: ChatContext) {
@@ -104,8 +105,9 @@ export const Conversation = {
   },
 
   async lastMessage(ref: ConversationRef, _args: unknown, context: ChatContext) {
-    const { edges } = await messagePage(await membershipOf(ref, context), { last: 1 }, context)
-    return edges[0]?.node
+    const member = await membershipOf(ref, context)
+    if (member.until !== null) return undefined
+    return context.services.reader.lastMessage(member, await headOf(ref, member, context))
   },
 
   async messages(ref: ConversationRef, page: MessagePage, context: ChatContext) {
@@ -139,10 +141,11 @@ export const Conversation = {
     const { store } = context.services
     const found = await store.members(ref.id, from, first + 1)
     const page = found.slice(0, first)
+    const isAll = from === "" && found.length <= first
     const edges = page.map((node) => ({ cursor: () => toCursor("u", node.user), node }))
     return {
       ...connection(edges, { hasNextPage: found.length > first, hasPreviousPage: from !== "" }),
-      totalCount: () => store.countMembers(ref.id),
+      totalCount: () => (isAll ? found.length : store.countMembers(ref.id)),
     }
   },
 }

@@ -2,12 +2,12 @@ import { unavailable } from "@parley/service/errors.ts"
 import { every } from "@parley/service/every.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type Mongo, openMongo, twice } from "@parley/service/mongo.ts"
-import type { Filter } from "mongodb"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import { emptyPicture, type Picture } from "../domain/picture.ts"
 import { createLogs } from "./mongo-logs.ts"
 import { createMembers } from "./mongo-members.ts"
 import { mongoNodes } from "./mongo-nodes.ts"
+import { createReads } from "./mongo-reads.ts"
 import {
   type ConversationDocument,
   type EntryDocument,
@@ -16,13 +16,11 @@ import {
   INDEXES,
   type MemberDocument,
   memberOf,
-  TOP,
-  type TopDocument,
   topOf,
   VERSION,
 } from "./mongo-shapes.ts"
 import type { Stamp } from "./nodes.ts"
-import type { MembershipView, Store } from "./store.ts"
+import type { Created, MembershipView, Store } from "./store.ts"
 
 /** Between two looks for what others have left half done, and between two writes of how far logs have come; in ms. */
 const TIDY_EVERY = 1_000
@@ -56,6 +54,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   const members = mongo.collection<MemberDocument>("members")
   const logs = createLogs(mongo)
   const changes = createMembers(mongo)
+  const reads = createReads(mongo)
 
   const tidying = every(
     TIDY_EVERY,
@@ -135,19 +134,27 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     })
   }
 
-  async function lowest(conversation: string, mark: "delivered" | "read") {
-    const present = members
-      .find({ conversation, until: null })
-      .sort({ [mark]: 1 })
-      .limit(2)
-    return (await present.toArray()).map((member) => ({ user: member.user, seq: member[mark] }))
+  /** @param all the present members, where they have been read already. */
+  async function lowest(
+    conversation: string,
+    mark: "delivered" | "read",
+    all: readonly MemberDocument[] | undefined,
+  ) {
+    const read = () =>
+      members
+        .find({ conversation, until: null })
+        .sort({ [mark]: 1 })
+        .limit(2)
+        .toArray()
+    const lowest = all?.toSorted((a, b) => a[mark] - b[mark]).slice(0, 2) ?? (await read())
+    return lowest.map((member) => ({ user: member.user, seq: member[mark] }))
   }
 
-  /** @param filter of one conversation's entries. */
-  async function tallyOf(filter: Filter<EntryDocument>) {
-    const found = entries.find(filter).sort({ seq: -1 }).limit(1)
-    const [newest] = await found.project<TopDocument>(TOP).toArray()
-    return newest?.tally
+  /** Its document is the last thing that is written when it begins: a member may be there before. */
+  async function origin(id: string): Promise<Created | undefined> {
+    const document = await reads.conversation(id)
+    const { origin, createdAt } = document ?? (await picture(id))
+    return origin && { origin, createdAt }
   }
 
   return {
@@ -157,6 +164,13 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
       mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, stamp))),
 
     picture: (id) => mongo.run(() => picture(id)),
+    origin: (id) => mongo.run(() => origin(id)),
+
+    entry: (conversation, seq) =>
+      mongo.run(async () => {
+        const found = await reads.entry(conversation, seq)
+        return found && entryOf(found)
+      }),
 
     entries: (conversation, after, limit) =>
       mongo.run(async () => {
@@ -188,12 +202,12 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         return (await found.toArray()).map(entryOf) as MessageEntry[]
       }),
 
-    countMessages: (conversation, upTo, by) =>
-      mongo.run(async () => {
-        const within = { conversation, seq: { $lte: upTo } }
-        if (by === undefined) return (await tallyOf(within))?.messages ?? 0
-        return (await tallyOf({ ...within, by }))?.ofAuthor ?? 0
-      }),
+    countMessages: (conversation, after, upTo, by) =>
+      mongo.run(() =>
+        by === undefined
+          ? reads.countMessages(conversation, after, upTo)
+          : reads.countOfAuthor(conversation, after, upTo, by),
+      ),
 
     authors: (conversation, after, upTo) =>
       mongo.run(() =>
@@ -206,19 +220,27 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
 
     member: (conversation, user) =>
       mongo.run(async () => {
-        const found = await members.findOne({ conversation, user })
-        return found ? memberOf(found) : undefined
+        const found = await reads.member(conversation, user)
+        return found && memberOf(found)
       }),
 
     members: (conversation, after, limit) =>
       mongo.run(async () => {
         if (limit <= 0) return []
+        const few = await reads.few(conversation)
+        if (few) {
+          const following = few.filter(({ user }) => user > after)
+          return following.sort(byUser).slice(0, limit).map(memberOf)
+        }
         const found = members.find({ conversation, user: { $gt: after }, until: null })
         return (await found.sort({ user: 1 }).limit(limit).toArray()).map(memberOf)
       }),
 
     countMembers: (conversation) =>
-      mongo.run(() => members.countDocuments({ conversation, until: null })),
+      mongo.run(async () => {
+        const few = await reads.few(conversation)
+        return few ? few.length : members.countDocuments({ conversation, until: null })
+      }),
 
     memberships: (user) => mongo.run(() => memberships(user)),
 
@@ -246,9 +268,10 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
 
     lowestMarks: (conversation) =>
       mongo.run(async () => {
+        const few = await reads.few(conversation)
         const [delivered, read] = await Promise.all([
-          lowest(conversation, "delivered"),
-          lowest(conversation, "read"),
+          lowest(conversation, "delivered", few),
+          lowest(conversation, "read", few),
         ])
         return { delivered, read }
       }),
@@ -262,3 +285,6 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     },
   }
 }
+
+/** As the server orders them: by bytes, which for ids is by characters. */
+const byUser = (a: MemberDocument, b: MemberDocument) => (a.user < b.user ? -1 : 1)

@@ -130,6 +130,17 @@ export function openSqliteStore(path: string): Store {
       return picture
     }),
 
+    origin: reading((id) => {
+      const row = conversationRow.get(id)
+      if (!row) return undefined
+      return { origin: { kind: row.kind, title: row.title }, createdAt: row.created_at }
+    }),
+
+    entry: reading((conversation, seq) => {
+      const row = entryAt.get(conversation, seq)
+      return row ? toEntry(row) : undefined
+    }),
+
     entries: reading((conversation, after, limit) =>
       entriesAfter.all(conversation, after, limit).map(toEntry),
     ),
@@ -146,11 +157,13 @@ export function openSqliteStore(path: string): Store {
       (ids) => ids.flatMap((id) => byId.get(id) ?? []).map(toEntry) as MessageEntry[],
     ),
 
-    countMessages: reading((conversation, upTo, by) =>
-      by === undefined
-        ? (newestUpTo.get(conversation, upTo)?.messages ?? 0)
-        : (newestBy.get(conversation, by, upTo)?.of_author ?? 0),
-    ),
+    countMessages: reading((conversation, after, upTo, by) => {
+      const upToHere = (seq: number) =>
+        by === undefined
+          ? (newestUpTo.get(conversation, seq)?.messages ?? 0)
+          : (newestBy.get(conversation, by, seq)?.of_author ?? 0)
+      return upToHere(upTo) - upToHere(after)
+    }),
 
     authors: reading((conversation, after, upTo) =>
       authorsIn.all(conversation, after, upTo).map(({ author }) => author),

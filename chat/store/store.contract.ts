@@ -157,7 +157,10 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(await store.member("nowhere", "alice")).toBeUndefined()
         expect(await store.members("nowhere", "", 10)).toEqual([])
         expect(await store.countMembers("nowhere")).toBe(0)
-        expect(await store.countMessages("nowhere", 10)).toBe(0)
+        expect(await store.countMessages("nowhere", 0, 10)).toBe(0)
+        expect(await store.countMessages("nowhere", 2, 10, "alice")).toBe(0)
+        expect(await store.origin("nowhere")).toBeUndefined()
+        expect(await store.entry("nowhere", 1)).toBeUndefined()
         expect(await store.memberships("nobody")).toEqual([])
         expect(await store.moveMarks("nowhere", "alice", { read: 1 })).toBeUndefined()
         expect(await store.lowestMarks("nowhere")).toEqual({ delivered: [], read: [] })
@@ -310,10 +313,13 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
             )
             for (let upTo = 0; upTo <= entries.length + 1; upTo++) {
               const messages = entries.filter(({ seq, kind }) => kind === "message" && seq <= upTo)
-              expect(await store.countMessages(conversation, upTo)).toBe(messages.length)
-              for (const user of ["alice", "bob", "nobody"]) {
-                const own = messages.filter((message) => message.by === user).length
-                expect(await store.countMessages(conversation, upTo, user)).toBe(own)
+              for (const after of new Set([0, Math.min(1, upTo), upTo >> 1, upTo])) {
+                const beyond = messages.filter(({ seq }) => seq > after)
+                expect(await store.countMessages(conversation, after, upTo)).toBe(beyond.length)
+                for (const user of ["alice", "bob", "nobody"]) {
+                  const own = beyond.filter((message) => message.by === user).length
+                  expect(await store.countMessages(conversation, after, upTo, user)).toBe(own)
+                }
               }
               const recent = messages.filter(({ seq }) => seq > upTo - 3).map((entry) => entry.by)
               expect((await store.authors(conversation, upTo - 3, upTo)).sort()).toEqual(
@@ -323,6 +329,105 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
           }),
           { numRuns: 20 },
         )
+      })
+    })
+
+    describe("asked for many things at once", () => {
+      const SIZES = [0, 2, 18, 120, 19, 20, 60, 1, 0, 3]
+      const places: { conversation: string; entries: Entry[]; users: string[] }[] = []
+
+      beforeAll(async () => {
+        for (const [index, size] of SIZES.entries()) {
+          const conversation = newConversation()
+          const log = createLog(conversation)
+          const others = Array.from(
+            { length: size },
+            (_, i) => `member-${String(i).padStart(3, "0")}`,
+          )
+          const entries: Entry[] = [log.founded("zoe", others)]
+          for (let i = 0; i < index * 8; i++) {
+            entries.push(log.message(i % 2 === 0 ? "zoe" : "alice", `${index}: ${i}`))
+          }
+          expect(await store.append(entries)).toBe(entries.length)
+          places.push({ conversation, entries, users: [...others, "zoe"] })
+        }
+      })
+      const of = <T>(ask: (place: (typeof places)[number]) => Promise<T>) =>
+        Promise.all(places.map(ask))
+
+      test("answers each as if it were alone", async () => {
+        // Twice: an engine may have learnt what it had better ask for by itself.
+        for (let i = 0; i < 2; i++) {
+          expect(await of(({ conversation }) => store.countMembers(conversation))).toEqual(
+            places.map(({ users }) => users.length),
+          )
+          const pages = await of(({ conversation }) => store.members(conversation, "", 20))
+          expect(pages.map((page) => page.map(({ user }) => user))).toEqual(
+            places.map(({ users }) => users.slice(0, 20)),
+          )
+          const later = await of(({ conversation }) => store.members(conversation, "member-017", 3))
+          expect(later.map((page) => page.map(({ user }) => user))).toEqual(
+            places.map(({ users }) => users.filter((user) => user > "member-017").slice(0, 3)),
+          )
+          const zoes = await of(({ conversation }) => store.member(conversation, "zoe"))
+          expect(zoes.map((zoe) => [zoe?.conversation, zoe?.user, zoe?.role])).toEqual(
+            places.map(({ conversation }) => [conversation, "zoe", "ADMIN"]),
+          )
+          expect(await of(({ conversation, entries }) => store.entry(conversation, entries.length))) //
+            .toEqual(places.map(({ entries }) => entries.at(-1)))
+          expect(await of(({ conversation }) => store.origin(conversation))).toEqual(
+            places.map(({ entries: [first] }) => ({
+              origin: { kind: "GROUP", title: "Friends" },
+              createdAt: first!.at,
+            })),
+          )
+          for (const by of ["zoe", undefined]) {
+            const counts = await of(({ conversation }) =>
+              store.countMessages(conversation, 2, 100, by),
+            )
+            expect(counts).toEqual(places.map(({ entries }) => count(entries, 2, 100, by)))
+          }
+        }
+      })
+
+      const count = (entries: Entry[], after: number, upTo: number, by: string | undefined) =>
+        entries.filter((entry) => {
+          const isMeant = entry.kind === "message" && (by === undefined || entry.by === by)
+          return isMeant && entry.seq > after && entry.seq <= upTo
+        }).length
+
+      test("answers whoever asks for the same thing, and says what is not there", async () => {
+        const [{ conversation, entries }] = places as [(typeof places)[number]]
+        const asked = [store.entry(conversation, 1), store.entry(conversation, 1)]
+        expect(await Promise.all([...asked, store.entry(conversation, 99)])).toEqual([
+          entries[0],
+          entries[0],
+          undefined,
+        ])
+        const members = [store.member(conversation, "zoe"), store.member(conversation, "nobody")]
+        expect((await Promise.all(members)).map((member) => member?.user)).toEqual([
+          "zoe",
+          undefined,
+        ])
+        expect(await Promise.all([store.origin("nowhere"), store.origin(conversation)])).toEqual([
+          undefined,
+          expect.objectContaining({ createdAt: entries[0]!.at }),
+        ])
+      })
+
+      test("finds those furthest behind in small and in large groups", async () => {
+        const move = (conversation: string, user: string) =>
+          store.moveMarks(conversation, user, { read: 2 })
+        await of(({ conversation, users: [, ...others] }) =>
+          Promise.all(others.map((user) => move(conversation, user))),
+        )
+        const lowest = await of(({ conversation }) => store.lowestMarks(conversation))
+        for (const [index, { read, delivered }] of lowest.entries()) {
+          const { users } = places[index]!
+          expect(read[0]).toEqual({ user: users[0]!, seq: 1 })
+          expect(read.map(({ seq }) => seq)).toEqual(users.length > 1 ? [1, 2] : [1])
+          expect(delivered.map(({ seq }) => seq)).toEqual(users.length > 1 ? [1, 1] : [1])
+        }
       })
     })
 

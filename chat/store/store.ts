@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
 import { type Logger, silentLogger } from "@parley/service/log.ts"
-import type { Entry, MessageEntry } from "../domain/entry.ts"
+import type { Entry, MessageEntry, Origin } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
 import type { Nodes, Stamp } from "./nodes.ts"
 
@@ -25,6 +25,13 @@ export interface MembershipView extends Member {
   head: number
   /** The time of the newest entry, in ms since the epoch. */
   headAt: number
+}
+
+/** How a conversation began. */
+export interface Created {
+  origin: Origin
+  /** ms since the epoch. */
+  createdAt: number
 }
 
 export interface Marks {
@@ -59,6 +66,12 @@ export interface Store extends AsyncDisposable {
   /** The conversation's present state; a picture with head 0 where there is no such conversation. */
   picture(conversation: string): Promise<Picture>
 
+  /** What never changes of a conversation; undefined where there is no such one. */
+  origin(conversation: string): Promise<Created | undefined>
+
+  /** The entry with that seq, if there is one. */
+  entry(conversation: string, seq: number): Promise<Entry | undefined>
+
   /** Entries with seq > after, oldest first. */
   entries(conversation: string, after: number, limit: number): Promise<Entry[]>
 
@@ -68,8 +81,8 @@ export interface Store extends AsyncDisposable {
   /** The messages with these ids, as far as they exist, in any order. */
   messagesById(ids: readonly string[]): Promise<MessageEntry[]>
 
-  /** How many messages there are up to and including a seq: all, or those by one author. */
-  countMessages(conversation: string, upTo: number, by?: string): Promise<number>
+  /** How many messages there are with after < seq ≤ upTo: all, or those by one author. */
+  countMessages(conversation: string, after: number, upTo: number, by?: string): Promise<number>
 
   /** The distinct authors of messages with after < seq ≤ upTo. */
   authors(conversation: string, after: number, upTo: number): Promise<string[]>

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
+import { type Mongo, openMongo } from "@parley/service/mongo.ts"
+import { execute, parse } from "graphql"
+import { newDatabase, openTestMongo } from "../../dev/engines/test/mongo.ts"
+import { createLog } from "../test/log-builder.ts"
+import { createWorld } from "../test/world.ts"
+import { createMongoStore } from "./mongo.ts"
+import { INDEXES, VERSION } from "./mongo-shapes.ts"
+import { openSqliteStore } from "./sqlite.ts"
+import type { Store } from "./store.ts"
+
+setDefaultTimeout(60_000)
+let server: Awaited<ReturnType<typeof openTestMongo>>
+beforeAll(async () => {
+  server = await openTestMongo()
+}, 25 * 60_000)
+afterAll(() => server[Symbol.asyncDispose]())
+
+/** What a client asks for when it shows its list. */
+const LIST = parse(`{ conversations(first: 30) {
+  pageInfo { hasNextPage endCursor }
+  edges { node {
+    id kind title createdAt head unreadCount me { role delivered read }
+    lastMessage { id seq text sentAt sender { id } status }
+    members(first: 10) {
+      totalCount pageInfo { hasNextPage endCursor }
+      edges { node { user { id } role delivered read } }
+    }
+  } }
+} }`)
+const MAX_OPERATIONS = 12
+
+test("a page of thirty conversations is a handful of operations, and what it is on SQLite", async () => {
+  await using database = newDatabase(server)
+  const options = { url: database.url, name: "chat", version: VERSION, indexes: INDEXES }
+  const open = () => openMongo({ ...options, log: silentLogger })
+  const { mongo, operations } = counting(await open())
+  await using onMongo = createMongoStore(mongo, silentLogger, await open())
+  await using onSqlite = openSqliteStore(":memory:")
+  for (let i = 0; i < 30; i++) {
+    const log = createLog(`conversation-${String(i).padStart(2, "0")}`)
+    // One is large, each tenth has no message, and each third was left as far as it was read.
+    const others = Array.from({ length: i === 7 ? 40 : 2 }, (_, user) => `user-${user + 10}`)
+    const entries = [log.founded("alice", others)]
+    const messages = Array.from({ length: i % 10 === 3 ? 0 : 3 }, (_, text) =>
+      log.message([others[0]!, "alice"][(i + text) % 2]!, `${i}: ${text}`),
+    )
+    for (const store of [onMongo, onSqlite]) {
+      expect(await store.append([...entries, ...messages])).toBe(1 + messages.length)
+      if (i % 3 === 0)
+        await store.moveMarks(`conversation-${String(i).padStart(2, "0")}`, "alice", {
+          delivered: 4,
+          read: 4,
+        })
+    }
+  }
+
+  operations.length = 0
+  const page = await list(onMongo)
+  expect(operations.length, operations.join(", ")).toBeLessThanOrEqual(MAX_OPERATIONS)
+  expect(page).toEqual(await list(onSqlite))
+})
+
+/** Alice's list, as a node says that has just started. */
+async function list(store: Store): Promise<unknown> {
+  await using world = await createWorld(1, () => ({ store }))
+  const { schema, services } = world.nodes[0]!
+  const contextValue = { viewer: "alice", services }
+  const { data, errors } = await execute({ schema, document: LIST, contextValue })
+  expect(errors).toBeUndefined()
+  return data
+}
+
+/** A connection, and what is read by it. */
+function counting(mongo: Mongo): { mongo: Mongo; operations: string[] } {
+  const operations: string[] = []
+  const collection: Mongo["collection"] = (name) =>
+    new Proxy(mongo.collection(name), {
+      get(target, property) {
+        const value = Reflect.get(target, property)
+        if (typeof value !== "function") return value
+        return (...args: unknown[]) => {
+          // What a node tidies all the while does not count.
+          const isTidying = name === "intents" || property === "bulkWrite"
+          if (!isTidying) operations.push(`${name}.${String(property)}`)
+          return value.apply(target, args)
+        }
+      },
+    }) as never
+  return { mongo: { ...mongo, collection }, operations }
+}

@@ -1,0 +1,189 @@
+import { LruMap } from "@parley/service/lru.ts"
+import type { Mongo } from "@parley/service/mongo.ts"
+import DataLoader from "dataloader"
+import {
+  type ConversationDocument,
+  type EntryDocument,
+  type MemberDocument,
+  TOP,
+  type TopDocument,
+} from "./mongo-shapes.ts"
+
+/**
+ * Look-ups of single things. Those that are asked for in one moment go to the server as one query, so that a page of
+ * thirty conversations costs it a handful of operations and not some hundreds. None answers with something older than
+ * the moment in which it was asked.
+ */
+export interface Reads {
+  member(conversation: string, user: string): Promise<MemberDocument | undefined>
+  conversation(id: string): Promise<ConversationDocument | undefined>
+  entry(conversation: string, seq: number): Promise<EntryDocument | undefined>
+  /** How many messages there are with after < seq ≤ upTo. */
+  countMessages(conversation: string, after: number, upTo: number): Promise<number>
+  /** The same of one author. */
+  countOfAuthor(conversation: string, after: number, upTo: number, by: string): Promise<number>
+  /** All present members; undefined where they are too many to be read together with others'. */
+  few(conversation: string): Promise<MemberDocument[] | undefined>
+}
+
+/** Look-ups that one query carries. */
+const MAX_BATCH = 100
+/** Where conversations have fewer members than this, on average, all of them are read. One with more is asked by itself from then on. */
+const FEW = 20
+/** Conversations of which is remembered that they have many members. */
+const MAX_KNOWN = 20_000
+/** Messages of an author's own for each conversation, on average, that are counted one by one. */
+const OWN = 10
+
+interface Place {
+  conversation: string
+  seq: number
+}
+
+interface Stretch {
+  conversation: string
+  by: string
+  after: number
+  upTo: number
+}
+
+export function createReads(mongo: Mongo): Reads {
+  const entries = mongo.collection<EntryDocument>("entries")
+  const conversations = mongo.collection<ConversationDocument>("conversations")
+  const members = mongo.collection<MemberDocument>("members")
+  const withMany = new LruMap<string, true>(MAX_KNOWN)
+
+  const member = together(
+    async (asked: readonly Pick<MemberDocument, "conversation" | "user">[]) => {
+      const found = await members.find({ $or: [...asked] }).toArray()
+      return byKey(found, ({ conversation, user }) => key(conversation, user))
+    },
+    ({ conversation, user }) => key(conversation, user),
+  )
+
+  const conversation = together(
+    async (ids: readonly string[]) =>
+      byKey(await conversations.find({ _id: { $in: [...ids] } }).toArray(), ({ _id }) => _id),
+    (id) => id,
+  )
+
+  const entry = together(
+    async (places: readonly Place[]) => byPlace(await entries.find({ $or: [...places] }).toArray()),
+    keyOfPlace,
+  )
+
+  const top = together(async (places: readonly Place[]) => {
+    const found = entries.find({ $or: [...places] }).project<TopDocument>(TOP)
+    return byPlace(await found.toArray())
+  }, keyOfPlace)
+
+  /** How many messages there are up to a seq, which may be beyond the end. */
+  async function messagesUpTo(conversation: string, seq: number): Promise<number> {
+    if (seq <= 0) return 0
+    const there = await top({ conversation, seq })
+    return (
+      there?.tally.messages ?? (await newestTally({ conversation, seq: { $lte: seq } })).messages
+    )
+  }
+
+  async function newestTally(filter: { conversation: string; by?: string; seq: { $lte: number } }) {
+    const found = entries.find(filter).sort({ seq: -1 }).limit(1)
+    const [newest] = await found.project<TopDocument>(TOP).toArray()
+    return newest?.tally ?? { messages: 0, ofAuthor: 0 }
+  }
+
+  /** How many of each stretch there are; nothing where they are too many to be counted one by one. */
+  const own = together(async (asked: readonly Stretch[]) => {
+    const most = OWN * asked.length
+    const ranges = asked.map(({ conversation, by, after, upTo }) => {
+      return { conversation, by, seq: { $gt: after, $lte: upTo }, kind: "message" as const }
+    })
+    const found = await entries
+      .find({ $or: ranges })
+      .project<Place & { by: string }>({ _id: 0, conversation: 1, by: 1, seq: 1 })
+      .limit(most)
+      .toArray()
+    const isAll = found.length < most
+    const counted = (stretch: Stretch) => found.filter((place) => isWithin(place, stretch)).length
+    return new Map(isAll ? asked.map((stretch) => [keyOfStretch(stretch), counted(stretch)]) : [])
+  }, keyOfStretch)
+
+  const few = together(
+    async (ids: readonly string[]) => {
+      const most = FEW * ids.length
+      const found = await members
+        .find({ conversation: { $in: [...ids] }, until: null })
+        .sort({ conversation: 1 })
+        .limit(most)
+        .toArray()
+      const groups = Map.groupBy(found, ({ conversation }) => conversation)
+      for (const [id, { length }] of groups) if (length >= FEW) withMany.set(id, true)
+      // They come by conversation: all are there of those before the one at which the limit cut off.
+      const cutOff = found.length < most ? undefined : found.at(-1)!.conversation
+      const whole = ids.filter((id) => cutOff === undefined || id < cutOff)
+      return new Map(whole.map((id) => [id, groups.get(id) ?? []]))
+    },
+    (id) => id,
+  )
+
+  return {
+    member: (conversation, user) => member({ conversation, user }),
+    conversation,
+    entry: (conversation, seq) => entry({ conversation, seq }),
+
+    async countMessages(conversation, after, upTo) {
+      const [last, first] = await Promise.all([
+        messagesUpTo(conversation, upTo),
+        messagesUpTo(conversation, after),
+      ])
+      return last - first
+    },
+
+    async countOfAuthor(conversation, after, upTo, by) {
+      // From the beginning on, an author's newest entry says it.
+      const counted = after > 0 ? await own({ conversation, by, after, upTo }) : undefined
+      if (counted !== undefined) return counted
+      const upToHere = async (seq: number) =>
+        seq <= 0 ? 0 : (await newestTally({ conversation, by, seq: { $lte: seq } })).ofAuthor
+      const [last, first] = await Promise.all([upToHere(upTo), upToHere(after)])
+      return last - first
+    },
+
+    few: async (id) => (withMany.get(id) ? undefined : few(id)),
+  }
+}
+
+/**
+ * Loads one by one what it loads together.
+ * @param load what is asked for, each by its key as far as it is there.
+ */
+function together<K, V>(
+  load: (asked: readonly K[]) => Promise<ReadonlyMap<string, V>>,
+  keyOf: (asked: K) => string,
+): (asked: K) => Promise<V | undefined> {
+  const loader = new DataLoader<K, V | undefined>(
+    async (asked) => {
+      const found = await load([...new Map(asked.map((one) => [keyOf(one), one])).values()])
+      return asked.map((one) => found.get(keyOf(one)))
+    },
+    { cache: false, maxBatchSize: MAX_BATCH },
+  )
+  return (asked) => loader.load(asked)
+}
+
+const byKey = <T>(documents: readonly T[], keyOf: (document: T) => string) =>
+  new Map(documents.map((document) => [keyOf(document), document]))
+
+const key = (...parts: (string | number)[]) => parts.join(" ")
+const keyOfPlace = ({ conversation, seq }: Place) => key(conversation, seq)
+const byPlace = <T extends Place>(documents: readonly T[]) => byKey(documents, keyOfPlace)
+
+function keyOfStretch({ conversation, by, after, upTo }: Stretch): string {
+  return key(conversation, by, after, upTo)
+}
+
+const isWithin = ({ conversation, by, seq }: Place & { by: string }, stretch: Stretch) =>
+  conversation === stretch.conversation &&
+  by === stretch.by &&
+  seq > stretch.after &&
+  seq <= stretch.upTo
