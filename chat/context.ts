@@ -88,9 +88,9 @@ export async function createChat(
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
   const trail = createTrail(log, tracer)
   const hub = createHub({ store, bus, log, trail })
-  const router = createRouter(hub, bus, trail)
-
   const pictures = createPictures(store)
+  const router = createRouter({ hub, bus, pictures, trail })
+
   const { nodes } = store
   const outbox =
     nodes &&

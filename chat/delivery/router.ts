@@ -2,6 +2,7 @@ import type { Cause } from "@parley/service/cause.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
 import type { Entry } from "../domain/entry.ts"
 import { audience, type Picture } from "../domain/picture.ts"
+import type { Pictures } from "../domain/pictures.ts"
 import type { Receipt } from "../domain/receipts.ts"
 import type { Trail } from "../trail.ts"
 import type { Hub } from "./hub.ts"
@@ -16,11 +17,20 @@ export interface Router {
   receiptMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
 }
 
+export interface RouterOptions {
+  hub: Hub
+  bus: Bus
+  /** What this node knows of conversations, which follows what others write. */
+  pictures: Pick<Pictures, "follow">
+  trail?: Trail
+}
+
 /** Joins a hub to a bus. What other nodes publish reaches this node's sessions; what happens here reaches both. */
-export function createRouter(hub: Hub, bus: Bus, trail?: Trail): Router {
+export function createRouter({ hub, bus, pictures, trail }: RouterOptions): Router {
   bus.onRecord(({ event, users }) => {
     trail?.received(event)
     hub.take(event, users)
+    if (event.kind === "entry") pictures.follow(event.entry)
   })
 
   function publish(event: BusEvent, users: () => readonly string[]): Promise<void> | undefined {

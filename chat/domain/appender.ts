@@ -92,7 +92,7 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 
   async function commit(conversation: string, batch: Waiting[]): Promise<void> {
-    const picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
+    let picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
     let rest = batch
     let isCurrent = false
     let lost = 0
@@ -131,8 +131,12 @@ export function createAppender(options: AppenderOptions): Appender {
       if (known) rest.shift()
       lost = known || stored > 0 ? 0 : lost + 1
       await pictures.catchUp(picture)
-      // Taken, and not to be seen yet: whoever took it is about to be answered.
-      if (lost > 0 && picture.head === head) await Bun.sleep(lost)
+      if (lost > 0 && picture.head === head) {
+        // Taken, and not to be seen yet: whoever took it is about to be answered. Or the picture is of what never was.
+        await Bun.sleep(lost)
+        pictures.forget(conversation)
+        picture = await pictures.get(conversation)
+      }
       // Whoever stored it may have failed before telling anyone; being told twice harms nobody.
       if (known?.conversation === conversation) onStored(known, picture, cause)
     }

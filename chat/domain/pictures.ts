@@ -1,5 +1,6 @@
 import { LruMap } from "@parley/service/lru.ts"
 import type { Store } from "../store/store.ts"
+import type { Entry } from "./entry.ts"
 import { fold, type Picture } from "./picture.ts"
 
 /** Large enough for every conversation that is busy on one node; a forgotten one is loaded again. */
@@ -13,6 +14,11 @@ export interface Pictures {
   peek(conversation: string): Picture | undefined
   /** Folds in what other nodes have appended since. */
   catchUp(picture: Picture): Promise<void>
+  /**
+   * Folds in what another node says that it has stored, where it is the next message and nothing speaks against it: so
+   * whoever answers it need not ask the log. Everything else, changes of members above all, is learnt from the log alone.
+   */
+  follow(entry: Entry): void
   /** Forgets a picture that may be wrong, after a write with an unknown outcome. */
   forget(conversation: string): void
 }
@@ -50,6 +56,18 @@ export function createPictures(store: Store): Pictures {
         if (missed.length < CATCH_UP_PAGE) return
       }
     },
+    follow(entry) {
+      const picture = known.get(entry.conversation)
+      if (picture && isNextMessage(picture, entry)) fold(picture, entry)
+    },
     forget: (conversation) => void known.delete(conversation),
   }
 }
+
+const isNextMessage = (picture: Picture, { kind, seq, at, by, tally }: Entry): boolean =>
+  kind === "message" &&
+  seq === picture.head + 1 &&
+  at >= picture.at &&
+  picture.members.has(by) &&
+  tally.messages === picture.messages + 1 &&
+  tally.members === picture.membersSeq
