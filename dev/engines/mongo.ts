@@ -28,11 +28,13 @@ export interface MongoOptions {
   dataDir?: string
   /** Unset: any free one below 32768. */
   port?: number
+  /** The most memory for what it keeps, in MiB: 256, enough for some 100,000 documents and their indexes, where nothing is said. */
+  heap?: number
   environment?: Environment
   report?: Report
 }
 
-const JVM = ["-Xms32m", "-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+const JVM = ["-Xms32m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 /** It logs each refused write as an error, with its stack: those are what tests are about. */
 const LOGGING = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]
 
@@ -43,7 +45,7 @@ const LOGGING = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]
  * not start
  */
 export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
-  const { dataDir, environment = process.env, report = () => {} } = options
+  const { dataDir, heap = 256, environment = process.env, report = () => {} } = options
   const { java, classPath } = await openInstallation(environment, report)
   const scratch = dataDir ? undefined : mkdtempSync(join(tmpdir(), "parley-mongo-"))
   const folder = dataDir ?? scratch!
@@ -56,7 +58,10 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
     () =>
       startEngine({
         name: "The MongoDB-protocol server",
-        command: [java.path, ...JVM, ...LOGGING, "-cp", classPath, "MongoMain", file, String(port)],
+        command: [
+          ...[java.path, ...JVM, `-Xmx${heap}m`, ...LOGGING],
+          ...["-cp", classPath, "MongoMain", file, String(port)],
+        ],
         logFile: join(folder, "mongo.log"),
         scratch,
       }),

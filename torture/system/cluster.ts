@@ -10,6 +10,8 @@ const CHATS = 3
 const GATEWAYS = 2
 const AUTHS = 2
 const DATABASE = "torture"
+/** For the store, in MiB: half an hour leaves some 200,000 entries, of which it keeps the indexes in memory. */
+const HEAP = 1_024
 
 /**
  * Three chat nodes, two gateways and two auths on a real Kafka broker and a server that speaks MongoDB's protocol, with
@@ -27,7 +29,7 @@ export async function startCluster(
     ports.slice(CHATS + GATEWAYS),
   ]
   const [mongo, kafka] = await Promise.all([
-    startMongo({ dataDir: join(kit.data, "mongo"), report }),
+    startMongo({ dataDir: join(kit.data, "mongo"), heap: HEAP, report }),
     startKafka({ dataDir: join(kit.data, "kafka"), port: brokerPort, advertisedPort, report }),
   ])
   await kit.wire("to the broker", brokerPort, advertisedPort)
