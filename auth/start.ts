@@ -1,5 +1,4 @@
-import { ConfigError } from "@parley/service/config.ts"
-import type { Running } from "@parley/service/process.ts"
+import { listenOr, type Running } from "@parley/service/process.ts"
 import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { AuthConfig } from "./config.ts"
@@ -33,14 +32,8 @@ export async function startAuth(
     context: createOperations(auth),
     ready: auth.ready,
   }).use(routes(auth))
-  try {
-    app.listen({ port: config.port, hostname: config.host })
-  } catch (error) {
-    await auth[Symbol.asyncDispose]()
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code !== "EADDRINUSE") throw error
-    throw new ConfigError(`PORT cannot be used: ${message}`)
-  }
+  const release = () => auth[Symbol.asyncDispose]()
+  await listenOr(release, () => app.listen({ port: config.port, hostname: config.host }))
   const server = app.server
   if (!server) throw new Error("The server did not start.")
 

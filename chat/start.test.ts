@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, expect, spyOn, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { unavailable } from "@parley/service/errors.ts"
@@ -191,6 +191,18 @@ test.each([
   },
   20_000,
 )
+
+test("a node whose port is in use says so in one sentence, and lets go of the store", async () => {
+  using folder = temporaryFolder()
+  await using other = await startNode(folder.path)
+  const store = await openStore({ dataDir: folder.path })
+  const dispose = spyOn(store, Symbol.asyncDispose)
+  await expect(startNode(folder.path, { store }, { port: other.port })).rejects.toMatchObject({
+    name: "ConfigError",
+    message: expect.stringMatching(/^PORT cannot be used: /),
+  })
+  expect(dispose).toHaveBeenCalledTimes(1)
+})
 
 test("a node whose store is gone is not ready, and says why", async () => {
   using folder = temporaryFolder()

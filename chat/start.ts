@@ -1,4 +1,4 @@
-import type { Running } from "@parley/service/process.ts"
+import { listenOr, type Running } from "@parley/service/process.ts"
 import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createSubgraph } from "@parley/service/subgraph.ts"
 import type { Cluster, NodeAddress } from "./cluster/cluster.ts"
@@ -9,7 +9,7 @@ import { routes } from "./routes.ts"
 /** How long a node that stops waits for the gateways to take its sessions elsewhere; they look every second. In ms. */
 const DRAIN_WITHIN = 3_000
 
-/** Starts one chat node. @throws ConfigError where its store cannot be used. */
+/** Starts one chat node. @throws ConfigError where its store, its bus or its port cannot be used. */
 export async function startChat(
   config: ChatConfig,
   overrides: Partial<ChatOverrides> = {},
@@ -33,7 +33,8 @@ export async function startChat(
       return known && { partitions, nodes: known }
     }),
   )
-  app.listen({ port: config.port, hostname: config.host })
+  const release = () => chat[Symbol.asyncDispose]()
+  await listenOr(release, () => app.listen({ port: config.port, hostname: config.host }))
   const port = app.server!.port!
   const url = config.nodeUrl ?? `http://${config.host}:${port}`
   const cluster = chat.join(url)

@@ -1,6 +1,6 @@
 import { oneOf } from "@parley/service/equals.ts"
 import { createLogger } from "@parley/service/log.ts"
-import type { Running } from "@parley/service/process.ts"
+import { listenOr, type Running } from "@parley/service/process.ts"
 import { openTracer } from "@parley/service/tracing.ts"
 import type { Server } from "bun"
 import { Elysia } from "elysia"
@@ -19,7 +19,7 @@ const MAX_REQUEST_BYTES = 64 * 1024 * 1024
 /** How long requests in flight may take once the gateway is told to stop. */
 const FINISH_WITHIN_MS = 5_000
 
-/** Starts the gateway. */
+/** Starts the gateway. @throws ConfigError where its port cannot be used. */
 export async function startGateway(
   config: GatewayConfig,
   overrides: GatewayOverrides = {},
@@ -81,7 +81,12 @@ export async function startGateway(
       },
       { parse: "none" },
     )
-    .listen({ port: config.port, hostname: config.host })
+
+  async function release(): Promise<void> {
+    gateway[Symbol.dispose]()
+    await tracer?.[Symbol.asyncDispose]()
+  }
+  await listenOr(release, () => app.listen({ port: config.port, hostname: config.host }))
   const server = app.server
   if (!server) throw new Error("The server did not start.")
 
@@ -94,8 +99,7 @@ export async function startGateway(
       )
       await Promise.race([server.stop(), Bun.sleep(FINISH_WITHIN_MS)])
       await server.stop(true)
-      gateway[Symbol.dispose]()
-      await tracer?.[Symbol.asyncDispose]()
+      await release()
     },
   }
 }

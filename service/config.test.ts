@@ -48,6 +48,10 @@ describe("a setting that cannot be used is one sentence that names it and says w
       { AUTH_URL: "localhost" },
       "AUTH_URL cannot be used: it must be a URL such as http://127.0.0.1:4001.",
     ],
+    [
+      { AUTH_URL: "localhost:4001" },
+      "AUTH_URL cannot be used: it must be a URL such as http://127.0.0.1:4001.",
+    ],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL cannot be used: it must be debug, info, warn or error."],
     ...["-1", "65536", "4000.5", "0x10", "port", " 4000", "1e3"].map(
       (PORT) =>

@@ -65,7 +65,9 @@ export const port = v.pipe(
   v.maxValue(65_535, "it must be a port number from 0 to 65535"),
 )
 
-export const url = v.pipe(v.string(), v.url("it must be a URL such as http://127.0.0.1:4001"))
+const aUrl = "it must be a URL such as http://127.0.0.1:4001"
+
+export const url = v.pipe(v.string(), v.url(aUrl), v.regex(/^https?:\/\/\S+$/, aUrl))
 
 const anUrlOfThem = "it must be URLs such as http://10.0.0.1:4001,http://10.0.0.2:4001"
 

@@ -8,6 +8,20 @@ export interface Running {
   stop(): Promise<void>
 }
 
+/** What a server says that cannot have its port: taken, not allowed, or at an address that is not this machine's. */
+const REFUSED = ["EADDRINUSE", "EACCES", "EADDRNOTAVAIL"]
+
+/** Has a server listen, or lets go of what it holds. @throws ConfigError where the port cannot be had. */
+export async function listenOr(release: () => unknown, listen: () => unknown): Promise<void> {
+  try {
+    listen()
+  } catch (error) {
+    await release()
+    const { code = "", message } = error as NodeJS.ErrnoException
+    throw REFUSED.includes(code) ? new ConfigError(`PORT cannot be used: ${message}`) : error
+  }
+}
+
 /** Longer than any request in flight, shorter than the 10 s after which the launcher kills. */
 const STOP_WITHIN_MS = 8_000
 

@@ -34,13 +34,17 @@ const MAX_READS = 20
  * @throws ConfigError where MongoDB refuses us or a newer Parley has used it, as far as that shows at once.
  */
 export async function openMongoStore(url: string, log: Logger): Promise<Store> {
-  const options = { url, name: "chat", version: VERSION, indexes: INDEXES, log }
-  const mongo = await openMongo(options)
-  const registry = await openMongo({ ...options, connections: BEATS }).catch(async (error) => {
-    await mongo[Symbol.asyncDispose]()
-    throw error
-  })
-  return createMongoStore(mongo, log, registry)
+  const options = { url, name: "chat", version: VERSION, log }
+  const outcomes = await Promise.allSettled([
+    openMongo({ ...options, indexes: INDEXES }),
+    openMongo({ ...options, indexes: {}, connections: BEATS }),
+  ])
+  const opened = outcomes.flatMap((one) => (one.status === "fulfilled" ? one.value : []))
+  const failed = outcomes.find((one) => one.status === "rejected")
+  const [mongo, registry] = opened
+  if (!failed) return createMongoStore(mongo!, log, registry)
+  for (const one of opened) await one[Symbol.asyncDispose]()
+  throw failed.reason
 }
 
 /**

@@ -330,3 +330,10 @@ describe("introspection", () => {
     }
   })
 })
+
+test("a gateway whose port is in use says so in one sentence", async () => {
+  await expect(startWorld({ port: world.gateway.port })).rejects.toMatchObject({
+    name: "ConfigError",
+    message: expect.stringMatching(/^PORT cannot be used: /),
+  })
+})
