@@ -1,8 +1,11 @@
+import { unavailable } from "@parley/service/errors.ts"
 import type { SubgraphResult } from "./data-sources.ts"
 import type { Ask } from "./link.ts"
 
 /** Representations that one request may carry; what is more waits for the next. */
 const MAX_REPRESENTATIONS = 500
+/** Look-ups that wait; more than this means that the service has stopped, not that it is busy. */
+const MAX_WAITING = 10_000
 
 interface Waiting {
   representations: unknown[]
@@ -24,11 +27,13 @@ export function createEntityBatch(
   fetch: (ask: Ask) => Promise<SubgraphResult>,
 ): (ask: Ask) => Promise<SubgraphResult> {
   const queues = new Map<string, Queue>()
+  let waiting = 0
 
   async function run(key: string, ask: Ask, queue: Queue): Promise<void> {
     queue.busy = true
     while (queue.waiting.length > 0) {
       const batch = take(queue)
+      waiting -= batch.length
       const { representations, places } = distinct(batch)
       try {
         const variables = { ...ask.variables, representations }
@@ -45,6 +50,9 @@ export function createEntityBatch(
 
   return (ask) => {
     const { representations, ...variables } = ask.variables ?? {}
+    if (waiting >= MAX_WAITING) {
+      return Promise.reject(unavailable("Too much is being asked for just now."))
+    }
     const key = `${ask.query} ${JSON.stringify(variables)}`
     let queue = queues.get(key)
     if (!queue) {
@@ -53,6 +61,7 @@ export function createEntityBatch(
     }
     const { promise, resolve, reject } = Promise.withResolvers<SubgraphResult>()
     queue.waiting.push({ representations: representations as unknown[], resolve, reject })
+    waiting += 1
     if (!queue.busy) void run(key, ask, queue)
     return promise
   }
