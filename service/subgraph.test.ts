@@ -10,7 +10,7 @@ import type { Tracer } from "./tracing.ts"
 
 const SECRET = "the link secret of the endpoint under test"
 const schema = buildSchema(`
-  type Query { who: String, call: String!, fail(how: String!): String, cookie: String, slow: String }
+  type Query { who: String, call: String!, fail(how: String!): String, cookie: String, slow: String, wait: String }
   type Mutation { set: Boolean }
   type Subscription { ticks(n: Int!): Int }
 `)
@@ -29,6 +29,10 @@ const fields: Record<string, Record<string, (args: never, context: Call) => unkn
       return "set"
     },
     slow: () => Bun.sleep(30).then(() => "done"),
+    wait(_args, call) {
+      waiting.push(call)
+      return new Promise(() => {})
+    },
   },
   Mutation: { set: () => true },
 }
@@ -46,6 +50,8 @@ let port: number
 let app: { stop(force: boolean): Promise<unknown> }
 let isReady: () => Promise<void> = async () => {}
 const errors: unknown[] = []
+/** Calls that are never answered. */
+const waiting: Call[] = []
 const watched = { opened: 0, codes: [] as number[] }
 const open = new Map<string, Subscription<{ call: Call }>>()
 let stopped = 0
@@ -289,6 +295,34 @@ describe("who asks, and from where,", () => {
     expect((await socket.ask("2", "{ who }", { token: "alice" }))!.payload).toEqual({
       data: { who: "alice" },
     })
+  })
+})
+
+describe("a call", () => {
+  test("knows over HTTP whether it is still waited for", async () => {
+    waiting.length = 0
+    const asking = new AbortController()
+    const answer = at("/graphql", {
+      method: "POST",
+      headers: { "content-type": "application/json", [SECRET_HEADER]: SECRET },
+      body: JSON.stringify({ query: "{ wait }" }),
+      signal: asking.signal,
+    }).catch((error) => error.name)
+    await until(() => waiting.length === 1, "the call")
+    expect(waiting[0]!.isWaitedFor()).toBe(true)
+    asking.abort()
+    expect(await answer).toBe("AbortError")
+    await until(() => !waiting[0]!.isWaitedFor(), "the end of the request")
+  })
+
+  test("knows on a socket whether it is still waited for", async () => {
+    waiting.length = 0
+    using socket = await connect(trusted)
+    socket.send({ id: "1", type: "subscribe", payload: { query: "{ wait }" } })
+    await until(() => waiting.length === 1, "the call")
+    expect(waiting[0]!.isWaitedFor()).toBe(true)
+    socket[Symbol.dispose]()
+    await until(() => !waiting[0]!.isWaitedFor(), "the end of the connection")
   })
 })
 

@@ -47,6 +47,8 @@ export interface Call {
   address: string
   /** Undefined where whoever asks does not say. */
   cause: Cause | undefined
+  /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
+  isWaitedFor(): boolean
   /** `Set-Cookie` values for the browser. */
   setCookies: string[]
 }
@@ -120,12 +122,13 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   async function prepare(
     params: Params,
     extensions: unknown,
+    isWaitedFor: () => boolean,
   ): Promise<ExecutionArgs | readonly GraphQLError[]> {
     let cause: Cause | undefined
     try {
       const given = readExtensions(extensions)
       cause = readCause(given.requestId, given.traceparent)
-      const call = await callOf(given, cause)
+      const call: Call = { ...(await askerOf(given)), cause, isWaitedFor, setCookies: [] }
       const checked = documents(params.query)
       if (checked.errors) return checked.errors
       const operation = getOperationAST(checked.document, params.operationName)
@@ -147,10 +150,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     }
   }
 
-  async function callOf(given: LinkExtensions, cause: Cause | undefined): Promise<Call> {
-    const { token, refreshToken, userAgent, address } = given
+  async function askerOf({ token, refreshToken, userAgent, address }: LinkExtensions) {
     const viewer = token === undefined ? undefined : await options.tokens.verify(token)
-    return { viewer, refreshToken, userAgent, address, cause, setCookies: [] }
+    return { viewer, refreshToken, userAgent, address }
   }
 
   const run = (args: ExecutionArgs) => {
@@ -197,7 +199,10 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
         : publicError(wrap(badInput("request", error.message)), log),
     async onSubscribe(request, params) {
       // graphql-http wants a context of its own shape; ours is whatever the service made.
-      return (await prepare(params as Params, extensionsOf(request.raw))) as OperationArgs<never>
+      const { raw } = request
+      const isWaitedFor = () => !raw.signal.aborted
+      const args = await prepare(params as Params, extensionsOf(raw), isWaitedFor)
+      return args as OperationArgs<never>
     },
     onOperation(_request, args, result) {
       const cookies = cookiesOf(args)
@@ -227,7 +232,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       return { features }
     },
     async onSubscribe({ extra }, id, payload) {
-      const args = await prepare(payload, payload.extensions)
+      const isWaitedFor = () => extra.socket.readyState === WebSocket.OPEN
+      const args = await prepare(payload, payload.extensions, isWaitedFor)
       return "schema" in args ? ({ ...args, id, link: extra.link } as LinkArgs) : args
     },
     onNext(_context, _id, _payload, args, result) {

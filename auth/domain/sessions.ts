@@ -41,8 +41,10 @@ export interface Sessions {
    * Replaces a refresh token by its successor.
    * @throws ParleyError UNAUTHENTICATED where the token is not valid; one that was replaced before the grace began was
    * stolen or copied, and ends the whole session.
+   * @param isWaitedFor says whether whoever asked is still there: what was asked of a process long ago, while it was
+   * frozen, its owner may have asked of another one since.
    */
-  refresh(token: string): Promise<SignedIn>
+  refresh(token: string, isWaitedFor?: () => boolean): Promise<SignedIn>
   /** @throws ParleyError UNAUTHENTICATED where the viewer's session has ended, whatever their token says. */
   mustBeLive(viewer: Viewer): Promise<void>
   list(user: string): Promise<Session[]>
@@ -81,7 +83,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     expiresAt: now + REFRESH_LIFETIME * 1000,
   })
 
-  async function refresh(token: string): Promise<SignedIn> {
+  async function refresh(token: string, isWaitedFor = () => true): Promise<SignedIn> {
     const claim = await refreshTokens.read(token)
     const session = claim && (await store.session(claim.session))
     const now = clock.now()
@@ -93,13 +95,13 @@ export function createSessions(options: SessionsOptions): Sessions {
       const next = await renewal(id, generation + 1, now)
       if (await store.rotateSession(id, generation, next)) return signedIn(user, id, generation + 1)
       // Another tab was faster, or the session has just ended: look again.
-      return refresh(token)
+      return refresh(token, isWaitedFor)
     }
     if (claim.generation === generation - 1 && now - session.rotatedAt <= REFRESH_GRACE_MS) {
       return signedIn(user, id, generation)
     }
     // Replaced long ago: somebody holds a copy, and nobody can tell which of the two is the owner.
-    if (claim.generation < generation) await store.endSession(id)
+    if (claim.generation < generation && isWaitedFor()) await store.endSession(id)
     throw ended()
   }
 

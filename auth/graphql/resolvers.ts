@@ -47,7 +47,10 @@ const Mutation = {
     const { call, auth } = operation
     if (!call.refreshToken) throw unauthenticated()
     try {
-      return await welcome(operation, await auth.sessions.refresh(call.refreshToken))
+      return await welcome(
+        operation,
+        await auth.sessions.refresh(call.refreshToken, call.isWaitedFor),
+      )
     } catch (error) {
       // A token that is refused now will be refused for ever: the browser should not send it again.
       if (error instanceof ParleyError && error.code === "UNAUTHENTICATED") {

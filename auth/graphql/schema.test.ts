@@ -13,6 +13,7 @@ const nobody = {
   userAgent: "",
   address: "",
   cause: undefined,
+  isWaitedFor: () => true,
   setCookies: [],
 }
 
