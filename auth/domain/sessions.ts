@@ -1,5 +1,5 @@
 import type { Clock } from "@parley/service/clock.ts"
-import { notFound, unauthenticated } from "@parley/service/errors.ts"
+import { notFound, unauthenticated, unavailable } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { Session, Store } from "../store/store.ts"
@@ -41,8 +41,8 @@ export interface Sessions {
    * Replaces a refresh token by its successor.
    * @throws ParleyError UNAUTHENTICATED where the token is not valid; one that was replaced before the grace began was
    * stolen or copied, and ends the whole session.
-   * @param isWaitedFor says whether whoever asked is still there: what was asked of a process long ago, while it was
-   * frozen, its owner may have asked of another one since.
+   * @param isWaitedFor says whether whoever asked is still there: where a process was frozen meanwhile, the owner may have
+   * asked another one since, and would never hear of the successor. Nothing changes then: UNAVAILABLE.
    */
   refresh(token: string, isWaitedFor?: () => boolean): Promise<SignedIn>
   /** @throws ParleyError UNAUTHENTICATED where the viewer's session has ended, whatever their token says. */
@@ -88,6 +88,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const session = claim && (await store.session(claim.session))
     const now = clock.now()
     if (!session || session.endedAt !== null || session.expiresAt <= now) throw ended()
+    if (!isWaitedFor()) throw unavailable("Nobody waits for this session any more.")
     const { id, user, generation } = session
 
     if (claim.generation === generation) {
@@ -101,7 +102,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       return signedIn(user, id, generation)
     }
     // Replaced long ago: somebody holds a copy, and nobody can tell which of the two is the owner.
-    if (claim.generation < generation && isWaitedFor()) await store.endSession(id)
+    if (claim.generation < generation) await store.endSession(id)
     throw ended()
   }
 
