@@ -100,15 +100,16 @@ export function createLogs(mongo: Mongo): Logs {
     return stored
   }
 
-  /** An end of each log, which may be behind. */
-  async function rememberedTops(ids: readonly string[]): Promise<Map<string, Top>> {
+  /** An end of each log, which may be behind, though not by much: what this node remembers may be long ago. */
+  async function recentTops(ids: readonly string[]): Promise<Map<string, Top>> {
     const tops = new Map(ids.map((id) => [id, known.get(id) ?? EMPTY]))
-    const unknown = ids.filter((id) => tops.get(id) === EMPTY)
-    if (unknown.length === 0) return tops
+    if (ids.length === 0) return tops
     const found = conversations
-      .find({ _id: { $in: unknown } })
+      .find({ _id: { $in: [...ids] } })
       .project<Pick<ConversationDocument, "_id" | "top">>({ top: 1 })
-    for (const { _id, top } of await found.toArray()) tops.set(_id, top)
+    for (const { _id, top } of await found.toArray()) {
+      if (top.seq > tops.get(_id)!.seq) tops.set(_id, top)
+    }
     return tops
   }
 
@@ -125,7 +126,7 @@ export function createLogs(mongo: Mongo): Logs {
     },
 
     async tops(ids) {
-      const tops = await rememberedTops(ids)
+      const tops = await recentTops(ids)
       for (let from = 0; from < ids.length; from += LOGS_PER_QUERY) {
         const some = ids.slice(from, from + LOGS_PER_QUERY)
         const newer = entries
