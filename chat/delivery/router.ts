@@ -20,8 +20,8 @@ export interface Router {
 export interface RouterOptions {
   hub: Hub
   bus: Bus
-  /** What this node knows of conversations, which follows what others write. */
-  pictures: Pick<Pictures, "follow">
+  /** Told of what others write. */
+  pictures: Pick<Pictures, "hear">
   trail?: Trail
 }
 
@@ -30,7 +30,7 @@ export function createRouter({ hub, bus, pictures, trail }: RouterOptions): Rout
   bus.onRecord(({ event, users }) => {
     trail?.received(event)
     hub.take(event, users)
-    if (event.kind === "entry") pictures.follow(event.entry)
+    if (event.kind === "entry") pictures.hear(event.entry.conversation, event.entry.seq)
   })
 
   function publish(event: BusEvent, users: () => readonly string[]): Promise<void> | undefined {

@@ -92,12 +92,16 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 
   async function commit(conversation: string, batch: Waiting[]): Promise<void> {
-    let picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
+    const picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
     let rest = batch
     let isCurrent = false
     let lost = 0
     while (rest.length > 0) {
       if (lost === MAX_LOST) throw unavailable("This conversation is too busy just now.")
+      if (picture.heard > picture.head) {
+        await pictures.catchUp(picture)
+        isCurrent = true
+      }
       const { head } = picture
       const { checked, answers } = check(picture, rest)
       // The picture may be behind other nodes. A yes is put to the test by the append; a no only counts once the
@@ -131,12 +135,8 @@ export function createAppender(options: AppenderOptions): Appender {
       if (known) rest.shift()
       lost = known || stored > 0 ? 0 : lost + 1
       await pictures.catchUp(picture)
-      if (lost > 0 && picture.head === head) {
-        // Taken, and not to be seen yet: whoever took it is about to be answered. Or the picture is of what never was.
-        await Bun.sleep(lost)
-        pictures.forget(conversation)
-        picture = await pictures.get(conversation)
-      }
+      // Taken, and not to be seen yet: whoever took it is about to be answered.
+      if (lost > 0 && picture.head === head) await Bun.sleep(lost)
       // Whoever stored it may have failed before telling anyone; being told twice harms nobody.
       if (known?.conversation === conversation) onStored(known, picture, cause)
     }

@@ -24,6 +24,8 @@ export interface Picture {
   members: Map<string, Membership>
   /** Messages by author, for the authors seen since the picture was loaded. */
   authored: Map<string, number>
+  /** The highest seq that another node says is in the log. Nothing goes by it but whether to look. */
+  heard: number
 }
 
 export const emptyPicture = (id: string): Picture => ({
@@ -36,6 +38,7 @@ export const emptyPicture = (id: string): Picture => ({
   membersSeq: 0,
   members: new Map(),
   authored: new Map(),
+  heard: 0,
 })
 
 /**

@@ -1,6 +1,5 @@
 import { LruMap } from "@parley/service/lru.ts"
 import type { Store } from "../store/store.ts"
-import type { Entry } from "./entry.ts"
 import { fold, type Picture } from "./picture.ts"
 
 /** Large enough for every conversation that is busy on one node; a forgotten one is loaded again. */
@@ -15,10 +14,10 @@ export interface Pictures {
   /** Folds in what other nodes have appended since. */
   catchUp(picture: Picture): Promise<void>
   /**
-   * Folds in what another node says that it has stored, where it is the next message and nothing speaks against it: so
-   * whoever answers it need not ask the log. Everything else, changes of members above all, is learnt from the log alone.
+   * Remembers that another node says it has stored an entry: whoever writes next looks at the log first, and need not
+   * lose a seq to learn of it. What the entry says is learnt from the log alone.
    */
-  follow(entry: Entry): void
+  hear(conversation: string, seq: number): void
   /** Forgets a picture that may be wrong, after a write with an unknown outcome. */
   forget(conversation: string): void
 }
@@ -53,21 +52,15 @@ export function createPictures(store: Store): Pictures {
         // Several may be catching the same picture up: each folds in what the others have not.
         for (const entry of missed) if (entry.seq > picture.head) fold(picture, entry)
         if (picture.head > 0) known.set(picture.id, picture)
-        if (missed.length < CATCH_UP_PAGE) return
+        if (missed.length < CATCH_UP_PAGE) break
       }
+      // What is not in the log by now is not waited for.
+      picture.heard = picture.head
     },
-    follow(entry) {
-      const picture = known.get(entry.conversation)
-      if (picture && isNextMessage(picture, entry)) fold(picture, entry)
+    hear(conversation, seq) {
+      const picture = known.get(conversation)
+      if (picture) picture.heard = Math.max(picture.heard, seq)
     },
     forget: (conversation) => void known.delete(conversation),
   }
 }
-
-const isNextMessage = (picture: Picture, { kind, seq, at, by, tally }: Entry): boolean =>
-  kind === "message" &&
-  seq === picture.head + 1 &&
-  at >= picture.at &&
-  picture.members.has(by) &&
-  tally.messages === picture.messages + 1 &&
-  tally.members === picture.membersSeq

@@ -21,7 +21,7 @@ export interface Reader {
   /** A message that the user may see. @throws ParleyError NOT_FOUND */
   message(user: string, id: string): Promise<MessageEntry>
   messages(member: Member, range: Range): Promise<MessageEntry[]>
-  /** The newest message up to a seq, which exists. */
+  /** The newest message that the member may see up to `head`, the end of the log as they were told it. */
   lastMessage(member: Member, head: number): Promise<MessageEntry | undefined>
   /** Entries after a seq, within what the member may see, oldest first. */
   log(member: Member, after: number, limit: number): Promise<Entry[]>

@@ -22,18 +22,18 @@ export interface Reads {
   countMessages(conversation: string, after: number, upTo: number): Promise<number>
   /** The same of one author. */
   countOfAuthor(conversation: string, after: number, upTo: number, by: string): Promise<number>
-  /** All present members; undefined where they are too many to be read together with others'. */
-  few(conversation: string): Promise<MemberDocument[] | undefined>
+  /** All present members by user id; undefined where they are too many to be read together with others'. */
+  few(conversation: string): Promise<readonly MemberDocument[] | undefined>
 }
 
 /** Look-ups that one query carries. */
 const MAX_BATCH = 100
 /** Where conversations have fewer members than this, on average, all of them are read. One with more is asked by itself from then on. */
 const FEW = 20
-/** Conversations of which is remembered that they have many members. */
+/** Conversations of which is remembered that they have many members, and authors that they have written much. */
 const MAX_KNOWN = 20_000
-/** Messages of an author's own for each conversation, on average, that are counted one by one. */
-const OWN = 10
+/** The same for messages of an author's own beyond their mark, which are counted one by one. */
+const OWN = 50
 
 interface Place {
   conversation: string
@@ -52,6 +52,7 @@ export function createReads(mongo: Mongo): Reads {
   const conversations = mongo.collection<ConversationDocument>("conversations")
   const members = mongo.collection<MemberDocument>("members")
   const withMany = new LruMap<string, true>(MAX_KNOWN)
+  const withManyOwn = new LruMap<string, true>(MAX_KNOWN)
 
   const member = together(
     async (asked: readonly Pick<MemberDocument, "conversation" | "user">[]) => {
@@ -101,11 +102,17 @@ export function createReads(mongo: Mongo): Reads {
     const found = await entries
       .find({ $or: ranges })
       .project<Place & { by: string }>({ _id: 0, conversation: 1, by: 1, seq: 1 })
+      .sort({ conversation: 1, by: 1, seq: 1 })
       .limit(most)
+      .batchSize(most)
       .toArray()
-    const isAll = found.length < most
+    for (const [author, { length }] of Map.groupBy(found, keyOfAuthor)) {
+      if (length >= OWN) withManyOwn.set(author, true)
+    }
+    const isWhole = before(found.length < most ? undefined : keyOfAuthor(found.at(-1)!))
     const counted = (stretch: Stretch) => found.filter((place) => isWithin(place, stretch)).length
-    return new Map(isAll ? asked.map((stretch) => [keyOfStretch(stretch), counted(stretch)]) : [])
+    const whole = asked.filter((stretch) => isWhole(keyOfAuthor(stretch)))
+    return new Map(whole.map((stretch) => [keyOfStretch(stretch), counted(stretch)]))
   }, keyOfStretch)
 
   const few = together(
@@ -113,14 +120,14 @@ export function createReads(mongo: Mongo): Reads {
       const most = FEW * ids.length
       const found = await members
         .find({ conversation: { $in: [...ids] }, until: null })
-        .sort({ conversation: 1 })
+        .sort({ conversation: 1, user: 1 })
         .limit(most)
+        .batchSize(most)
         .toArray()
       const groups = Map.groupBy(found, ({ conversation }) => conversation)
       for (const [id, { length }] of groups) if (length >= FEW) withMany.set(id, true)
-      // They come by conversation: all are there of those before the one at which the limit cut off.
-      const cutOff = found.length < most ? undefined : found.at(-1)!.conversation
-      const whole = ids.filter((id) => cutOff === undefined || id < cutOff)
+      const isWhole = before(found.length < most ? undefined : found.at(-1)!.conversation)
+      const whole = ids.filter(isWhole)
       return new Map(whole.map((id) => [id, groups.get(id) ?? []]))
     },
     (id) => id,
@@ -141,7 +148,8 @@ export function createReads(mongo: Mongo): Reads {
 
     async countOfAuthor(conversation, after, upTo, by) {
       // From the beginning on, an author's newest entry says it.
-      const counted = after > 0 ? await own({ conversation, by, after, upTo }) : undefined
+      const isAsked = after > 0 && !withManyOwn.get(key(conversation, by))
+      const counted = isAsked ? await own({ conversation, by, after, upTo }) : undefined
       if (counted !== undefined) return counted
       const upToHere = async (seq: number) =>
         seq <= 0 ? 0 : (await newestTally({ conversation, by, seq: { $lte: seq } })).ofAuthor
@@ -154,7 +162,7 @@ export function createReads(mongo: Mongo): Reads {
 }
 
 /**
- * Loads one by one what it loads together.
+ * A look-up of one thing that shares its query with all others of the same turn.
  * @param load what is asked for, each by its key as far as it is there.
  */
 function together<K, V>(
@@ -177,6 +185,12 @@ const byKey = <T>(documents: readonly T[], keyOf: (document: T) => string) =>
 const key = (...parts: (string | number)[]) => parts.join(" ")
 const keyOfPlace = ({ conversation, seq }: Place) => key(conversation, seq)
 const byPlace = <T extends Place>(documents: readonly T[]) => byKey(documents, keyOfPlace)
+
+const keyOfAuthor = ({ conversation, by }: { conversation: string; by: string }) =>
+  key(conversation, by)
+
+/** What comes in order has been read to its end before the one at which a limit cut off. */
+const before = (cutOff: string | undefined) => (one: string) => cutOff === undefined || one < cutOff
 
 function keyOfStretch({ conversation, by, after, upTo }: Stretch): string {
   return key(conversation, by, after, upTo)

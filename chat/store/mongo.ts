@@ -35,6 +35,7 @@ const MAX_READS = 20
  */
 export async function openMongoStore(url: string, log: Logger): Promise<Store> {
   const options = { url, name: "chat", version: VERSION, log }
+  // Until the first of them has its indexes, nothing is stored that the registry could look for.
   const outcomes = await Promise.allSettled([
     openMongo({ ...options, indexes: INDEXES }),
     openMongo({ ...options, indexes: {}, connections: BEATS }),
@@ -144,17 +145,17 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     mark: "delivered" | "read",
     all: readonly MemberDocument[] | undefined,
   ) {
-    const read = () =>
+    const ask = () =>
       members
         .find({ conversation, until: null })
         .sort({ [mark]: 1 })
         .limit(2)
         .toArray()
-    const lowest = all?.toSorted((a, b) => a[mark] - b[mark]).slice(0, 2) ?? (await read())
-    return lowest.map((member) => ({ user: member.user, seq: member[mark] }))
+    const behind = all?.toSorted((a, b) => a[mark] - b[mark]).slice(0, 2) ?? (await ask())
+    return behind.map((member) => ({ user: member.user, seq: member[mark] }))
   }
 
-  /** Its document is the last thing that is written when it begins: a member may be there before. */
+  /** A conversation's document is the last thing that is written when it begins: a member may be there before. */
   async function origin(id: string): Promise<Created | undefined> {
     const document = await reads.conversation(id)
     const { origin, createdAt } = document ?? (await picture(id))
@@ -234,7 +235,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         const few = await reads.few(conversation)
         if (few) {
           const following = few.filter(({ user }) => user > after)
-          return following.sort(byUser).slice(0, limit).map(memberOf)
+          return following.slice(0, limit).map(memberOf)
         }
         const found = members.find({ conversation, user: { $gt: after }, until: null })
         return (await found.sort({ user: 1 }).limit(limit).toArray()).map(memberOf)
@@ -289,6 +290,3 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     },
   }
 }
-
-/** As the server orders them: by bytes, which for ids is by characters. */
-const byUser = (a: MemberDocument, b: MemberDocument) => (a.user < b.user ? -1 : 1)

@@ -345,7 +345,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
             (_, i) => `member-${String(i).padStart(3, "0")}`,
           )
           const entries: Entry[] = [log.founded("zoe", others)]
-          for (let i = 0; i < index * 8; i++) {
+          for (let i = 0; i < index * 24; i++) {
             entries.push(log.message(i % 2 === 0 ? "zoe" : "alice", `${index}: ${i}`))
           }
           expect(await store.append(entries)).toBe(entries.length)
@@ -383,9 +383,9 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
           )
           for (const by of ["zoe", undefined]) {
             const counts = await of(({ conversation }) =>
-              store.countMessages(conversation, 2, 100, by),
+              store.countMessages(conversation, 2, 300, by),
             )
-            expect(counts).toEqual(places.map(({ entries }) => count(entries, 2, 100, by)))
+            expect(counts).toEqual(places.map(({ entries }) => count(entries, 2, 300, by)))
           }
         }
       })

@@ -81,7 +81,7 @@ export interface Store extends AsyncDisposable {
   /** The messages with these ids, as far as they exist, in any order. */
   messagesById(ids: readonly string[]): Promise<MessageEntry[]>
 
-  /** How many messages there are with after < seq ≤ upTo: all, or those by one author. */
+  /** How many messages there are with after < seq ≤ upTo, where after ≤ upTo: all, or those by one author. */
   countMessages(conversation: string, after: number, upTo: number, by?: string): Promise<number>
 
   /** The distinct authors of messages with after < seq ≤ upTo. */

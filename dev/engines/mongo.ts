@@ -28,7 +28,7 @@ export interface MongoOptions {
   dataDir?: string
   /** Unset: any free one below 32768. */
   port?: number
-  /** The most memory for what it keeps, in MiB: 256, enough for some 100,000 documents and their indexes, where nothing is said. */
+  /** The most memory for what it keeps, in MiB. Unset: 256, enough for some 100,000 documents and their indexes. */
   heap?: number
   environment?: Environment
   report?: Report

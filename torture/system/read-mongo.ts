@@ -41,7 +41,7 @@ export async function readMongo(url: string, database: string, names: Names): Pr
   }
   const all = await db.collection("entries").countDocuments({})
   if (all !== entries.length)
-    throw new Error(`${all - entries.length} entries are of no conversation.`)
+    throw new Error(`${all} entries are stored, and ${entries.length} are found by conversation.`)
   const members = await db.collection<MemberDocument>("members").find({}).toArray()
   return [
     ...entries.map(({ _id: id, conversation, seq, by, kind, text, joined, left }): StoreLine => {
