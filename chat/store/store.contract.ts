@@ -415,6 +415,13 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         ])
       })
 
+      test("answers more than go into one question", async () => {
+        const { conversation, entries } = places.at(-1)!
+        const asked = Array.from({ length: 250 }, (_, index) => index)
+        const found = await Promise.all(asked.map((seq) => store.entry(conversation, seq)))
+        expect(found).toEqual(asked.map((seq) => entries[seq - 1]))
+      })
+
       test("finds those furthest behind in small and in large groups", async () => {
         const move = (conversation: string, user: string) =>
           store.moveMarks(conversation, user, { read: 2 })
