@@ -305,6 +305,34 @@ test("what a reader has loaded may still come to it as events, in their order", 
   }
 })
 
+test("where a subscription ends before all is loaded, the next one resumes from where it did", () => {
+  const { store, lines } = reloaded([])
+  const page = lines.findIndex(({ k }) => k === "page")
+  const load = lines[page] as Extract<Line, { k: "page" }>
+  const { entries } = load.answer as { entries: { seq: number }[] }
+  const resuming = (after: Record<string, number>, ...first: Line[]) =>
+    inDelivery({
+      store,
+      lines: [
+        ...lines.slice(0, page),
+        ...first,
+        { k: "close", t: 135, sub: 1, why: "it ended" },
+        { k: "open", t: 200, sub: 2, reader: "ana's phone", who: "ana", after },
+        { k: "ready", t: 210, sub: 2, recovered: false, reload: ["c1"] },
+        { ...load, sub: 2, t: 220, done: 230, after: after.c1 ?? 0 },
+      ],
+    })
+  const late: Line = { ...load, done: 138 }
+  const part: Line = { ...load, answer: { entries: entries.slice(0, 3) as never, head: 5 } }
+  for (const first of [late, part]) {
+    expect(resuming({}, first)).toEqual([])
+    expect(resuming({ c1: 3 }, first)).toEqual(["delivery"])
+  }
+  expect(resuming({ c1: 5 }, load)).toEqual([])
+  expect(resuming({}, load)).toEqual([])
+  expect(resuming({ c1: 4 }, load)).toEqual(["delivery"])
+})
+
 test("an event that comes again, or before an earlier one, is found where it had been loaded, too", () => {
   for (const heard of [
     [4, 4],

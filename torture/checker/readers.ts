@@ -18,6 +18,8 @@ export interface Reading {
   subs: Sub[]
   /** By conversation, in ascending order of both. */
   progress: Map<string, Step[]>
+  /** From where it resumes, by conversation: without what was being loaded when its subscription ended. */
+  kept: Map<string, number>
   /** What was not as it had to be. */
   violations: Violation[]
 }
@@ -30,7 +32,7 @@ export function follow(evidence: Evidence, logs: Logs): Reading[] {
     const known = readings.get(reader)
     if (known) known.subs.push(sub)
     else {
-      const empty = { progress: new Map(), violations: [] }
+      const empty = { progress: new Map(), kept: new Map(), violations: [] }
       readings.set(reader, { reader, who, resumes: after !== null, subs: [sub], ...empty })
     }
   }
@@ -41,7 +43,7 @@ export function follow(evidence: Evidence, logs: Logs): Reading[] {
 }
 
 function followSub(reading: Reading, sub: Sub, logs: Logs): void {
-  const { who, reader, resumes, progress, violations } = reading
+  const { who, reader, resumes, progress, kept, violations } = reading
   const blame = (what: string, ...lines: number[]): void => {
     violations.push({ what: `${reader} (subscription ${sub.open.sub}) ${what}`, lines })
   }
@@ -56,7 +58,7 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
   let ready = false
 
   for (const [conversation, position] of positions) {
-    const reached = progress.get(conversation)?.at(-1)?.seq
+    const reached = kept.get(conversation)
     if (reached !== position) {
       blame(`resumes ${conversation} from ${position}, having seen up to ${reached}`, sub.open.line)
     }
@@ -98,12 +100,19 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
     if (seq > (steps.at(-1)?.seq ?? 0)) steps.push({ t, seq })
   }
 
-  const loads = sub.pages.map((page) => ({ k: "page" as const, at: page.done, page }))
+  // What is answered after the end is thrown away.
+  const end = sub.closed?.t ?? Number.POSITIVE_INFINITY
+  const loads = sub.pages
+    .filter(({ done }) => done <= end)
+    .map((page) => ({ k: "page" as const, at: page.done, page }))
   const events = sub.came.map((event) => ({ k: "event" as const, at: event.t, event }))
   for (const happened of [...events, ...loads].sort((a, b) => a.at - b.at)) {
     if (happened.k === "page") {
       const { conversation, answer, done, after, line } = happened.page
-      if (!("entries" in answer)) continue
+      if (!("entries" in answer)) {
+        if ("code" in answer && answer.code === "NOT_FOUND") reloading.delete(conversation)
+        continue
+      }
       const last = answer.entries.at(-1)?.seq
       if (last === undefined) continue
       if (
@@ -112,7 +121,10 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
       ) {
         blame(`loaded ${conversation} after ${after} and got ${answer.entries[0]!.seq}`, line)
       }
-      if (last >= (answer.head ?? 0)) reloading.delete(conversation)
+      if (last >= (answer.head ?? 0)) {
+        reloading.delete(conversation)
+        kept.set(conversation, last)
+      }
       advance(conversation, last, done)
       loaded.set(conversation, Math.max(last, loaded.get(conversation) ?? 0))
       continue
@@ -131,8 +143,10 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
       if (fault) blame(fault, event.line)
       begun.add(event.conversation)
       told.set(event.conversation, Math.max(event.seq, told.get(event.conversation) ?? 0))
-      if (!reloading.has(event.conversation)) advance(event.conversation, event.seq, event.t)
-      else if (event.seq > (loaded.get(event.conversation) ?? 0)) {
+      if (!reloading.has(event.conversation)) {
+        advance(event.conversation, event.seq, event.t)
+        kept.set(event.conversation, event.seq)
+      } else if (event.seq > (loaded.get(event.conversation) ?? 0)) {
         positions.set(event.conversation, event.seq)
       }
     } else if (!ready) blame("heard of a receipt before Ready", event.line)

@@ -42,8 +42,10 @@ export class Reader {
   live = false
   /** Gone, or deaf, of its own will. */
   isAway = false
-  /** Conversations that are being loaded anew. */
-  readonly loading = new Set<string>()
+  /** Conversations that are being loaded anew, on behalf of the present subscription. */
+  private readonly loading = new Set<string>()
+  /** The present subscription; 0 where there is none. */
+  private current = 0
   private socket: Socket | undefined
   private stopped = false
   private back = Promise.resolve()
@@ -119,6 +121,8 @@ export class Reader {
     const { resumes, names } = this.manner
     subscriptions += 1
     const sub = subscriptions
+    this.current = sub
+    this.loading.clear()
     const after = resumes ? Object.fromEntries(this.positions) : null
     const { name: reader } = this
     recorder.write({ k: "open", t: recorder.now(), sub, reader, who: this.person.name, after })
@@ -127,6 +131,7 @@ export class Reader {
     const end = (why: string) => {
       if (over) return
       over = true
+      if (this.current === sub) this.current = 0
       recorder.write({ k: "close", t: recorder.now(), sub, why: why.slice(0, 200) })
       socket.close()
     }
@@ -163,12 +168,16 @@ export class Reader {
     if (!this.loading.has(conversation)) this.positions.set(conversation, entry.seq)
   }
 
-  /** Loads what was missed for too long: what comes meanwhile is part of it, or follows it. */
+  /**
+   * Loads what was missed for too long: what comes meanwhile is part of it, or follows it. Where the subscription ends
+   * before all of it is there, nothing has been gained: the next one resumes from where this one did.
+   */
   private async reload(conversation: string, sub: number): Promise<void> {
     if (this.loading.has(conversation)) return
     this.loading.add(conversation)
     for (let position = this.positions.get(conversation) ?? 0; !this.stopped; ) {
       const page = await this.person.page(conversation, position, sub)
+      if (this.current !== sub) return
       if ("data" in page) {
         position = page.data.entries.at(-1)?.seq ?? position
         if (position < page.data.head) continue
