@@ -1,4 +1,5 @@
-import { type Engines, openEngines } from "../../dev/engines/engines.ts"
+import { type Kafka, startKafka } from "../../dev/engines/kafka.ts"
+import { type Mongo, startMongo } from "../../dev/engines/mongo.ts"
 import type { Child } from "./child.ts"
 import { temporaryFolder } from "./folder.ts"
 import { linkSecret, startService, untilReady } from "./installation.ts"
@@ -29,10 +30,11 @@ export async function startCluster(
 ): Promise<ClusterInstallation> {
   const folder = temporaryFolder()
   const started: Child[] = []
-  const engines = await openEngines({}, say)
+  // The project's own, whatever the environment names: they are measured, too.
+  const engines = await startEngines(say)
   const end = async () => {
     await Promise.all(started.map((child) => child[Symbol.asyncDispose]()))
-    await engines.stop()
+    await Promise.all([engines.mongo.stop(), engines.kafka.stop()])
     folder[Symbol.dispose]()
   }
   const common = {
@@ -41,8 +43,8 @@ export async function startCluster(
     PUBLIC_URL: "http://localhost:4000",
     LINK_SECRET: linkSecret(),
     SIGNUPS_PER_ADDRESS: "1000000",
-    MONGODB_URL: engines.mongodbUrl,
-    KAFKA_BROKERS: engines.kafkaBrokers,
+    MONGODB_URL: engines.mongo.url,
+    KAFKA_BROKERS: engines.kafka.brokers,
   }
   const start = async (name: string, index: number, more: Record<string, string> = {}) => {
     const child = await startService(name, { ...common, PORT: "0", ...more })
@@ -73,9 +75,21 @@ export async function startCluster(
 
 const urlOf = ({ port }: Child) => `http://127.0.0.1:${port}`
 
+interface Engines {
+  mongo: Mongo
+  kafka: Kafka
+}
+
+async function startEngines(report: (text: string) => void): Promise<Engines> {
+  const mongo = await startMongo({ report })
+  const kafka = await startKafka({ report }).catch(async (error) => {
+    await mongo.stop()
+    throw error
+  })
+  return { mongo, kafka }
+}
+
 function partsOf({ mongo, kafka }: Engines): Part[] {
-  if (!mongo || !kafka)
-    throw new Error("The engines have to be this project's own, to be measured.")
   return [
     { name: "mongo", pid: mongo.pid },
     ...kafka.pids.map((pid, index) => ({ name: `kafka-${index + 1}`, pid })),
