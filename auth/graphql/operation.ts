@@ -1,9 +1,9 @@
+import { createBatch } from "@parley/service/batch.ts"
 import { unauthenticated } from "@parley/service/errors.ts"
 import type { Call } from "@parley/service/subgraph.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { AuthContext } from "../context.ts"
 import type { User } from "../store/store.ts"
-import { createBatch } from "./batch.ts"
 
 /** What the resolvers of one operation share. */
 export interface Operation {
@@ -20,7 +20,13 @@ export interface Operation {
 
 /** Makes operations; the batch of look-ups is common to all that run in the same tick. */
 export function createOperations(auth: AuthContext): (call: Call) => Operation {
-  const user = createBatch<User>(auth.store.usersById)
+  const user = createBatch(
+    async (ids: readonly string[]) => {
+      const users = await auth.store.usersById(ids)
+      return new Map(users.map((user) => [user.id, user]))
+    },
+    (id) => id,
+  )
   return (call) => {
     let checked: Promise<Viewer> | undefined
     const check = async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
+import { createBatch } from "@parley/service/batch.ts"
 import { type GraphQLObjectType, graphql, isObjectType } from "graphql"
 import { startParts } from "../test/parts.ts"
-import { createBatch } from "./batch.ts"
 import { createInFlight } from "./in-flight.ts"
 import { createOperations } from "./operation.ts"
 import { resolvers } from "./resolvers.ts"
@@ -109,10 +109,11 @@ describe("looking users up", () => {
 
   test("fails for those who asked at that time, and not for later ones", async () => {
     let broken = true
-    const find = createBatch(async (ids) => {
+    const load = async (ids: readonly string[]) => {
       if (broken) throw new Error("away")
-      return ids.map((id) => ({ id }))
-    })
+      return new Map(ids.map((id) => [id, { id }]))
+    }
+    const find = createBatch(load, (id) => id)
     const both = await Promise.allSettled([find("alice"), find("bob")])
     expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"])
     broken = false

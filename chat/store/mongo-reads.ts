@@ -1,6 +1,6 @@
+import { createBatch } from "@parley/service/batch.ts"
 import { LruMap } from "@parley/service/lru.ts"
 import type { Mongo } from "@parley/service/mongo.ts"
-import DataLoader from "dataloader"
 import {
   type ConversationDocument,
   type EntryDocument,
@@ -51,10 +51,14 @@ export function createReads(mongo: Mongo): Reads {
   const entries = mongo.collection<EntryDocument>("entries")
   const conversations = mongo.collection<ConversationDocument>("conversations")
   const members = mongo.collection<MemberDocument>("members")
+  const batch = <K, V>(
+    load: (asked: readonly K[]) => Promise<ReadonlyMap<string, V>>,
+    keyOf: (asked: K) => string,
+  ) => createBatch(load, keyOf, MAX_BATCH)
   const withMany = new LruMap<string, true>(MAX_KNOWN)
   const withManyOwn = new LruMap<string, true>(MAX_KNOWN)
 
-  const member = together(
+  const member = batch(
     async (asked: readonly Pick<MemberDocument, "conversation" | "user">[]) => {
       const found = await members.find({ $or: [...asked] }).toArray()
       return byKey(found, ({ conversation, user }) => key(conversation, user))
@@ -62,18 +66,18 @@ export function createReads(mongo: Mongo): Reads {
     ({ conversation, user }) => key(conversation, user),
   )
 
-  const conversation = together(
+  const conversation = batch(
     async (ids: readonly string[]) =>
       byKey(await conversations.find({ _id: { $in: [...ids] } }).toArray(), ({ _id }) => _id),
     (id) => id,
   )
 
-  const entry = together(
+  const entry = batch(
     async (places: readonly Place[]) => byPlace(await entries.find({ $or: [...places] }).toArray()),
     keyOfPlace,
   )
 
-  const top = together(async (places: readonly Place[]) => {
+  const top = batch(async (places: readonly Place[]) => {
     const found = entries.find({ $or: [...places] }).project<TopDocument>(TOP)
     return byPlace(await found.toArray())
   }, keyOfPlace)
@@ -94,7 +98,7 @@ export function createReads(mongo: Mongo): Reads {
   }
 
   /** How many of each stretch there are; nothing where they are too many to be counted one by one. */
-  const own = together(async (asked: readonly Stretch[]) => {
+  const own = batch(async (asked: readonly Stretch[]) => {
     const most = OWN * asked.length
     const ranges = asked.map(({ conversation, by, after, upTo }) => {
       return { conversation, by, seq: { $gt: after, $lte: upTo }, kind: "message" as const }
@@ -115,7 +119,7 @@ export function createReads(mongo: Mongo): Reads {
     return new Map(whole.map((stretch) => [keyOfStretch(stretch), counted(stretch)]))
   }, keyOfStretch)
 
-  const few = together(
+  const few = batch(
     async (ids: readonly string[]) => {
       const most = FEW * ids.length
       const found = await members
@@ -159,24 +163,6 @@ export function createReads(mongo: Mongo): Reads {
 
     few: async (id) => (withMany.get(id) ? undefined : few(id)),
   }
-}
-
-/**
- * A look-up of one thing that shares its query with all others of the same turn.
- * @param load what is asked for, each by its key as far as it is there.
- */
-function together<K, V>(
-  load: (asked: readonly K[]) => Promise<ReadonlyMap<string, V>>,
-  keyOf: (asked: K) => string,
-): (asked: K) => Promise<V | undefined> {
-  const loader = new DataLoader<K, V | undefined>(
-    async (asked) => {
-      const found = await load([...new Map(asked.map((one) => [keyOf(one), one])).values()])
-      return asked.map((one) => found.get(keyOf(one)))
-    },
-    { cache: false, maxBatchSize: MAX_BATCH },
-  )
-  return (asked) => loader.load(asked)
 }
 
 const byKey = <T>(documents: readonly T[], keyOf: (document: T) => string) =>
