@@ -1,3 +1,4 @@
+import { bothOrNone } from "@parley/service/both-or-none.ts"
 import { type Kafka, startKafka } from "../../dev/engines/kafka.ts"
 import { type Mongo, startMongo } from "../../dev/engines/mongo.ts"
 import type { Child } from "./child.ts"
@@ -31,10 +32,10 @@ export async function startCluster(
   const folder = temporaryFolder()
   const started: Child[] = []
   // The project's own, whatever the environment names: they are measured, too.
-  const engines = await startEngines(say)
+  const [mongo, kafka] = await bothOrNone(startMongo({ report: say }), startKafka({ report: say }))
   const end = async () => {
     await Promise.all(started.map((child) => child[Symbol.asyncDispose]()))
-    await Promise.all([engines.mongo.stop(), engines.kafka.stop()])
+    await Promise.all([mongo.stop(), kafka.stop()])
     folder[Symbol.dispose]()
   }
   const common = {
@@ -43,8 +44,8 @@ export async function startCluster(
     PUBLIC_URL: "http://localhost:4000",
     LINK_SECRET: linkSecret(),
     SIGNUPS_PER_ADDRESS: "1000000",
-    MONGODB_URL: engines.mongo.url,
-    KAFKA_BROKERS: engines.kafka.brokers,
+    MONGODB_URL: mongo.url,
+    KAFKA_BROKERS: kafka.brokers,
   }
   const start = async (name: string, index: number, more: Record<string, string> = {}) => {
     const child = await startService(name, { ...common, PORT: "0", ...more })
@@ -61,7 +62,7 @@ export async function startCluster(
     const doors = await many("gateway", gateways, { AUTH_URL, CHAT_URL })
     const urls = doors.map(urlOf)
     for (const url of urls) await untilReady(url)
-    const ofEngines = partsOf(engines)
+    const ofEngines = partsOf(mongo, kafka)
     return {
       ...{ urls, chats: chatNodes, gateways: doors, engines: ofEngines },
       parts: [...doors, ...chatNodes, auth, ...ofEngines],
@@ -75,23 +76,7 @@ export async function startCluster(
 
 const urlOf = ({ port }: Child) => `http://127.0.0.1:${port}`
 
-interface Engines {
-  mongo: Mongo
-  kafka: Kafka
-}
-
-async function startEngines(report: (text: string) => void): Promise<Engines> {
-  const mongo = await startMongo({ report })
-  const kafka = await startKafka({ report }).catch(async (error) => {
-    await mongo.stop()
-    throw error
-  })
-  return { mongo, kafka }
-}
-
-function partsOf({ mongo, kafka }: Engines): Part[] {
-  return [
-    { name: "mongo", pid: mongo.pid },
-    ...kafka.pids.map((pid, index) => ({ name: `kafka-${index + 1}`, pid })),
-  ]
-}
+const partsOf = (mongo: Mongo, kafka: Kafka): Part[] => [
+  { name: "mongo", pid: mongo.pid },
+  ...kafka.pids.map((pid, index) => ({ name: `kafka-${index + 1}`, pid })),
+]

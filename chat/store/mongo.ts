@@ -1,3 +1,4 @@
+import { bothOrNone } from "@parley/service/both-or-none.ts"
 import { unavailable } from "@parley/service/errors.ts"
 import { every } from "@parley/service/every.ts"
 import type { Logger } from "@parley/service/log.ts"
@@ -36,16 +37,11 @@ const MAX_READS = 20
 export async function openMongoStore(url: string, log: Logger): Promise<Store> {
   const options = { url, name: "chat", version: VERSION, log }
   // Until the first of them has its indexes, nothing is stored that the registry could look for.
-  const outcomes = await Promise.allSettled([
+  const [mongo, registry] = await bothOrNone(
     openMongo({ ...options, indexes: INDEXES }),
     openMongo({ ...options, indexes: {}, connections: BEATS }),
-  ])
-  const opened = outcomes.flatMap((one) => (one.status === "fulfilled" ? one.value : []))
-  const failed = outcomes.find((one) => one.status === "rejected")
-  const [mongo, registry] = opened
-  if (!failed) return createMongoStore(mongo!, log, registry)
-  for (const one of opened) await one[Symbol.asyncDispose]()
-  throw failed.reason
+  )
+  return createMongoStore(mongo, log, registry)
 }
 
 /**

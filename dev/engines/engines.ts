@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { bothOrNone } from "@parley/service/both-or-none.ts"
 import type { Environment } from "@parley/service/config.ts"
 import { inRoot } from "../../launcher/root.ts"
 import { type Service, startComposed } from "./compose.ts"
@@ -79,17 +80,4 @@ export async function openEngines(
     stop,
     [Symbol.asyncDispose]: stop,
   }
-}
-
-async function bothOrNone<A extends AsyncDisposable, B extends AsyncDisposable>(
-  first: Promise<A> | undefined,
-  second: Promise<B> | undefined,
-): Promise<[A | undefined, B | undefined]> {
-  const settled = await Promise.allSettled([first, second])
-  const failed = settled.find((result) => result.status === "rejected")
-  if (!failed) return [await first, await second]
-  for (const result of settled) {
-    if (result.status === "fulfilled") await result.value?.[Symbol.asyncDispose]()
-  }
-  throw failed.reason
 }
