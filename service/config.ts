@@ -65,17 +65,16 @@ export const port = v.pipe(
   v.maxValue(65_535, "it must be a port number from 0 to 65535"),
 )
 
-const aUrl = "it must be a URL such as http://127.0.0.1:4001"
+const httpUrl = (message: string) =>
+  v.pipe(v.string(), v.url(message), v.regex(/^https?:\/\/\S+$/, message))
 
-export const url = v.pipe(v.string(), v.url(aUrl), v.regex(/^https?:\/\/\S+$/, aUrl))
-
-const anUrlOfThem = "it must be URLs such as http://10.0.0.1:4001,http://10.0.0.2:4001"
+export const url = httpUrl("it must be a URL such as http://127.0.0.1:4001")
 
 /** URLs of equal processes of one service, separated by commas; each once. */
 export const urls = v.pipe(
   v.string(),
   v.transform((list) => [...new Set(list.split(",").map((one) => one.trim()))]),
-  v.array(v.pipe(v.string(), v.url(anUrlOfThem), v.regex(/^https?:\/\/\S+$/, anUrlOfThem))),
+  v.array(httpUrl("it must be URLs such as http://10.0.0.1:4001,http://10.0.0.2:4001")),
 )
 
 export const mongodbUrl = v.pipe(
