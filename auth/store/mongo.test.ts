@@ -3,7 +3,12 @@ import { silentLogger as log } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
 import { MongoClient } from "mongodb"
 import type { Mongo } from "../../dev/engines/mongo.ts"
-import { newDatabase, openTestMongo, startTestMongo } from "../../dev/engines/test/mongo.ts"
+import {
+  FETCHED_WITHIN,
+  newDatabase,
+  startTestMongo,
+  useTestMongo,
+} from "../../dev/engines/test/mongo.ts"
 import { startLossyProxy } from "../test/lossy-proxy.ts"
 import { SECRET } from "../test/world.ts"
 import { openMongoStore } from "./mongo.ts"
@@ -12,18 +17,12 @@ import type { Store } from "./store.ts"
 
 /** On a busy machine; in ms. */
 setDefaultTimeout(60_000)
-/** The first start ever fetches. */
-const FETCHED_WITHIN = 25 * 60_000
 
 const openStore = (url: string, linkSecret = SECRET) => openMongoStore({ url, linkSecret, log })
 const unavailable = { name: "ParleyError", code: "UNAVAILABLE" }
 
 describe("with nothing in the way", () => {
-  let mongo: Awaited<ReturnType<typeof openTestMongo>>
-  beforeAll(async () => {
-    mongo = await openTestMongo()
-  }, FETCHED_WITHIN)
-  afterAll(() => mongo[Symbol.asyncDispose]())
+  const mongo = useTestMongo()
 
   storeContract("MongoDB", async () => {
     const database = newDatabase(mongo)

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { type Mongo, openMongo } from "@parley/service/mongo.ts"
 import { until } from "@parley/service/test/until.ts"
 import { execute, parse } from "graphql"
-import { newDatabase, openTestMongo } from "../../dev/engines/test/mongo.ts"
+import { newDatabase, useTestMongo } from "../../dev/engines/test/mongo.ts"
 import { createLog } from "../test/log-builder.ts"
 import { createWorld } from "../test/world.ts"
 import { createMongoStore, openMongoStore } from "./mongo.ts"
@@ -12,11 +12,7 @@ import { openSqliteStore } from "./sqlite.ts"
 import type { Store } from "./store.ts"
 
 setDefaultTimeout(60_000)
-let server: Awaited<ReturnType<typeof openTestMongo>>
-beforeAll(async () => {
-  server = await openTestMongo()
-}, 25 * 60_000)
-afterAll(() => server[Symbol.asyncDispose]())
+const server = useTestMongo()
 
 /** What a client asks for when it shows its list. */
 const LIST = parse(`{ conversations(first: 30) {
@@ -35,13 +31,12 @@ const MAX_OPERATIONS = 13
 
 test("a page of thirty conversations is a handful of operations, and what it is on SQLite", async () => {
   await using database = newDatabase(server)
-  const options = { url: database.url, name: "chat", version: VERSION, indexes: INDEXES }
-  const open = () => openMongo({ ...options, log: silentLogger })
-  const { mongo, operations } = counting(await open())
-  await using onMongo = createMongoStore(mongo, silentLogger, await open())
+  const { store: onMongo, operations } = await openCounted(database.url)
+  await using _ = onMongo
   await using onSqlite = openSqliteStore(":memory:")
   for (let i = 0; i < 30; i++) {
-    const log = createLog(`conversation-${String(i).padStart(2, "0")}`)
+    const conversation = `conversation-${String(i).padStart(2, "0")}`
+    const log = createLog(conversation)
     // One is large, each tenth has no message, and each third was left as far as it was read.
     const others = Array.from({ length: i === 7 ? 40 : 2 }, (_, user) => `user-${user + 10}`)
     const entries = [log.founded("alice", others)]
@@ -50,11 +45,7 @@ test("a page of thirty conversations is a handful of operations, and what it is 
     )
     for (const store of [onMongo, onSqlite]) {
       expect(await store.append([...entries, ...messages])).toBe(1 + messages.length)
-      if (i % 3 === 0)
-        await store.moveMarks(`conversation-${String(i).padStart(2, "0")}`, "alice", {
-          delivered: 4,
-          read: 4,
-        })
+      if (i % 3 === 0) await store.moveMarks(conversation, "alice", { delivered: 4, read: 4 })
     }
   }
 
@@ -67,10 +58,8 @@ test("a page of thirty conversations is a handful of operations, and what it is 
 
 test("a node that has not heard of a conversation for long looks for its end where that was lately", async () => {
   await using database = newDatabase(server)
-  const options = { url: database.url, name: "chat", version: VERSION, indexes: INDEXES }
-  const open = () => openMongo({ ...options, log: silentLogger })
-  const { mongo, operations } = counting(await open())
-  await using store = createMongoStore(mongo, silentLogger, await open())
+  const { store, mongo, operations } = await openCounted(database.url)
+  await using _ = store
   await using other = await openMongoStore(database.url, silentLogger)
   const log = createLog("conversation")
   await other.append([log.founded("alice")])
@@ -98,6 +87,14 @@ async function list(store: Store): Promise<unknown> {
 interface Operation {
   name: string
   args: unknown[]
+}
+
+/** A store whose own reads are counted, without what the registry does beside it. */
+async function openCounted(url: string) {
+  const options = { url, name: "chat", version: VERSION, indexes: INDEXES, log: silentLogger }
+  const { mongo, operations } = counting(await openMongo(options))
+  const store = createMongoStore(mongo, silentLogger, await openMongo(options))
+  return { store, mongo, operations }
 }
 
 /** A connection, and what is read by it. */

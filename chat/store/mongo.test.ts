@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, setDefaultTimeout } from "bun:test"
+import { setDefaultTimeout } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
-import { newDatabase, openTestMongo } from "../../dev/engines/test/mongo.ts"
+import { newDatabase, useTestMongo } from "../../dev/engines/test/mongo.ts"
 import { shareStore } from "../test/shared-store.ts"
 import { openMongoStore } from "./mongo.ts"
 import { nodesContract, type SharedStore } from "./nodes.contract.ts"
@@ -8,11 +8,7 @@ import { openSqliteStore } from "./sqlite.ts"
 import { storeContract } from "./store.contract.ts"
 
 setDefaultTimeout(60_000)
-let server: Awaited<ReturnType<typeof openTestMongo>>
-beforeAll(async () => {
-  server = await openTestMongo()
-}, 25 * 60_000)
-afterAll(() => server[Symbol.asyncDispose]())
+const server = useTestMongo()
 
 storeContract("MongoDB", async () => {
   const database = newDatabase(server)

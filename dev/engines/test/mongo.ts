@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "bun:test"
 import { MongoClient } from "mongodb"
 import { type Mongo, startMongo } from "../mongo.ts"
 
@@ -9,6 +10,23 @@ export const startTestMongo = (port?: number): Promise<Mongo> =>
 export async function openTestMongo(): Promise<{ url: string } & AsyncDisposable> {
   const url = process.env.MONGODB_URL
   return url ? { url, async [Symbol.asyncDispose]() {} } : startTestMongo()
+}
+
+/** The first start ever fetches; in ms. */
+export const FETCHED_WITHIN = 25 * 60_000
+
+/** That server for the tests of the file, or of the `describe`, that calls this: there before them, and gone after them. */
+export function useTestMongo(): { readonly url: string } {
+  let server: Awaited<ReturnType<typeof openTestMongo>>
+  beforeAll(async () => {
+    server = await openTestMongo()
+  }, FETCHED_WITHIN)
+  afterAll(() => server[Symbol.asyncDispose]())
+  return {
+    get url() {
+      return server.url
+    },
+  }
 }
 
 let made = 0
