@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, spyOn, test } from "bun:test"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
@@ -141,5 +141,23 @@ test("writes of one moment are one commit, and a commit is on disk", async () =>
   await Promise.all(logs.map((log) => store.append([log.founded("alice")])))
   expect(run.mock.calls.filter(([sql]) => sql === "COMMIT")).toHaveLength(1)
   run.mockRestore()
+  await store[Symbol.asyncDispose]()
+})
+
+test("no other user of the machine can read the messages", async () => {
+  using folder = temporaryFolder()
+  const chat = join(folder.path, "chat")
+  const modeOf = (path: string) => statSync(path).mode & 0o777
+  // As an earlier version left it.
+  mkdirSync(chat, { mode: 0o755 })
+  for (const name of ["chat.sqlite", "chat.sqlite-wal"]) {
+    writeFileSync(join(chat, name), "", { mode: 0o644 })
+  }
+  const store = await openStore({ dataDir: folder.path })
+  await store.append([createLog("private").founded("alice")])
+  expect(modeOf(chat)).toBe(0o700)
+  const files = readdirSync(chat)
+  expect(files).toContain("chat.sqlite-wal")
+  for (const name of files) expect([name, modeOf(join(chat, name))]).toEqual([name, 0o600])
   await store[Symbol.asyncDispose]()
 })
