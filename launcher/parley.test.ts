@@ -88,6 +88,16 @@ describe("./parley", () => {
     }
   })
 
+  test("says which version it is, without needing anything", async () => {
+    for (const args of [["version"], ["--version"]]) {
+      const { status, out } = await call(args, { PATH: path({}) })
+      expect({ status, out }).toEqual({
+        status: 0,
+        out: expect.stringMatching(/^Parley \d+\.\d+\.\d+\nBun \d+\.\d+\.\d+\n$/),
+      })
+    }
+  })
+
   test("answers an unknown command with one sentence and status 2", async () => {
     const { status, out, err } = await call(["strat"], { PATH: path({}) })
     expect({ status, out }).toEqual({ status: 2, out: "" })
