@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite"
 import { expect, spyOn, test } from "bun:test"
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { syncsBeforeEach } from "@parley/service/test/synced.ts"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
 import { temporaryFolder } from "../test/node.ts"
@@ -44,6 +45,14 @@ test("what was acknowledged survives kill -9", async () => {
   expect(seqs.length).toBeGreaterThanOrEqual(Math.max(...acknowledged))
   expect((await store.picture(conversation)).head).toBe(seqs.length)
 }, 30_000)
+
+test("what is acknowledged is on the disk, not only in the kernel's memory", async () => {
+  using folder = temporaryFolder()
+  const script = join(import.meta.dir, "../test/append-one-by-one.ts")
+  const syncs = await syncsBeforeEach(script, folder.path, "50")
+  expect(syncs).toHaveLength(50)
+  expect(Math.min(...syncs)).toBeGreaterThan(0)
+}, 60_000)
 
 test("a store that a newer version wrote is refused with a sentence", async () => {
   using folder = temporaryFolder()
