@@ -1,5 +1,6 @@
 import type { Cause } from "@parley/service/cause.ts"
 import { badInput, notFound } from "@parley/service/errors.ts"
+import { MAX_RECEIPT_SPAN, MAX_SEQ } from "../limits.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
 import { checkCount, checkId } from "./checks.ts"
 import type { Pictures } from "./pictures.ts"
@@ -29,10 +30,6 @@ export interface ReceiptsOptions {
   /** Told of every watermark that moved, with those whom it concerns. */
   onMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
 }
-
-const MAX_SEQ = 2 ** 31 - 1
-/** How far back authors are told of a receipt: a reader who returns to thousands of messages tells the recent ones. */
-const MAX_RECEIPT_SPAN = 500
 
 export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): Receipts {
   /** @throws ParleyError BAD_INPUT beyond the head of the log, as any node knows it. */

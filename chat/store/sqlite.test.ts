@@ -5,17 +5,21 @@ import { join } from "node:path"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
 import { temporaryFolder } from "../test/node.ts"
+import { peopleContract } from "./people.contract.ts"
 import { openSqliteStore } from "./sqlite.ts"
-import { storeContract } from "./store.contract.ts"
+import { type StorePlace, storeContract } from "./store.contract.ts"
 import { openStore } from "./store.ts"
 
-storeContract("SQLite", async () => {
+async function preparePlace(): Promise<StorePlace> {
   const folder = temporaryFolder()
   return {
     open: () => openStore({ dataDir: folder.path }),
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
   }
-})
+}
+
+storeContract("SQLite", preparePlace)
+peopleContract("SQLite", preparePlace)
 
 const refused = { code: "UNAVAILABLE" }
 
