@@ -58,8 +58,6 @@ export const MARK_BURST = MAX_CONVERSATIONS
 export const CHANGE_BURST = 300
 /** People named by a change that cost as much as one change more: a full group costs 17. */
 export const PEOPLE_PER_CHANGE = 64
-/** People of whom each kind of bucket is kept, on one node; of whom it is not, the bucket is full. */
-export const MAX_BUCKETS = 50_000
 
 /** People of whom is remembered, on one node, how many bytes they have stored. */
 export const MAX_BYTE_COUNTS = 50_000
@@ -71,6 +69,10 @@ export const COUNT_BYTES_EVERY = 60_000
 export const MAX_UNCOUNTED = 10_000
 /** How old a count of stored bytes may be before the store is asked anew, in ms: another node may have added to it. */
 export const COUNT_FRESH_FOR = 10 * 60_000
+/** How long after the store could not say it, it is asked again; in ms. */
+export const COUNT_AGAIN_AFTER = 5_000
+/** People whose bytes are written down at a time. */
+export const COUNTS_AT_ONCE = 500
 /** For how many days is kept how much a person did in each. */
 export const KEEP_USAGE_DAYS = 7
 

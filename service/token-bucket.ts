@@ -1,44 +1,64 @@
 import { LRUCache } from "lru-cache"
+import { MAX_BUCKETS } from "./limits.ts"
 
-export interface TokenBucketOptions {
-  /** Tokens that come back in a minute. */
-  perMinute: number
-  /** Tokens of a bucket that is full: as much may be taken at once. */
+export interface BucketSize {
+  /** How much may be taken at once from a full bucket. */
   burst: number
-  /** Keys that are remembered. One that is forgotten begins anew with a full bucket. */
-  maxKeys: number
-  /** In ms; never runs back. */
-  now(): number
+  /** How much comes back in one second. */
+  perSecond: number
+  /** How many keys are remembered; MAX_BUCKETS unless given. */
+  keys?: number
 }
 
-/** One bucket of tokens for each key. */
+export type Taken = { ok: true } | { ok: false; retryAfterMs: number }
+
 export interface TokenBuckets {
   /**
-   * Takes tokens. Answers 0 where they were there, or else, with nothing taken, the ms after which they will be. What
-   * costs more than a full bucket holds costs a full bucket.
+   * Takes `cost` from the bucket of a key, or nothing where less is there. A cost above `burst` is granted by a full
+   * bucket and leaves a debt, so that every cost can be paid at some time.
+   * @param now in ms, of any clock that is the same from call to call
+   * @returns after how many ms, 1 at least, the same call would be granted where nothing else is taken.
    */
-  take(key: string, tokens?: number): number
+  take(key: string, cost: number, now: number): Taken
+  /** Takes what has been used already, whatever is there: the bucket may end up in debt, by as much as `burst`. */
+  charge(key: string, cost: number, now: number): void
+  /** How many ms from now `take` would grant `cost`; 0 where it would grant it at once. Takes nothing. */
+  waitFor(key: string, cost: number, now: number): number
 }
 
 /**
- * Token buckets by the generic cell rate algorithm (GCRA; ITU-T I.371, Annex A): of each key one number is kept, the
- * time at which its bucket would be full again. Taking moves it on; where it would lie further ahead than a full bucket
- * takes to fill, the key has taken too much.
+ * Token buckets, one for each key, as the generic cell rate algorithm has them (GCRA, ITU-T I.371): all that is kept for
+ * a key is the time at which its bucket is full again.
  */
-export function createTokenBuckets(options: TokenBucketOptions): TokenBuckets {
-  const { burst, now } = options
-  const perToken = 60_000 / options.perMinute
-  const whole = burst * perToken
-  const fullAt = new LRUCache<string, number>({ max: options.maxKeys })
+export function createTokenBuckets({
+  burst,
+  perSecond,
+  keys = MAX_BUCKETS,
+}: BucketSize): TokenBuckets {
+  const msEach = 1_000 / perSecond
+  const fill = burst * msEach
+  const fullAt = new LRUCache<string, number>({ max: keys })
+
+  const waitFor = (key: string, cost: number, now: number): number => {
+    const after = Math.max(fullAt.get(key) ?? now, now) + Math.min(cost, burst) * msEach
+    const wait = after - now - fill
+    // What floating point leaves over is no debt.
+    return wait > 1e-6 ? wait : 0
+  }
+  const add = (key: string, cost: number, now: number) =>
+    fullAt.set(key, Math.max(fullAt.get(key) ?? now, now) + cost * msEach)
+
   return {
-    take(key, tokens = 1) {
-      const time = now()
-      const next = Math.max(fullAt.get(key) ?? 0, time) + Math.min(tokens, burst) * perToken
-      const over = next - time - whole
-      // Sums of fractions are not exact: less than a microsecond is none.
-      if (over > 1e-3) return Math.max(1, Math.ceil(over))
-      fullAt.set(key, next)
-      return 0
+    waitFor,
+    take(key, cost, now) {
+      const wait = waitFor(key, cost, now)
+      if (wait > 0) return { ok: false, retryAfterMs: Math.max(1, Math.ceil(wait)) }
+      add(key, cost, now)
+      return { ok: true }
+    },
+    charge(key, cost, now) {
+      add(key, cost, now)
+      fullAt.set(key, Math.min(fullAt.get(key) ?? now, now + 2 * fill))
     },
   }
 }

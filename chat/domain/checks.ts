@@ -28,11 +28,16 @@ function checkUnicode(text: string, field: string): void {
 }
 
 /** @throws ParleyError BAD_INPUT unless it is a UUIDv7 whose time is at most a day ahead of ours. */
-export function checkMessageId(id: string, now: number): string {
-  if (!isUuidv7(id)) throw badInput("id", "A message's id is a UUIDv7 in lower case.")
-  if (uuidv7Time(id) > now + MAX_ID_AHEAD) throw badInput("id", "That id lies more than a day ahead.")
+export function checkClientId(id: string, field: string, now: number): string {
+  if (!isUuidv7(id)) throw badInput(field, "An id is a UUIDv7 in lower case.")
+  if (uuidv7Time(id) > now + MAX_ID_AHEAD) {
+    throw badInput(field, "That id lies more than a day ahead.")
+  }
   return id
 }
+
+/** @throws ParleyError BAD_INPUT unless it may be the id of a message. */
+export const checkMessageId = (id: string, now: number): string => checkClientId(id, "id", now)
 
 /** Ids of users and conversations are opaque; this only keeps absurd ones away from the store. */
 export function checkId(id: string, field: string): string {

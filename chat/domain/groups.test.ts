@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 import { MAX_MEMBERS } from "../limits.ts"
+import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 
 let world: World
 beforeAll(async () => {

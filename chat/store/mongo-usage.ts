@@ -64,8 +64,7 @@ export function mongoUsage(mongo: Mongo): UsageStore {
   return {
     of: (user, day) => mongo.run(() => of(user, day)),
     add: (user, day, amounts) => mongo.run(() => add(user, day, amounts)),
-    reserve: (user, day, amounts, bounds) =>
-      mongo.run(() => reserve(user, day, amounts, bounds)),
+    reserve: (user, day, amounts, bounds) => mongo.run(() => reserve(user, day, amounts, bounds)),
     forget: (before) =>
       mongo.run(async () => {
         await usage.deleteMany({ _id: { $gte: beginOf(EVER + 1), $lt: beginOf(before) } })

@@ -25,7 +25,9 @@ export function sqlitePeople(db: Database, write: GroupCommit["write"]): People 
   return {
     settings: reading((users) => {
       const chosen = users.map((user) => [user, settingsOf.get(user)] as const)
-      return new Map(chosen.flatMap(([user, row]) => (row ? [[user, { mayAdd: row.may_add }]] : [])))
+      return new Map(
+        chosen.flatMap(([user, row]) => (row ? [[user, { mayAdd: row.may_add }]] : [])),
+      )
     }),
 
     putSettings: (user, { mayAdd }) => write(() => void put.run(user, mayAdd)),

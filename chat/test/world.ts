@@ -5,6 +5,7 @@ import { type ChatContainer, type ChatOverrides, createChat } from "../context.t
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { Store } from "../store/store.ts"
+import { LIFTED } from "./lifted.ts"
 import { messageId } from "./log-builder.ts"
 import { everyone, tokens } from "./node.ts"
 
@@ -15,6 +16,7 @@ const config = {
     logLevel: "error" as const,
     nodeUrl: undefined,
     cluster: undefined,
+    writeLimits: LIFTED,
   },
 }
 
