@@ -1,10 +1,11 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { ParleyError } from "@parley/service/errors.ts"
 import { MAX_COMMON_READS, MAX_CONVERSATIONS, MAX_REFUSED_NAMED } from "../limits.ts"
-import { DEFAULT_SETTINGS, type People } from "../store/people.ts"
-import type { Usage, UsageStore } from "../store/usage.ts"
+import type { People } from "../store/people.ts"
+import type { UsageStore } from "../store/usage.ts"
 import type { OnLimited } from "./allowance.ts"
-import { dayOf, untilTomorrow } from "./days.ts"
+import { DEFAULT_SETTINGS } from "./settings.ts"
+import { dayOf, type Usage, untilTomorrow } from "./usage.ts"
 
 /** What is about to be done to people. */
 export interface Adding {

@@ -1,5 +1,15 @@
-import { DEFAULT_SETTINGS, type People, type Settings } from "../store/people.ts"
+import type { People } from "../store/people.ts"
 import type { Allowance } from "./allowance.ts"
+
+/** Who may add a person to a group or begin a direct conversation with them. */
+export type Adders = "EVERYONE" | "CONTACTS" | "NOBODY"
+
+/** What a person has chosen for themselves. */
+export interface Settings {
+  mayAdd: Adders
+}
+
+export const DEFAULT_SETTINGS: Readonly<Settings> = { mayAdd: "EVERYONE" }
 
 /** What people have chosen for themselves. */
 export interface PersonalSettings {

@@ -13,9 +13,9 @@ import {
   MAX_BYTE_COUNTS,
   MAX_UNCOUNTED,
 } from "../limits.ts"
-import { type Day, EVER, type UsageStore } from "../store/usage.ts"
+import type { UsageStore } from "../store/usage.ts"
 import type { OnLimited } from "./allowance.ts"
-import { dayOf, untilTomorrow } from "./days.ts"
+import { type Day, dayOf, EVER, untilTomorrow } from "./usage.ts"
 
 /**
  * How many bytes of text each person has stored, today and in all. Counted in memory and written down now and then, so

@@ -2,10 +2,10 @@ import type { IndexDescription } from "mongodb"
 import type { Entry, MembersEntry, MessageEntry, Origin, Tally } from "../domain/entry.ts"
 import { stampAt } from "../domain/outbox.ts"
 import type { Role } from "../domain/picture.ts"
+import type { Settings } from "../domain/settings.ts"
+import type { Usage } from "../domain/usage.ts"
 import type { NodeRecord, Stamp } from "./nodes.ts"
-import type { Settings } from "./people.ts"
 import type { Member } from "./store.ts"
-import type { Usage } from "./usage.ts"
 
 export const VERSION = 1
 

@@ -1,6 +1,7 @@
 import { isDuplicate, type Mongo } from "@parley/service/mongo.ts"
+import { type Day, EVER, NO_USAGE, passing, type Usage } from "../domain/usage.ts"
 import type { UsageDocument } from "./mongo-shapes.ts"
-import { type Day, EVER, NO_USAGE, passing, type Usage, type UsageStore } from "./usage.ts"
+import type { UsageStore } from "./usage.ts"
 
 const KINDS = Object.keys(NO_USAGE) as (keyof Usage)[]
 

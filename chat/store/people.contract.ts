@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { EVER, NO_USAGE } from "../domain/usage.ts"
 import { createLog, messageId } from "../test/log-builder.ts"
 import type { StorePlace } from "./store.contract.ts"
 import type { Store } from "./store.ts"
-import { EVER, NO_USAGE } from "./usage.ts"
 
 /** What every engine behind the port `Store` promises of people: what they do, what they have chosen, whom they meet. */
 export function peopleContract(name: string, prepare: () => Promise<StorePlace>): void {

@@ -1,12 +1,4 @@
-/** Who may add a person to a group or begin a direct conversation with them. */
-export type Adders = "EVERYONE" | "CONTACTS" | "NOBODY"
-
-/** What a person has chosen for themselves. */
-export interface Settings {
-  mayAdd: Adders
-}
-
-export const DEFAULT_SETTINGS: Readonly<Settings> = { mayAdd: "EVERYONE" }
+import type { Settings } from "../domain/settings.ts"
 
 /** Knows of people what no single conversation tells. */
 export interface People {

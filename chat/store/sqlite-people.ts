@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite"
+import type { Adders } from "../domain/settings.ts"
 import type { GroupCommit } from "./group-commit.ts"
-import type { Adders, People } from "./people.ts"
+import type { People } from "./people.ts"
 import { sqliteReading as reading } from "./sqlite-reading.ts"
 
 export const PEOPLE_SCHEMA = `

@@ -1,7 +1,8 @@
 import type { Database } from "bun:sqlite"
+import { EVER, NO_USAGE, passing, type Usage } from "../domain/usage.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import { sqliteReading as reading } from "./sqlite-reading.ts"
-import { EVER, NO_USAGE, passing, type Usage, type UsageStore } from "./usage.ts"
+import type { UsageStore } from "./usage.ts"
 
 /** The tables of usage and settings came later than the others: a file gets them when it is opened. */
 export const USAGE_SCHEMA = `
