@@ -1,6 +1,7 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
+import type { WriteLimits } from "../config.ts"
 import { type ChatContainer, type ChatOverrides, createChat } from "../context.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import { openSqliteStore } from "../store/sqlite.ts"
@@ -16,7 +17,6 @@ const config = {
     logLevel: "error" as const,
     nodeUrl: undefined,
     cluster: undefined,
-    writeLimits: LIFTED,
   },
 }
 
@@ -28,11 +28,16 @@ export interface World extends AsyncDisposable {
   nodes: ChatContainer[]
 }
 
-/** Some nodes in one process that share one store and one bus. Fast: the store is in memory. */
+/**
+ * Some nodes in one process that share one store and one bus. Fast: the store is in memory.
+ * @param limits of what one person may write; the others are lifted.
+ */
 export async function createWorld(
   size = 1,
   override: (store: Store, node: number) => Partial<ChatOverrides> = () => ({}),
+  limits: Partial<WriteLimits> = {},
 ): Promise<World> {
+  const settings = { ...config, writeLimits: { ...LIFTED, ...limits } }
   const store = openSqliteStore(":memory:")
   const exchange = createInProcessExchange()
   const clock = {
@@ -51,7 +56,7 @@ export async function createWorld(
       directory: everyone,
       log: silentLogger,
     }
-    nodes.push(await createChat(config, { ...defaults, ...override(store, i) }))
+    nodes.push(await createChat(settings, { ...defaults, ...override(store, i) }))
   }
   return { store, clock, nodes, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }
