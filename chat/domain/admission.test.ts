@@ -170,6 +170,19 @@ describe("in a day a person makes and adds", () => {
     })
   })
 
+  test("once what is asked for twice at once", async () => {
+    await using world = await limits({ GROUPS_PER_DAY: 2, ADDS_PER_DAY: 3 })
+    const id = messageId(world.clock.time)
+    const twice = [0, 1].map((node) =>
+      groupsOf(world, node).create("alice", "Once", ["bob"], undefined, id),
+    )
+    expect(await Promise.all(twice)).toEqual([id, id])
+    const direct = [0, 1].map((node) => groupsOf(world, node).startDirect("alice", "carol"))
+    expect(new Set(await Promise.all(direct)).size).toBe(1)
+    const { groups, adds } = await world.store.usage.of("alice", dayOf(world.clock.time))
+    expect({ groups, adds }).toEqual({ groups: 1, adds: 2 })
+  })
+
   test("nothing by what was refused", async () => {
     await using world = await limits({ STRANGERS_PER_DAY: 1, GROUPS_PER_DAY: 1 })
     const groups = groupsOf(world)

@@ -52,7 +52,8 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
   const counts = new LRUCache<string, Count>({ max: MAX_BYTE_COUNTS })
   /** What it does not have yet. */
   let uncounted = new Map<string, number>()
-  let forgotten: Day = 0
+  /** The day on which old days were forgotten last; undefined in the first minute, which a node needs for its start. */
+  let forgotten: Day | undefined
 
   /** Sends wait for no count: until the store has said it, a person has stored nothing, which their bucket bounds. */
   function countOf(user: string): Count {
@@ -109,9 +110,8 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
 
   async function forget(): Promise<void> {
     const day = dayOf(clock.now())
-    if (day === forgotten) return
-    await usage.forget(day - KEEP_USAGE_DAYS)
-    forgotten = day
+    if (forgotten !== undefined && day !== forgotten) await usage.forget(day - KEEP_USAGE_DAYS)
+    forgotten = forgotten === undefined ? 0 : day
   }
 
   const writing = every(
