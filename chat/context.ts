@@ -18,6 +18,7 @@ import { createDirectory, type Directory } from "./directory.ts"
 import { createAdmission } from "./domain/admission.ts"
 import { createAllowance } from "./domain/allowance.ts"
 import { createAppender } from "./domain/appender.ts"
+import { fewAtOnce } from "./domain/at-once.ts"
 import { createGroups } from "./domain/groups.ts"
 import { createMessages } from "./domain/messages.ts"
 import { createPictures } from "./domain/pictures.ts"
@@ -121,10 +122,14 @@ export async function createChat(
     pictures,
     reader: createReader(store),
     messages: figures ? figures.messages(messages) : messages,
-    groups: createGroups({
-      ...{ appender, pictures, store, directory, admission, allowance, clock, newId },
-    }),
-    receipts: createReceipts({ store, pictures, allowance, onMoved: router.receiptMoved }),
+    groups: fewAtOnce(
+      createGroups({
+        ...{ appender, pictures, store, directory, admission, allowance, clock, newId },
+      }),
+    ),
+    receipts: fewAtOnce(
+      createReceipts({ store, pictures, allowance, onMoved: router.receiptMoved }),
+    ),
     settings: createSettings(people, allowance),
   }
 

@@ -22,8 +22,8 @@ export const MAX_CONVERSATIONS = 10_000
 export const MAX_RECEIPT_SPAN = 500
 /** People that a refusal names as not to be added: as many as a screen shows. */
 export const MAX_REFUSED_NAMED = 100
-/** Memberships that one look for conversations in common reads: five people in 10,000 conversations each, in some 20 ms. */
-export const MAX_COMMON_READS = 50_000
+/** Memberships that one look for conversations in common reads: two people in 10,000 conversations each, in some 10 ms. */
+export const MAX_COMMON_READS = 20_000
 
 /**
  * What an operator may set, by the environment variable of that name. A person who types, pastes or flushes the outbox
@@ -71,6 +71,8 @@ export const MAX_UNCOUNTED = 10_000
 export const COUNT_FRESH_FOR = 10 * 60_000
 /** How long after the store could not say it, it is asked again; in ms. */
 export const COUNT_AGAIN_AFTER = 5_000
+/** Marks and changes of one person that a node works on at a time: a store has 50 connections, and 20,000 steps for all. */
+export const MAX_AT_ONCE = 32
 /** People whose bytes are written down at a time. */
 export const COUNTS_AT_ONCE = 500
 /** For how many days is kept how much a person did in each. */
