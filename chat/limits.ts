@@ -92,3 +92,14 @@ export const MAX_WAITING_BYTES_OF_ONE = 4 * MIB
 export const MAX_WAITING = 10_000
 /** Losing a seq to other nodes this often in a row means that something else is wrong. */
 export const MAX_LOST = 100
+
+// Writing: what the store keeps at hand.
+
+/** Writes that wait for one commit of SQLite. More than this means that the disk has stopped, not that it is busy. */
+export const MAX_UNCOMMITTED = 50_000
+/** Conversations of which a node remembers how far their members in MongoDB are up to date. */
+export const MAX_APPLIED_KNOWN = 50_000
+/** Changes of members that others began and did not finish, which a node looks after at a time. */
+export const MAX_INTENTS = 1_000
+/** Accounts that a node remembers to exist. */
+export const MAX_KNOWN_ACCOUNTS = 100_000

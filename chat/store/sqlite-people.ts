@@ -6,7 +6,7 @@ import { sqliteReading as reading } from "./sqlite-reading.ts"
 
 export const PEOPLE_SCHEMA = `
   CREATE TABLE IF NOT EXISTS settings (user TEXT PRIMARY KEY, may_add TEXT NOT NULL) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS members_present ON members (user) WHERE until IS NULL;
+  CREATE INDEX IF NOT EXISTS members_present_by_user ON members (user) WHERE until IS NULL;
 `
 
 export function sqlitePeople(db: Database, write: GroupCommit["write"]): People {
