@@ -109,7 +109,7 @@ export async function createChat(
   const limits = config.writeLimits ?? WRITE_LIMITS
   const onLimited = figures?.onLimited
   const { usage, people } = store
-  const allowance = createAllowance({ limits, clock, onLimited })
+  const allowance = createAllowance({ limits, onLimited })
   const admission = createAdmission({ people, usage, limits, clock, onLimited })
   const storedBytes = createStoredBytes({ usage, limits, clock, log, onLimited })
   const appender = createAppender({

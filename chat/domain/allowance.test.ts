@@ -10,14 +10,12 @@ import {
 import { type Allowance, createAllowance, type Limited } from "./allowance.ts"
 
 function setUp(limits = WRITE_LIMITS as Parameters<typeof createAllowance>[0]["limits"]) {
-  const clock = {
-    time: Date.UTC(2026, 0, 1),
-    now() {
-      return this.time
-    },
-  }
+  const clock = { time: 0 }
   const limited: Limited[] = []
-  const allowance = createAllowance({ limits, clock, onLimited: (what) => limited.push(what) })
+  const allowance = createAllowance({
+    ...{ limits, now: () => clock.time },
+    onLimited: (what) => limited.push(what),
+  })
   return { clock, limited, allowance }
 }
 

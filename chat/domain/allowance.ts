@@ -1,4 +1,3 @@
-import type { Clock } from "@parley/service/clock.ts"
 import { ParleyError } from "@parley/service/errors.ts"
 import { createTokenBuckets, type TokenBuckets } from "@parley/service/token-bucket.ts"
 import {
@@ -30,11 +29,16 @@ export interface Allowance {
 
 export interface AllowanceOptions {
   limits: Record<"MESSAGES_PER_MINUTE" | "MARKS_PER_MINUTE" | "CHANGES_PER_MINUTE", number>
-  clock: Clock
+  /** In ms, never back: a clock that steps back would keep everyone waiting until it is where it was. */
+  now?(): number
   onLimited?: OnLimited
 }
 
-export function createAllowance({ limits, clock, onLimited }: AllowanceOptions): Allowance {
+export function createAllowance({
+  limits,
+  now = () => performance.now(),
+  onLimited,
+}: AllowanceOptions): Allowance {
   const buckets = (perMinute: number, burst: number) =>
     createTokenBuckets({
       perSecond: perMinute / 60,
@@ -46,7 +50,7 @@ export function createAllowance({ limits, clock, onLimited }: AllowanceOptions):
   const changes = buckets(limits.CHANGES_PER_MINUTE, CHANGE_BURST)
 
   function take(buckets: TokenBuckets, user: string, cost: number, what: Limited): void {
-    const taken = buckets.take(user, cost, clock.now())
+    const taken = buckets.take(user, cost, now())
     if (taken.ok) return
     onLimited?.(what)
     throw tooFast(taken.retryAfterMs)

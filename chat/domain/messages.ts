@@ -47,6 +47,7 @@ export function createMessages(options: MessagesOptions): Messages {
   ): Promise<MessageEntry> {
     const { id, text, conversation, sender } = message
     try {
+      storedBytes.check(sender, bytes)
       return await appender.append(conversation, {
         by: sender,
         bytes,
@@ -63,8 +64,9 @@ export function createMessages(options: MessagesOptions): Messages {
         taken: (stored) => sameOrConflict(message, stored),
       })
     } catch (error) {
-      // A sender who has left since may still ask what became of a message: it was acknowledged, or it was not.
-      if (!(error instanceof ParleyError) || error.code !== "NOT_FOUND") throw error
+      // A sender who has left since, or may store no more, may still ask what became of a message: it is stored, or not.
+      const isFinal = error instanceof ParleyError && /^(NOT_FOUND|FORBIDDEN)$/.test(error.code)
+      if (!isFinal) throw error
       const [stored] = await store.messagesById([id])
       if (!stored || stored.by !== sender) throw error
       return sameOrConflict(message, stored)
@@ -81,7 +83,6 @@ export function createMessages(options: MessagesOptions): Messages {
       }
       const bytes = Buffer.byteLength(message.text)
       allowance.send(sender, bytes)
-      storedBytes.check(sender, bytes)
       const before = underWay.get(message.id)
       if (before) {
         if (isSame(message, before.message)) return before.stored
