@@ -103,3 +103,7 @@ export const MAX_APPLIED_KNOWN = 50_000
 export const MAX_INTENTS = 1_000
 /** Accounts that a node remembers to exist. */
 export const MAX_KNOWN_ACCOUNTS = 100_000
+/** Memberships that SQLite counts without a pause: some 5 ms. */
+export const COUNTED_AT_A_TIME = 20_000
+/** Memberships that MongoDB sends at a time where only their keys are read: some 500 KB. */
+export const KEYS_AT_A_TIME = 5_000

@@ -1,9 +1,7 @@
 import type { Mongo } from "@parley/service/mongo.ts"
+import { KEYS_AT_A_TIME } from "../limits.ts"
 import type { MemberDocument, SettingsDocument } from "./mongo-shapes.ts"
 import type { People } from "./people.ts"
-
-/** Documents that the server sends at a time where only their keys are read. */
-const KEYS_AT_A_TIME = 5_000
 
 export function mongoPeople(mongo: Mongo): People {
   const members = mongo.collection<MemberDocument>("members")

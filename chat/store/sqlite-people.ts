@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite"
 import type { Adders } from "../domain/settings.ts"
+import { COUNTED_AT_A_TIME } from "../limits.ts"
 import type { GroupCommit } from "./group-commit.ts"
 import type { People } from "./people.ts"
 import { sqliteReading as reading } from "./sqlite-reading.ts"
@@ -8,9 +9,6 @@ export const PEOPLE_SCHEMA = `
   CREATE TABLE IF NOT EXISTS settings (user TEXT PRIMARY KEY, may_add TEXT NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS members_present_by_user ON members (user) WHERE until IS NULL;
 `
-
-/** Memberships that are counted without a pause: some 5 ms. */
-const COUNTED_AT_A_TIME = 20_000
 
 export function sqlitePeople(db: Database, write: GroupCommit["write"]): People {
   const settingsOf = db.query<{ may_add: Adders }, [string]>(

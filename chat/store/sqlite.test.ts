@@ -174,3 +174,19 @@ test("no other user of the machine can read the messages", async () => {
   for (const name of files) expect([name, modeOf(join(chat, name))]).toEqual([name, 0o600])
   await store[Symbol.asyncDispose]()
 })
+
+test("counting the conversations of people who are in thousands lets others have their turn", async () => {
+  await using store = openSqliteStore(":memory:")
+  const people = ["alice", "bob", "carol"]
+  const appending = Array.from({ length: 10_000 }, (_, i) =>
+    store.append([createLog(`conversation-${i}`).founded("alice", people)]),
+  )
+  await Promise.all(appending)
+  let isCounted = false
+  const counting = store.people.countConversations(people, 10_000).finally(() => {
+    isCounted = true
+  })
+  await new Promise(setImmediate)
+  expect(isCounted).toBe(false)
+  expect(await counting).toEqual(new Map(people.map((user) => [user, 10_000])))
+})
