@@ -65,6 +65,8 @@ export const MAX_BYTE_COUNTS = 50_000
 export const COUNT_BYTES_AT = 64 * KIB
 /** Between two writes of what is below that, in ms. */
 export const COUNT_BYTES_EVERY = 60_000
+/** How long a node that stops waits for that, in ms. */
+export const COUNT_BYTES_WITHIN = 2_000
 /** People with bytes that are not written down yet: beyond it they are written at once. */
 export const MAX_UNCOUNTED = 10_000
 /** How old a count of stored bytes may be before the store is asked anew, in ms: another node may have added to it. */

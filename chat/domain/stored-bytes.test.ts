@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
-import { COUNT_BYTES_AT, COUNT_FRESH_FOR } from "../limits.ts"
+import { COUNT_BYTES_AT, COUNT_FRESH_FOR, MAX_UNCOUNTED } from "../limits.ts"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { UsageStore } from "../store/usage.ts"
 import { createStoredBytes } from "./stored-bytes.ts"
@@ -132,6 +132,27 @@ describe("the bytes that a person stores", () => {
     // What this node knows counts on.
     expect(storeUpTo(5_000_000, bytes).stored).toBe(500_000)
   })
+})
+
+test("a store that never answers keeps no node from stopping", async () => {
+  const never = new Promise<never>(() => {})
+  const { node } = setUp((usage) => ({ ...usage, add: () => never }))
+  const bytes = node()
+  storeUpTo(5_000, bytes)
+  await bytes[Symbol.asyncDispose]()
+})
+
+test("people who are too many to be kept in memory are written down at once", async () => {
+  const { node, store } = setUp()
+  const bytes = node()
+  const people = Array.from({ length: MAX_UNCOUNTED + 1 }, (_, i) => `user${i}`)
+  for (const user of people) bytes.add(user, 10)
+  const last = people.at(-1)!
+  await until(
+    async () => (await store.usage.of(last, EVER)).bytes === 10,
+    "the last of them to be written",
+  )
+  expect((await store.usage.of("user0", EVER)).bytes).toBe(10)
 })
 
 function isRefused(act: () => void): boolean {

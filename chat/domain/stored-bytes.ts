@@ -7,6 +7,7 @@ import {
   COUNT_AGAIN_AFTER,
   COUNT_BYTES_AT,
   COUNT_BYTES_EVERY,
+  COUNT_BYTES_WITHIN,
   COUNT_FRESH_FOR,
   COUNTS_AT_ONCE,
   KEEP_USAGE_DAYS,
@@ -51,7 +52,9 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
   /** What the store has. */
   const counts = new LRUCache<string, Count>({ max: MAX_BYTE_COUNTS })
   /** What it does not have yet. */
-  let uncounted = new Map<string, number>()
+  const uncounted = new Map<string, number>()
+  /** While too many are written down at once. */
+  let flushing: Promise<void> | undefined
   /** The day on which old days were forgotten last; undefined in the first minute, which a node needs for its start. */
   let forgotten: Day | undefined
 
@@ -143,15 +146,19 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
       const sum = (uncounted.get(user) ?? 0) + bytes
       uncounted.set(user, sum)
       if (sum >= COUNT_BYTES_AT) void writeDown(user)
-      else if (uncounted.size > MAX_UNCOUNTED) void flush()
+      else if (uncounted.size > MAX_UNCOUNTED) {
+        flushing ??= flush().finally(() => {
+          flushing = undefined
+        })
+      }
     },
 
     flush,
 
     async [Symbol.asyncDispose]() {
       void writing.stop()
-      await flush()
-      uncounted = new Map()
+      // A store that is away keeps no node from stopping.
+      await Promise.race([flush(), Bun.sleep(COUNT_BYTES_WITHIN)])
     },
   }
 }
