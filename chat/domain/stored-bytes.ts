@@ -53,8 +53,8 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
   const counts = new LRUCache<string, Count>({ max: MAX_BYTE_COUNTS })
   /** What it does not have yet. */
   const uncounted = new Map<string, number>()
-  /** While too many are written down at once. */
-  let flushing: Promise<void> | undefined
+  /** All of them are being written down. */
+  let isFlushing = false
   /** The day on which old days were forgotten last; undefined in the first minute, which a node needs for its start. */
   let forgotten: Day | undefined
 
@@ -105,10 +105,12 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
   }
 
   async function flush(): Promise<void> {
+    isFlushing = true
     const users = [...uncounted.keys()]
     for (let from = 0; from < users.length; from += COUNTS_AT_ONCE) {
       await Promise.all(users.slice(from, from + COUNTS_AT_ONCE).map(writeDown))
     }
+    isFlushing = false
   }
 
   async function forget(): Promise<void> {
@@ -146,11 +148,7 @@ export function createStoredBytes(options: StoredBytesOptions): StoredBytes {
       const sum = (uncounted.get(user) ?? 0) + bytes
       uncounted.set(user, sum)
       if (sum >= COUNT_BYTES_AT) void writeDown(user)
-      else if (uncounted.size > MAX_UNCOUNTED) {
-        flushing ??= flush().finally(() => {
-          flushing = undefined
-        })
-      }
+      else if (uncounted.size > MAX_UNCOUNTED && !isFlushing) void flush()
     },
 
     flush,
