@@ -53,6 +53,9 @@ type Founders = Pick<MembersEntry, "joined" | "promoted">
 export function createGroups(options: GroupsOptions): Groups {
   const { appender, pictures, store, directory, admission, allowance, clock, newId } = options
 
+  /** What is being created by an id of a client's right now, by the creator and the id. */
+  const underWay = new Map<string, Promise<string>>()
+
   /** Answers whether there was anything to change. */
   function change(
     by: string,
@@ -123,6 +126,31 @@ export function createGroups(options: GroupsOptions): Groups {
     return distinct
   }
 
+  async function createGroup(
+    id: string,
+    by: string,
+    title: string,
+    members: readonly string[],
+    cause: Cause | undefined,
+  ): Promise<string> {
+    const users = await known(members, "members")
+    const joined = [...new Set([by, ...users])]
+    if (joined.length > MAX_MEMBERS) throw tooMany("members")
+    const people = joined.filter((user) => user !== by)
+    await admitted({ by, people, begins: "GROUP" }, () =>
+      found(id, by, { kind: "GROUP", title }, { joined, promoted: [by] }, cause),
+    )
+    return id
+  }
+
+  /** The same, by an id of the client's: where the log has begun, it is the same group, or another's. */
+  async function createOnce(...[id, by, ...rest]: Parameters<typeof createGroup>): Promise<string> {
+    if (await isBegun(id, by)) return id
+    await createGroup(id, by, ...rest)
+    await isBegun(id, by)
+    return id
+  }
+
   return {
     async startDirect(by, other, cause) {
       checkId(other, "user")
@@ -142,16 +170,18 @@ export function createGroups(options: GroupsOptions): Groups {
       const checkedTitle = checkTitle(title)
       const id = given == null ? newId() : checkClientId(given, "id", clock.now())
       allowance.change(by, members.length)
-      if (given != null && (await isBegun(id, by))) return id
-      const users = await known(members, "members")
-      const joined = [...new Set([by, ...users])]
-      if (joined.length > MAX_MEMBERS) throw tooMany("members")
-      const people = joined.filter((user) => user !== by)
-      await admitted({ by, people, begins: "GROUP" }, () =>
-        found(id, by, { kind: "GROUP", title: checkedTitle }, { joined, promoted: [by] }, cause),
-      )
-      if (given != null) await isBegun(id, by)
-      return id
+      if (given == null) return createGroup(id, by, checkedTitle, members, cause)
+      // A retry that overtakes its original waits for it.
+      const key = `${by} ${id}`
+      const before = underWay.get(key)
+      if (before) return before
+      const created = createOnce(id, by, checkedTitle, members, cause)
+      underWay.set(key, created)
+      try {
+        return await created
+      } finally {
+        underWay.delete(key)
+      }
     },
 
     async add(by, conversation, users, cause) {
