@@ -16,7 +16,7 @@ const UPDATE = "mutation ($to: Adders) { updateSettings(input: { mayAdd: $to }) 
 const CREATE =
   'mutation ($id: ID, $of: [ID!]!) { createGroup(title: "T", members: $of, id: $id) { id } }'
 
-test("the viewer's settings are read and changed, and are nobody else's", async () => {
+test("the viewer's settings are read and changed, and are the viewer's alone", async () => {
   expect((await node.ask("alice", "{ settings { mayAdd } }")).data).toEqual({
     settings: { mayAdd: "EVERYONE" },
   })
