@@ -15,17 +15,23 @@ import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
 import { createRouter } from "./delivery/router.ts"
 import { createDirectory, type Directory } from "./directory.ts"
+import { createAdmission } from "./domain/admission.ts"
+import { createAllowance } from "./domain/allowance.ts"
 import { createAppender } from "./domain/appender.ts"
+import { fewAtOnce } from "./domain/at-once.ts"
 import { createGroups } from "./domain/groups.ts"
 import { createMessages } from "./domain/messages.ts"
 import { createPictures } from "./domain/pictures.ts"
 import { createReader } from "./domain/reader.ts"
 import { createReceipts } from "./domain/receipts.ts"
+import { createSettings } from "./domain/settings.ts"
+import { createStoredBytes } from "./domain/stored-bytes.ts"
 import type { Services } from "./graphql/context.ts"
 import { createEvents } from "./graphql/events.ts"
 import { createPrograms } from "./graphql/programs.ts"
 import { resolvers } from "./graphql/resolvers.ts"
 import typeDefs from "./graphql/schema.graphql" with { type: "text" }
+import { WRITE_LIMITS } from "./limits.ts"
 import { createChatMetrics } from "./metrics.ts"
 import { openStore, type Store } from "./store/store.ts"
 import { createTrail } from "./trail.ts"
@@ -100,15 +106,31 @@ export async function createChat(
       times: overrides.lateWrites,
     })
   const onStored = router.entryStored
-  const appender = createAppender({ store, pictures, clock, onStored, outbox, trail })
-  const messages = createMessages({ store, appender, clock })
+  const limits = config.writeLimits ?? WRITE_LIMITS
+  const onLimited = figures?.onLimited
+  const { usage, people } = store
+  const allowance = createAllowance({ limits, onLimited })
+  const admission = createAdmission({ people, usage, limits, clock, onLimited })
+  const storedBytes = createStoredBytes({ usage, limits, clock, log, onLimited })
+  const appender = createAppender({
+    ...{ store, pictures, clock, onStored, outbox, trail },
+    onRefused: () => onLimited?.("waiting"),
+  })
+  const messages = createMessages({ store, appender, clock, allowance, storedBytes })
   const services: Services = {
     store,
     pictures,
     reader: createReader(store),
     messages: figures ? figures.messages(messages) : messages,
-    groups: createGroups({ appender, directory, newId }),
-    receipts: createReceipts({ store, pictures, onMoved: router.receiptMoved }),
+    groups: fewAtOnce(
+      createGroups({
+        ...{ appender, pictures, store, directory, admission, allowance, clock, newId },
+      }),
+    ),
+    receipts: fewAtOnce(
+      createReceipts({ store, pictures, allowance, onMoved: router.receiptMoved }),
+    ),
+    settings: createSettings(people, allowance),
   }
 
   let cluster: Cluster | undefined
@@ -141,6 +163,7 @@ export async function createChat(
       // What has been stored is announced first: then there is nothing to leave to an heir.
       await bus[Symbol.asyncDispose]()
       await cluster?.leave()
+      await storedBytes[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
       await tracer?.[Symbol.asyncDispose]()
       metrics?.[Symbol.dispose]()

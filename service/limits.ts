@@ -4,3 +4,8 @@
 
 /** Marks that one letter of a name carries. Hebrew and Vietnamese write up to three; towers of them cover other lines. */
 export const MAX_MARKS = 6
+
+// Documents and doors.
+
+/** How many keys one set of token buckets remembers: some 100 bytes each. The least recently used key is forgotten first, and has a full bucket when it comes back. */
+export const MAX_BUCKETS = 50_000
