@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
 import type { Kafka, ProducerBatch, RecordMetadata } from "kafkajs"
+import { BUS_RECORD_OVERHEAD } from "../limits.ts"
 import { refusal } from "../test/world.ts"
 import { createSender, type SenderOptions } from "./kafka-sender.ts"
 
@@ -117,14 +118,17 @@ describe("the sender", () => {
   })
 
   test("lets only so much wait, and takes more when there is room again", async () => {
-    const { cluster, sender, send } = startCluster({ maxEvents: 3, maxBytes: 100 })
+    const { cluster, sender, send } = startCluster({
+      maxEvents: 3,
+      maxBytes: 100 + 5 * BUS_RECORD_OVERHEAD,
+    })
     const first = Promise.withResolvers<void>()
     cluster.answer = async (partitions) => {
       await first.promise
       return partitions
     }
     const sent = [send("a", 1), send("b".repeat(30), 1, 2, 3)]
-    expect([sender.waiting, sender.waitingBytes]).toEqual([2, 91])
+    expect([sender.waiting, sender.waitingBytes]).toEqual([2, 91 + 4 * BUS_RECORD_OVERHEAD])
     expect(await refusal(send("c".repeat(10), 1))).toMatchObject({ code: "UNAVAILABLE" })
     sent.push(send("d", 1))
     expect(await refusal(send("e", 1))).toMatchObject({ code: "UNAVAILABLE" })
@@ -132,6 +136,49 @@ describe("the sender", () => {
     await Promise.all(sent)
     expect([sender.waiting, sender.waitingBytes]).toEqual([0, 0])
     await send("c".repeat(10), 1)
+  })
+
+  test("lets receipts fill a part of that, so that there is room for entries", async () => {
+    const { cluster, sender } = startCluster({ maxEvents: 4 })
+    const first = Promise.withResolvers<void>()
+    cluster.answer = async (partitions) => {
+      await first.promise
+      return partitions
+    }
+    const record = () => [{ partition: 1, value: Buffer.from("a"), headers: {} }]
+    const sent = [sender.send("t", record(), 1, 0.5), sender.send("t", record(), 1, 0.5)]
+    expect(await refusal(sender.send("t", record(), 1, 0.5))).toMatchObject({ code: "UNAVAILABLE" })
+    sent.push(sender.send("t", record(), 1), sender.send("t", record(), 1))
+    expect(await refusal(sender.send("t", record(), 1))).toMatchObject({ code: "UNAVAILABLE" })
+    first.resolve()
+    await Promise.all(sent)
+  })
+
+  test("says that it is stuck where something does not get through, and not that it is idle", async () => {
+    const { cluster, sender, send } = startCluster()
+    expect(sender.isStuck).toBe(false)
+    const first = Promise.withResolvers<void>()
+    cluster.answer = async (partitions) => {
+      await first.promise
+      return partitions
+    }
+    const frozen = send("a", 1)
+    await until(() => sender.isStuck, "the frozen cluster to be noticed")
+    first.resolve()
+    await frozen
+    await until(() => !sender.isStuck, "it to be over")
+    cluster.connect = async () => {
+      throw new Error("refused")
+    }
+    cluster.answer = async () => {
+      throw new Error("gone")
+    }
+    const refused = send("b", 1)
+    await until(() => sender.isStuck, "the lost cluster to be noticed")
+    cluster.connect = async () => {}
+    cluster.answer = async (partitions) => partitions
+    await refused
+    expect(sender.isStuck).toBe(false)
   })
 
   test("keeps a batch so small that Kafka takes it", async () => {

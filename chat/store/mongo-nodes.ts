@@ -11,12 +11,12 @@ export function mongoNodes(mongo: Mongo): Nodes {
   const recordOf = ({ _id: id, ...record }: NodeDocument): NodeRecord => ({ id, ...record })
 
   return {
-    put: ({ id, url, beat, draining, announced }) =>
+    put: ({ id, url, beat, draining, announced, mute = false }) =>
       run(async () => {
         try {
           await nodes.updateOne(
             { _id: id, heir: null },
-            { $set: { url, beat, draining }, $max: { announced } },
+            { $set: { url, beat, draining, mute }, $max: { announced } },
             { upsert: true },
           )
           return true
@@ -45,15 +45,26 @@ export function mongoNodes(mongo: Mongo): Nodes {
         await nodes.deleteOne({ _id: id })
       }),
 
-    storedBy: (id, after, limit) =>
+    storedBy: (id, after, limit, also = []) =>
       run(async () => {
         if (limit <= 0) return []
-        const found = entries.find({ node: id, number: { $gt: after } }).sort({ number: 1 })
+        const later = { node: id, number: { $gt: after } }
+        // Both branches go by the same index, in its order.
+        const wanted =
+          also.length > 0 ? { $or: [{ node: id, number: { $in: [...also] } }, later] } : later
+        const found = entries.find(wanted).sort({ number: 1 })
         const documents = await found.limit(limit).batchSize(limit).toArray()
         return documents.map((document) => ({
           number: document.number!,
           entry: entryOf(document),
         }))
+      }),
+
+    newestOf: (id) =>
+      run(async () => {
+        const found = entries.find({ node: id }).sort({ number: -1 }).limit(1)
+        const [newest] = await found.project<{ number: number }>({ _id: 0, number: 1 }).toArray()
+        return newest?.number ?? 0
       }),
   }
 }
