@@ -53,6 +53,7 @@ export interface ChatContainer extends AsyncDisposable {
   schema: ReturnType<typeof buildSubgraphSchema>
   services: Services
   hub: Hub
+  bus: Bus
   tokens: TokenVerifier
   log: Logger
   tracer: Tracer | undefined
@@ -121,6 +122,7 @@ export async function createChat(
     schema,
     services,
     hub,
+    bus,
     tokens,
     log,
     tracer,
