@@ -52,7 +52,7 @@ async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {
   return result
 }
 
-test("with the broker killed, people sign in, resume, talk and are added, and nobody is refused", async () => {
+test("with the broker killed, people sign in, resume, talk and are added, and no session is refused", async () => {
   const [alice, ...others] = await Promise.all(Array.from({ length: PEOPLE }, person))
   const group = await alice!.chatWith(...others)
   const readings = others.map((one) => one.read())
@@ -87,7 +87,7 @@ test("with the broker killed, people sign in, resume, talk and are added, and no
   await timed("five", () => say("five", everyone))
   expect(hers.messages(group)).toEqual(["five"])
 
-  // It is for nobody to take the nodes out.
+  // The nodes stay in service.
   for (const gateway of gateways) expect((await fetch(`${gateway}/readyz`)).status).toBe(200)
 
   await kafka.restart()

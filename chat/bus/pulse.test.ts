@@ -32,7 +32,7 @@ test("one of three brokers that is silent is enough, until it is given up", () =
   expect(pulse.beats(15_100)).toBe(true)
 })
 
-test("a request that nobody makes any more is no answer, and owes none", () => {
+test("a consumer that is replaced leaves neither an answer nor a debt", () => {
   const pulse = createPulse(1_000)
   pulse.begin(1, 0)
   pulse.end(1, 10)

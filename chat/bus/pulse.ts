@@ -4,7 +4,7 @@ export interface Pulse {
   begin(broker: string | number, at: number): void
   /** It was answered. */
   end(broker: string | number, at: number): void
-  /** Forgets everything: whoever asked is no more. */
+  /** Forgets everything: the consumer that asked is no more. */
   rest(): void
   /** Whether something was answered of late, and no broker owes an answer for too long. */
   beats(now: number): boolean

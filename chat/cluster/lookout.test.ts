@@ -230,7 +230,7 @@ test("what was stored between the last reading and the holding is found", async 
   const group = await groupOf(here, "alice", "bob")
   const bob = open(there, "bob")
   await bob.live()
-  // Published to a bus that does not hold Bob's partition yet: nobody gets it.
+  // Published to a bus that does not hold Bob's partition yet: no node gets it.
   storeAnswers = false
   await send(here.node, "alice", group, "in between")
   await there.mend()
