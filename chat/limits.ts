@@ -63,6 +63,12 @@ export const BUS_MAX_BYTES = 32 * 1024 * 1024
 /** The part of both that receipts may fill, so that they never crowd out entries. */
 export const BUS_SIGNALS_SHARE = 0.5
 
+/**
+ * The part of both that one conversation may fill: beyond it, its entries wait in the log, so that a group that is busy
+ * or whose members write long texts does not send the entries of all others there.
+ */
+export const BUS_CONVERSATION_SHARE = 0.25
+
 /** Kafka counts the size of a message over all records that go to one partition at once; in bytes. */
 export const BUS_MAX_BYTES_PER_PARTITION = 512 * 1024
 

@@ -39,7 +39,7 @@ function startCluster(given: Partial<SenderOptions> = {}) {
     sender.send(
       "t",
       partitions.map((partition) => ({ partition, value: Buffer.from(value), headers: {} })),
-      1,
+      { conversation: `of ${value}`, linger: 1 },
     )
   return { cluster, sender, send, records: () => cluster.batches.map(({ records }) => records) }
 }
@@ -138,20 +138,52 @@ describe("the sender", () => {
     await send("c".repeat(10), 1)
   })
 
-  test("lets receipts fill a part of that, so that there is room for entries", async () => {
-    const { cluster, sender } = startCluster({ maxEvents: 4 })
+  /** A cluster that takes nothing until it is told to. */
+  function stuck(given: Parameters<typeof startCluster>[0]) {
+    const { cluster, sender } = startCluster(given)
     const first = Promise.withResolvers<void>()
     cluster.answer = async (partitions) => {
       await first.promise
       return partitions
     }
-    const record = () => [{ partition: 1, value: Buffer.from("a"), headers: {} }]
-    const sent = [sender.send("t", record(), 1, 0.5), sender.send("t", record(), 1, 0.5)]
-    expect(await refusal(sender.send("t", record(), 1, 0.5))).toMatchObject({ code: "UNAVAILABLE" })
-    sent.push(sender.send("t", record(), 1), sender.send("t", record(), 1))
-    expect(await refusal(sender.send("t", record(), 1))).toMatchObject({ code: "UNAVAILABLE" })
-    first.resolve()
+    const send = (conversation: string, share?: number, size = 1) =>
+      sender.send("t", [{ partition: 1, value: Buffer.alloc(size), headers: {} }], {
+        ...{ conversation, linger: 1, share },
+      })
+    return { send, sender, answer: first.resolve }
+  }
+
+  test("lets receipts fill a part of that, so that there is room for entries", async () => {
+    const { send, answer } = stuck({ maxEvents: 4 })
+    const sent = [send("a", 0.5), send("b", 0.5)]
+    expect(await refusal(send("c", 0.5))).toMatchObject({ code: "UNAVAILABLE" })
+    sent.push(send("c"), send("d"))
+    expect(await refusal(send("e"))).toMatchObject({ code: "UNAVAILABLE" })
+    answer()
     await Promise.all(sent)
+  })
+
+  test("lets one conversation fill a part of that, by number and by size, and others the rest", async () => {
+    const maxBytes = 4 * (1_000 + BUS_RECORD_OVERHEAD)
+    for (const [given, size] of [
+      [{ maxEvents: 8 }, 1],
+      [{ maxBytes: 2 * maxBytes }, 1_000],
+    ] as const) {
+      const { send, sender, answer } = stuck(given)
+      const sent = [send("busy", 1, size), send("busy", 1, size)]
+      expect(await refusal(send("busy", 1, size))).toMatchObject({ code: "UNAVAILABLE" })
+      for (const other of ["a", "b", "c"]) sent.push(send(other, 1, size))
+      answer()
+      await Promise.all(sent)
+      expect([sender.waiting, sender.waitingBytes]).toEqual([0, 0])
+      await send("busy", 1, size)
+    }
+    // What is larger than its part goes where nothing of the same waits.
+    const { send, answer } = stuck({ maxBytes })
+    const large = send("large", 1, 3_000)
+    expect(await refusal(send("large"))).toMatchObject({ code: "UNAVAILABLE" })
+    answer()
+    await large
   })
 
   test("says that it is stuck where something does not get through, and not that it is idle", async () => {

@@ -2,6 +2,7 @@ import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type Message, Partitioners, type Producer } from "kafkajs"
 import {
+  BUS_CONVERSATION_SHARE,
   BUS_MAX_BYTES,
   BUS_MAX_BYTES_AT_ONCE,
   BUS_MAX_BYTES_PER_PARTITION,
@@ -17,11 +18,10 @@ import { pause, within } from "./waiting.ts"
 export interface Sender {
   /**
    * Resolves once the cluster has all of an event's records, in the order of the calls in each partition. A record may
-   * get there twice. They wait for others that go with them, for up to so many ms.
-   * @param share the part of what may wait that these may fill: 1 unless given
-   * @throws UNAVAILABLE where too much waits already, or the sender closes first
+   * get there twice.
+   * @throws UNAVAILABLE where too much waits already, in all or of the same conversation, or the sender closes first
    */
-  send(topic: string, records: readonly WireRecord[], linger: number, share?: number): Promise<void>
+  send(topic: string, records: readonly WireRecord[], about: Sending): Promise<void>
   /** Connects, so that the first event need not wait for that. */
   warmUp(): void
   /** What waits: events, and bytes. */
@@ -33,6 +33,15 @@ export interface Sender {
   readonly isStuck: boolean
   /** Sends what waits, for some seconds at most. */
   close(): Promise<void>
+}
+
+export interface Sending {
+  /** What it is of: one conversation fills a part of the queue at most. */
+  conversation: string
+  /** It waits for others that go with it, for up to so many ms. */
+  linger: number
+  /** The part of the queue that its kind may fill: 1 unless given. */
+  share?: number
 }
 
 export interface SenderOptions {
@@ -57,6 +66,7 @@ interface Parcel {
 }
 
 interface PendingEvent extends PromiseWithResolvers<void> {
+  conversation: string
   records: number
 }
 
@@ -70,7 +80,8 @@ export function createSender(options: SenderOptions): Sender {
   const queue: Parcel[] = []
   const closing = new AbortController()
   const over = new AbortController()
-  let [waiting, waitingBytes] = [0, 0]
+  const all: Weight = { events: 0, bytes: 0 }
+  const ofConversation = new Map<string, Weight>()
   let trouble: Error | undefined
   let producer: Promise<Producer> | undefined
   let sending: Promise<void> | undefined
@@ -152,10 +163,12 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   function settle({ message, event }: Parcel): void {
-    waitingBytes -= weightOf(message)
+    const mine = ofConversation.get(event.conversation)!
+    for (const weight of [all, mine]) weight.bytes -= weightOf(message)
     event.records -= 1
     if (event.records > 0) return
-    waiting -= 1
+    for (const weight of [all, mine]) weight.events -= 1
+    if (mine.events === 0) ofConversation.delete(event.conversation)
     event.resolve()
   }
 
@@ -164,23 +177,30 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   return {
-    send(topic, records, linger, share = 1) {
+    send(topic, records, { conversation, linger, share = 1 }) {
       if (closing.signal.aborted) return Promise.reject(unavailable("The bus is closed."))
       const bytes = records.reduce((sum, record) => sum + weightOf(record), 0)
-      if (waiting >= maxEvents * share || waitingBytes + bytes > maxBytes * share) {
+      const mine = ofConversation.get(conversation) ?? { events: 0, bytes: 0 }
+      const isFull = ({ events, bytes: before }: Weight, part: number) =>
+        events >= maxEvents * part || before + bytes > maxBytes * part
+      // The first of a conversation may be large; what it has to share is the queue.
+      if (isFull(all, share) || (mine.events > 0 && isFull(mine, BUS_CONVERSATION_SHARE))) {
         return Promise.reject(unavailable("Too many events wait to be published."))
       }
       if (records.length === 0) return Promise.resolve()
-      const event = { ...Promise.withResolvers<void>(), records: records.length }
-      waiting += 1
-      waitingBytes += bytes
+      const event = { ...Promise.withResolvers<void>(), conversation, records: records.length }
+      ofConversation.set(conversation, mine)
+      for (const weight of [all, mine]) {
+        weight.events += 1
+        weight.bytes += bytes
+      }
       for (const record of records) {
         const message = { ...record, headers: { ...headers, ...record.headers } }
         queue.push({ topic, message, event })
       }
-      const mine = performance.now() + (isBusy ? Math.max(linger, BUSY_LINGER) : linger)
-      if (mine < due) {
-        due = mine
+      const goes = performance.now() + (isBusy ? Math.max(linger, BUSY_LINGER) : linger)
+      if (goes < due) {
+        due = goes
         schedule()
       }
       return event.promise
@@ -195,10 +215,10 @@ export function createSender(options: SenderOptions): Sender {
     },
 
     get waiting() {
-      return waiting
+      return all.events
     },
     get waitingBytes() {
-      return waitingBytes
+      return all.bytes
     },
     get isStuck() {
       return trouble !== undefined || performance.now() - begun > BUS_SILENT_AFTER
@@ -222,6 +242,12 @@ export function createSender(options: SenderOptions): Sender {
       )
     },
   }
+}
+
+/** What waits. */
+interface Weight {
+  events: number
+  bytes: number
 }
 
 const weightOf = ({ value }: WireRecord) => value.length + BUS_RECORD_OVERHEAD

@@ -154,7 +154,9 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     publish(event, users) {
       const kind = event.kind === "entry" ? "events" : "signals"
       const records = encodeRecords(event, users(), partitions)
-      return sender.send(topics[kind], records, LINGER[kind], SHARE[kind])
+      const { conversation } = event.kind === "entry" ? event.entry : event
+      const about = { conversation, linger: LINGER[kind], share: SHARE[kind] }
+      return sender.send(topics[kind], records, about)
     },
     hold: receiver.hold,
     release: receiver.release,
