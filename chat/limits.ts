@@ -77,3 +77,12 @@ export const BUS_MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
 
 /** And in records: kafkajs needs the square of their number for those of one partition. */
 export const BUS_MAX_RECORDS_AT_ONCE = 1_000
+
+/** What one fetch brings at most, in bytes: handled in one turn, within some 100 ms. */
+export const BUS_FETCH_BYTES = 10 * 1024 * 1024
+
+/** What it brings of one partition, in bytes, so that a busy channel leaves room for the others. */
+export const BUS_FETCH_BYTES_PER_PARTITION = 512 * 1024
+
+/** Failed writes that may be in the log all the same; more are looked up as one stretch, whole. */
+export const OUTBOX_MAX_DOUBTS = 10_000

@@ -1,7 +1,7 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Consumer, EachBatchPayload } from "kafkajs"
-import { BUS_SILENT_AFTER } from "../limits.ts"
+import { BUS_FETCH_BYTES, BUS_FETCH_BYTES_PER_PARTITION, BUS_SILENT_AFTER } from "../limits.ts"
 import { ANSWER_WITHIN, discard, type NewClient, RETRY } from "./kafka-client.ts"
 import { createPulse } from "./pulse.ts"
 import { pause, within } from "./waiting.ts"
@@ -75,7 +75,8 @@ export function createConsumers(options: ConsumersOptions): Consumers {
   async function live(groupId: string): Promise<{ error: Error; hadJoined: boolean }> {
     const mine = newClient().consumer({
       ...{ groupId, sessionTimeout: 30_000, heartbeatInterval: 3_000, rebalanceTimeout: 5_000 },
-      ...{ minBytes: 1, maxWaitTimeInMs: FETCH_WAIT, maxBytesPerPartition: 512 * 1024 },
+      ...{ minBytes: 1, maxWaitTimeInMs: FETCH_WAIT },
+      ...{ maxBytes: BUS_FETCH_BYTES, maxBytesPerPartition: BUS_FETCH_BYTES_PER_PARTITION },
       ...{ metadataMaxAge: 1_000, allowAutoTopicCreation: false },
       // Nobody's open transaction stops us.
       readUncommitted: true,
