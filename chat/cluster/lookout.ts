@@ -76,7 +76,7 @@ export function withLookout({ bus, others, log, times: given }: LookoutOptions):
       // What is stored after this is brought by the bus, where it works by now.
       const worked = bus.state().hears && !others.areMute
       const held = [...pending].filter(([, { isHeld }]) => isHeld)
-      const isWhole = await others.read(tell).catch((error) => {
+      const isWhole = await others.read(tell, worked).catch((error) => {
         if (!isFailing) log.warn("what other nodes store cannot be read just now", { error })
         isFailing = true
         return undefined

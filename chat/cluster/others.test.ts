@@ -33,11 +33,11 @@ function store(id: string, ...numbers: number[]): void {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-async function read(): Promise<{ texts: string[]; isWhole: boolean }> {
+async function read(isLast = false): Promise<{ texts: string[]; isWhole: boolean }> {
   const texts: string[] = []
   const isWhole = await others.read((entry) => {
     if (entry.kind === "message") texts.push(entry.text)
-  })
+  }, isLast)
   return { texts, isWhole }
 }
 
@@ -109,6 +109,22 @@ test("finds what was overtaken, and gives it up in the end", async () => {
   time = OTHERS_HOLE_WITHIN
   await read()
   expect(asked.at(-1)!.also).toEqual([])
+})
+
+test("looks for them ever more seldom, and for all of them in a last reading", async () => {
+  records = [record("a")]
+  store("a", 1, 3)
+  await read()
+  const looked: number[] = []
+  for (time = 500; time < OTHERS_HOLE_WITHIN; time += 500) {
+    await read()
+    if (asked.at(-1)!.also.length > 0) looked.push(time)
+  }
+  expect(looked).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000])
+  store("a", 2)
+  time = 16_001
+  expect((await read()).texts).toEqual([])
+  expect((await read(true)).texts).toEqual(["a 2"])
 })
 
 test("looks for a bounded number of them, the newest", async () => {

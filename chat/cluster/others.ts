@@ -23,10 +23,11 @@ export interface Others {
   begin(): void
   /**
    * Tells of what they have stored since the last time; some of it again, some out of order.
+   * @param isLast asks for everything that may have arrived late, too, however lately it was asked for
    * @returns whether it came to the end of all that was stored when it began
    * @throws where the store does not answer
    */
-  read(tell: (entry: Entry) => void): Promise<boolean>
+  read(tell: (entry: Entry) => void, isLast?: boolean): Promise<boolean>
 }
 
 export interface OthersOptions {
@@ -41,10 +42,17 @@ export interface OthersOptions {
 interface Place {
   /** The highest number that was found. */
   after: number
-  /** Lower numbers that were not, beside when that was noticed: writes overtake each other. */
-  holes: Map<number, number>
+  /** Lower numbers that were not: writes overtake each other, and some numbers are never used. */
+  holes: Map<number, Hole>
   /** When it was last in the registry. */
   seenAt: number
+}
+
+interface Hole {
+  /** When it was noticed. */
+  since: number
+  /** When it is looked for next: after as long again, since most are filled at once or never. */
+  due: number
 }
 
 export function createOthers({ nodes, self, now }: OthersOptions): Others {
@@ -80,9 +88,11 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
     id: string,
     place: Place,
     tell: (entry: Entry) => void,
+    isLast: boolean,
   ): Promise<boolean> {
     for (let pages = 0; pages < OTHERS_PAGES_PER_ROUND; pages++) {
-      const found = await nodes.storedBy(id, place.after, OTHERS_PAGE, [...place.holes.keys()])
+      const wanted = pages === 0 || isLast ? dueHoles(place, isLast) : []
+      const found = await nodes.storedBy(id, place.after, OTHERS_PAGE, wanted)
       for (const { number, entry } of found) {
         note(place, number)
         tell(entry)
@@ -96,15 +106,22 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
   function note(place: Place, number: number): void {
     place.holes.delete(number)
     const from = Math.max(place.after + 1, number - OTHERS_MAX_HOLES)
-    for (let hole = from; hole < number; hole++) place.holes.set(hole, now())
+    const since = now()
+    for (let hole = from; hole < number; hole++) place.holes.set(hole, { since, due: since })
     place.after = Math.max(place.after, number)
   }
 
-  function giveUpHoles({ holes }: Place): void {
-    for (const [hole, since] of holes) {
-      if (holes.size <= OTHERS_MAX_HOLES && now() - since < OTHERS_HOLE_WITHIN) return
-      holes.delete(hole)
+  function dueHoles({ holes }: Place, isLast: boolean): number[] {
+    const [at, due]: [number, number[]] = [now(), []]
+    for (const [number, hole] of holes) {
+      if (holes.size > OTHERS_MAX_HOLES || at - hole.since >= OTHERS_HOLE_WITHIN) {
+        holes.delete(number)
+      } else if (isLast || hole.due <= at) {
+        due.push(number)
+        hole.due = at + (at - hole.since)
+      }
     }
+    return due
   }
 
   return {
@@ -115,17 +132,14 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
     begin() {
       places = new Map()
     },
-    async read(tell) {
+    async read(tell, isLast = false) {
       const records = (await nodes.all()).filter(({ id }) => id !== self())
       await Promise.all(records.map(placeOf))
       for (const [id, { seenAt }] of places) {
         if (now() - seenAt > OTHERS_KEEP_GONE) places.delete(id)
       }
       const whole = await Promise.all(
-        [...places].map(async ([id, place]) => {
-          giveUpHoles(place)
-          return readFrom(id, place, tell)
-        }),
+        [...places].map(([id, place]) => readFrom(id, place, tell, isLast)),
       )
       return !whole.includes(false)
     },

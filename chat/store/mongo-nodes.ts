@@ -48,13 +48,14 @@ export function mongoNodes(mongo: Mongo): Nodes {
     storedBy: (id, after, limit, also = []) =>
       run(async () => {
         if (limit <= 0) return []
-        const later = { node: id, number: { $gt: after } }
-        // Both branches go by the same index, in its order.
-        const wanted =
-          also.length > 0 ? { $or: [{ node: id, number: { $in: [...also] } }, later] } : later
-        const found = entries.find(wanted).sort({ number: 1 })
-        const documents = await found.limit(limit).batchSize(limit).toArray()
-        return documents.map((document) => ({
+        const find = (number: { $gt: number } | { $in: number[] }) =>
+          entries.find({ node: id, number }).sort({ number: 1 }).limit(limit).batchSize(limit)
+        // Two plain queries: each walks the index alone, whatever a planner makes of `$or`.
+        const [late, later] = await Promise.all([
+          also.length > 0 ? find({ $in: [...also] }).toArray() : [],
+          find({ $gt: after }).toArray(),
+        ])
+        return [...late, ...later].slice(0, limit).map((document) => ({
           number: document.number!,
           entry: entryOf(document),
         }))
