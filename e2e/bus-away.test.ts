@@ -11,6 +11,8 @@ setDefaultTimeout(120_000)
 
 /** Within this people hear each other while the bus is away; in ms, on a machine that does much else. */
 const WITHIN = 3_000
+/** What hashes a password takes its time on a busy machine, with or without a bus; in ms. */
+const HASHED_WITHIN = 10_000
 const PEOPLE = 8
 
 let kafka: Kafka
@@ -45,12 +47,15 @@ const ADD =
   "mutation($c: ID!, $users: [ID!]!) { addMembers(conversation: $c, users: $users) { id } }"
 
 /** A step that must not take long. */
-async function timed<T>(what: string, act: () => Promise<T>): Promise<T> {
+async function timed<T>(what: string, act: () => Promise<T>, within = WITHIN): Promise<T> {
   const begun = performance.now()
   const result = await act()
-  expect(performance.now() - begun, what).toBeLessThan(WITHIN)
+  expect(performance.now() - begun, what).toBeLessThan(within)
   return result
 }
+
+/** A node that has just started takes over the sessions that belong to it: that has nothing to do with the bus. */
+const isMove = (error: unknown) => /goes on elsewhere/.test(`${(error as Error).message}`)
 
 test("with the broker killed, people sign in, resume, talk and are added, and no session is refused", async () => {
   const [alice, ...others] = await Promise.all(Array.from({ length: PEOPLE }, person))
@@ -68,8 +73,8 @@ test("with the broker killed, people sign in, resume, talk and are added, and no
   for (const text of ["one", "two", "three"]) await timed(text, () => say(text, readings))
 
   // A new account, a new device, and devices that come back to where they were: on every node.
-  const newcomer = await timed("a sign-up", person)
-  const device = await timed("a sign-in", () => others[0]!.onAnotherDevice())
+  const newcomer = await timed("a sign-up", person, HASHED_WITHIN)
+  const device = await timed("a sign-in", () => others[0]!.onAnotherDevice(), HASHED_WITHIN)
   const fresh = device.read(new Map())
   const resumed = readings.map((reading, i) => others[i]!.read(new Map(reading.positions)))
   const hers = newcomer.read()
@@ -97,7 +102,8 @@ test("with the broker killed, people sign in, resume, talk and are added, and no
     expect(seqs).toEqual(Array.from(seqs, (_, i) => seqs[0]! + i))
   }
   for (const { errors, closed } of everyone) {
-    expect(errors).toEqual([])
+    const refused = errors.flat().filter((error) => !isMove(error))
+    expect(refused).toEqual([])
     expect(closed).toEqual([])
   }
 })

@@ -150,8 +150,8 @@ async function talkDuring(
       .sort((a, b) => a - b)
     const [p50, p99] = [quantile(late, 0.5), quantile(late, 0.99)]
     const round = Math.round
-    console.log(
-      `${name}: ${late.length} messages, p50 ${round(p50)} ms, p99 ${round(p99)} ms, worst ${round(late.at(-1)!)} ms; live after ${round(liveAfter)} ms; added: heard after ${round(heardAfter)} ms; normal after ${round(normalAfter)} ms`,
+    process.stderr.write(
+      `${name}: ${late.length} messages, p50 ${round(p50)} ms, p99 ${round(p99)} ms, worst ${round(late.at(-1)!)} ms; live after ${round(liveAfter)} ms; added: heard after ${round(heardAfter)} ms; normal after ${round(normalAfter)} ms\n`,
     )
     expect(late.length).toBeGreaterThan(100)
     expect(p99).toBeLessThan(ARRIVES_WITHIN)
