@@ -11,6 +11,8 @@ import { type Bus, openBus } from "./bus/bus.ts"
 import { type AccountOptions, createAccount } from "./cluster/account.ts"
 import { createAnnouncer } from "./cluster/announcer.ts"
 import { type Cluster, joinCluster } from "./cluster/cluster.ts"
+import { type LookoutOptions, withLookout } from "./cluster/lookout.ts"
+import { createOthers } from "./cluster/others.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
 import { createRouter } from "./delivery/router.ts"
@@ -49,12 +51,15 @@ export interface ChatOverrides {
   /** How often nodes say that they live, in ms; and how long a write that failed may still arrive. */
   beatEvery: number
   lateWrites: AccountOptions["times"]
+  /** How soon the node goes on without a bus that is away. */
+  lookout: LookoutOptions["times"]
 }
 
 export interface ChatContainer extends AsyncDisposable {
   schema: ReturnType<typeof buildSubgraphSchema>
   services: Services
   hub: Hub
+  bus: Bus
   tokens: TokenVerifier
   log: Logger
   tracer: Tracer | undefined
@@ -65,7 +70,7 @@ export interface ChatContainer extends AsyncDisposable {
   partitions: number
   /** Takes part in the cluster until the end, as a node that gateways reach at that URL; undefined where the store is not shared. */
   join(url: string): Cluster | undefined
-  /** Resolves where both engines answer. */
+  /** Resolves where the store answers. The bus may be away: nearly everything works without it. */
   ready(): Promise<void>
 }
 
@@ -90,21 +95,19 @@ export async function createChat(
   const figures = metrics && createChatMetrics(metrics)
   const opened = overrides.store ?? (await openStore(config, log))
   const store = figures ? figures.store(opened) : opened
-  const bus = overrides.bus ?? (await openBus(config, log))
+  const engine = overrides.bus ?? (await openBus(config, log))
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
   const trail = createTrail(log, tracer)
+  const { nodes } = store
+  const now = () => performance.now()
+  const outbox =
+    nodes && createAccount({ newLife: () => crypto.randomUUID(), now, times: overrides.lateWrites })
+  const others = nodes && outbox && createOthers({ nodes, self: () => outbox.node, now })
+  const bus = others ? withLookout({ bus: engine, others, log, times: overrides.lookout }) : engine
   const hub = createHub({ store, bus, log, trail })
   const pictures = createPictures(store)
   const router = createRouter({ hub, bus, pictures, trail })
 
-  const { nodes } = store
-  const outbox =
-    nodes &&
-    createAccount({
-      newLife: () => crypto.randomUUID(),
-      now: () => performance.now(),
-      times: overrides.lateWrites,
-    })
   const onStored = router.entryStored
   const limits = config.writeLimits ?? WRITE_LIMITS
   const onLimited = figures?.onLimited
@@ -141,6 +144,7 @@ export async function createChat(
     schema,
     services,
     hub,
+    bus,
     tokens,
     log,
     tracer,
@@ -148,17 +152,18 @@ export async function createChat(
     openEvents: createEvents(schema, programs, { hub, store, log, onReplay: figures?.onReplay }),
     partitions: bus.partitions,
     join(url) {
-      if (!nodes || !outbox) return undefined
+      if (!nodes || !outbox || !others) return undefined
       const announce = router.entryStored
       const announceStretch = createAnnouncer({ nodes, pictures, announce })
       const { beatEvery } = overrides
-      cluster = joinCluster({ nodes, account: outbox, announceStretch, url, log, beatEvery })
+      cluster = joinCluster({
+        ...{ nodes, account: outbox, announceStretch, url, log, beatEvery },
+        isMute: () => !bus.state().speaks,
+        onSeen: others.see,
+      })
       return cluster
     },
-    async ready() {
-      await store.ping()
-      await bus.ping()
-    },
+    ready: store.ping,
     async [Symbol.asyncDispose]() {
       // What has been stored is announced first: then there is nothing to leave to an heir.
       await bus[Symbol.asyncDispose]()

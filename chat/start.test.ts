@@ -7,6 +7,8 @@ import { until } from "@parley/service/test/until.ts"
 import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
 import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
+import type { Bus } from "./bus/bus.ts"
+import { createInProcessExchange } from "./bus/in-process.ts"
 import { readChatConfig } from "./config.ts"
 import { openStore } from "./store/store.ts"
 import { openLink } from "./test/link.ts"
@@ -223,6 +225,17 @@ test("a node whose store is gone is not ready, and says why", async () => {
     headers: { [SECRET_HEADER]: "x" },
   })
   expect(refused.status).toBe(403)
+})
+
+test("a node whose bus is away is ready: nearly everything works without it", async () => {
+  using folder = temporaryFolder()
+  const bus: Bus = {
+    ...createInProcessExchange().join(),
+    state: () => ({ hears: false, speaks: false }),
+    ping: () => Promise.reject(unavailable("Kafka cannot be used.")),
+  }
+  await using node = await startNode(folder.path, { bus })
+  expect((await fetch(`http://127.0.0.1:${node.port}/readyz`)).status).toBe(200)
 })
 
 test("a node tells the gateway, and nobody else, which nodes there are", async () => {
