@@ -1,5 +1,5 @@
 import type { Clock } from "@parley/service/clock.ts"
-import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
+import { badInput, ParleyError, unauthenticated, unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type BunSocket, closeSocket, sendFrame } from "@parley/service/socket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
@@ -205,9 +205,11 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       const ask = programs.ask(operation, variables)
       subscriber.opened(await pool.subscribe(ask, client.caller(), subscriber))
       figures?.subscribed("OK")
-    } catch {
-      figures?.subscribed("UNAVAILABLE")
-      subscriber.unopened()
+    } catch (error) {
+      const { code } = error instanceof ParleyError ? error : unavailable("")
+      figures?.subscribed(code)
+      if (error instanceof ParleyError && code !== "UNAVAILABLE") subscriber.refused(error)
+      else subscriber.unopened()
     }
     return subscriber
   }

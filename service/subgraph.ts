@@ -29,6 +29,7 @@ import { publicError, publicResult } from "./graphql-errors.ts"
 import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES, OPERATION_MS } from "./limits.ts"
 import {
   CAUSE,
+  type Carries,
   type LinkExtensions,
   LinkInit,
   plainNext,
@@ -119,6 +120,8 @@ interface LinkExtra {
   socket: BunSocket
   link?: Link
   gate?: AnswerGate
+  /** Undefined: anything. */
+  carries?: Carries
   /** Ends the subscriptions of the connection, by their ids. */
   ends?: Map<string, (error: ParleyError) => void>
 }
@@ -151,6 +154,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     extensions: unknown,
     isConnected: () => boolean,
     cancellation: Cancellation,
+    carries?: Carries,
   ): Promise<ExecutionArgs | readonly GraphQLError[]> {
     let cause: Cause | undefined
     try {
@@ -172,6 +176,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       const operation = getOperationAST(checked.document, params.operationName)
       if (!operation) {
         throw badInput("operationName", "The document has no one operation that this names.")
+      }
+      if (carries && (carries === "events") !== (operation.operation === "subscription")) {
+        throw badInput("query", `This connection carries ${carries} alone.`)
       }
       call.cause = steps ? steps.begin(call, operation) : call.cause
       const contextValue = options.context(call)
@@ -318,12 +325,13 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
         : plainLink(extra.socket)
       const ends = new Map<string, (error: ParleyError) => void>()
       extra.ends = ends
+      extra.carries = init.output.carries
       extra.link = boundEvents(link, ends, answerBytes)
       extra.gate = new AnswerGate(extra.socket)
       return isShared ? { features } : true
     },
     async onSubscribe({ extra }, id, payload) {
-      const { socket, gate, ends, link } = extra
+      const { socket, gate, ends, link, carries } = extra
       try {
         const paused = gate?.enter(socket.data.frameSize ?? 0)
         if (paused) await paused
@@ -331,7 +339,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
         return [publicError(wrap(error), log)]
       }
       const isConnected = () => socket.readyState === WebSocket.OPEN
-      const args = await prepare(payload, payload.extensions, isConnected, new Cancellation())
+      const cancellation = new Cancellation()
+      const args = await prepare(payload, payload.extensions, isConnected, cancellation, carries)
       return "schema" in args ? ({ ...args, id, link, ends } as LinkArgs) : args
     },
     onClose({ extra }) {

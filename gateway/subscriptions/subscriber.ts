@@ -1,4 +1,4 @@
-import { unavailable } from "@parley/service/errors.ts"
+import { type ParleyError, unavailable } from "@parley/service/errors.ts"
 import { GraphQLError } from "graphql"
 import type { Caller } from "../upstream/caller.ts"
 import type { Upstreamed, WireError } from "../upstream/link.ts"
@@ -126,6 +126,11 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
 
   lost(): void {
     this.quit(1012, "What is behind a subscription went away: resume by position")
+  }
+
+  /** It asks for more than it may: it ends, with the reason, and its socket goes on. */
+  refused(error: ParleyError): void {
+    this.finish(error)
   }
 
   /** It could not be opened on the link in time. */

@@ -1,6 +1,6 @@
 /** Who waits for a node. Each waits equally long, so those who came first give up first. */
 export interface Waiting<T> {
-  /** Resolves with what `open` gives, as soon as it gives something. @throws whatever `refusal` makes, at the end. */
+  /** Resolves with what `open` gives, as soon as it gives something. @throws what `open` throws, or `refusal` at the end. */
   wait(open: () => T | undefined): Promise<T>
   /** Tries those who wait, but lets only so many go at once: a node that comes must not begin with a crowd. */
   release(): void
@@ -37,9 +37,14 @@ export function createWaiting<T>(withinMs: number, refusal: () => Error): Waitin
         waiters.add({
           until: performance.now() + withinMs,
           tryNow() {
-            const opened = open()
-            if (opened !== undefined) resolve(opened)
-            return opened !== undefined
+            try {
+              const opened = open()
+              if (opened !== undefined) resolve(opened)
+              return opened !== undefined
+            } catch (error) {
+              reject(error)
+              return true
+            }
           },
           refuse: () => reject(refusal()),
         })
