@@ -10,6 +10,7 @@ import type { Graph } from "../supergraph/supergraph.ts"
 import type { Caller } from "../upstream/caller.ts"
 import type { SubgraphResult } from "../upstream/data-sources.ts"
 import type { Ask } from "../upstream/link.ts"
+import { Spent } from "../upstream/spent.ts"
 
 /** What is done with each event of a subscription document: the same object for all who subscribed alike. */
 export interface Program {
@@ -91,7 +92,7 @@ export function createPrograms(options: {
       try {
         const event = JSON.parse(payload) as SubgraphResult
         const sources = { [EVENT]: { process: async () => event } }
-        const scope = { caller, setCookies: [] }
+        const scope = { caller, setCookies: [], spent: new Spent() }
         const outcome = await executor.runPlan({ plan, context, variables, scope, sources })
         return checkComplete(answer(outcome, log))
       } catch (error) {
