@@ -51,6 +51,21 @@ test("who has waited long enough is refused, and who came later waits on", async
   expect(refused).toEqual(["early", "late"])
 })
 
+test("what cannot be opened at all is told why, and keeps no others waiting", async () => {
+  const waiting = createWaiting<string>(10_000, refusal)
+  let there = false
+  const broken = waiting.wait(() => {
+    if (there) throw new Error("This is too large.")
+    return undefined
+  })
+  const other = waiting.wait(() => (there ? "here" : undefined))
+  waiting.release()
+  there = true
+  waiting.release()
+  expect(await broken.catch((error) => error.message)).toBe("This is too large.")
+  expect(await other).toBe("here")
+})
+
 test("there is an end to how many may wait", async () => {
   const waiting = createWaiting<string>(10_000, refusal)
   const all = Array.from({ length: 50_000 }, () => waiting.wait(() => undefined).catch(() => {}))
