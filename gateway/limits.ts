@@ -47,6 +47,12 @@ export const MAX_WAITING_LOOKUP_BYTES = 16 * 1024 * 1024
 /** How long an operation or an event waits for its look-up, in ms: as long as for any answer of a subgraph. */
 export const LOOKUP_WITHIN_MS = 5_000
 
+/** Subscriptions that wait for a node, for 10 s at most; the next one's socket is closed with 1013. */
+export const MAX_WAITING_SUBSCRIPTIONS = 50_000
+
+/** Bytes of what these ask for: their positions, of which a person with 50 conversations has some 3 KB. */
+export const MAX_WAITING_SUBSCRIPTION_BYTES = 128 * 1024 * 1024
+
 // Subscriptions and clients' sockets.
 
 /** Bytes that wait in a client's socket; then what follows is held in the gateway. */

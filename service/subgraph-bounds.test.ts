@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { connect as connectTcp } from "node:net"
 import { buildSchema, type GraphQLFieldResolver, type GraphQLObjectType } from "graphql"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
-import { ANSWERS_PAUSE_BYTES, ANSWERS_WAITING_BYTES } from "./limits.ts"
+import { ANSWERS_PAUSE_BYTES, ANSWERS_WAITING_BYTES, EVENTS_WAITING_BYTES } from "./limits.ts"
 import { SECRET_HEADER, SHARED_NEXT } from "./link.ts"
 import { silentLogger as log } from "./log.ts"
 import { type Call, createSubgraph, type Subscription } from "./subgraph.ts"
@@ -169,6 +169,29 @@ describe("an event", () => {
     link.deliver(["c"], `{"data":{"ticks":1}}`)
     await until(() => socket.frames.at(-1)?.type === "next", "the event")
   })
+})
+
+test("events that a gateway does not read cut its own connection, at a bound, and no other", async () => {
+  const slow = await connectRaw()
+  slow.ask("slow", "subscription { ticks }")
+  await until(() => open.has("slow"), "the subscription")
+  slow.pause()
+  using quick = await connect()
+  quick.ask("quick", "subscription { ticks }")
+  await until(() => open.has("quick"), "the subscription")
+  const payload = JSON.stringify({ data: { ticks: "x".repeat(1_000_000) } })
+  const { link } = open.get("slow")!
+  let most = 0
+  await until(() => {
+    for (let i = 0; i < 5 && open.has("slow"); i++) link.deliver(["slow"], payload)
+    most = Math.max(most, link.waitingBytes())
+    return !open.has("slow")
+  }, "the end of the slow connection")
+  expect(most).toBeGreaterThan(EVENTS_WAITING_BYTES / 2)
+  expect(most).toBeLessThan(EVENTS_WAITING_BYTES + 10_000_000)
+  open.get("quick")!.link.deliver(["quick"], payload)
+  await until(() => quick.frames.at(-1)?.type === "next", "the event")
+  slow.close()
 })
 
 describe("an operation", () => {

@@ -253,7 +253,7 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     async subscribe(question, caller, to) {
       const extensions = extensionsFor(subgraph, caller)
       const now = () => open(question, extensions, caller.user, to)
-      return now() ?? waiting.wait(now)
+      return now() ?? waiting.wait(now, JSON.stringify(question).length)
     },
     replace(listed, count) {
       let isNew = count !== partitions
