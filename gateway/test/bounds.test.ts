@@ -193,12 +193,12 @@ describe("a subscription", () => {
   })
 
   test("keeps few variables, for it lives long", async () => {
-    const query = `subscription ($a: ID!) { events {
+    const query = `subscription ($a: String!) { events {
       ... on MessageSent { seq conversation { messages(first: 1, after: $a) { edges { cursor } } } } } }`
     const socket = await socketOf(ALICE.id)
     socket.subscribe("1", query, { a: "x".repeat(MAX_EVENT_VARIABLES) })
     const [error] = (await socket.next("error", "1")).payload as { extensions: object }[]
-    expect(error!.extensions).toMatchObject({ code: expect.stringMatching(/TOO_LARGE|VALIDATION/) })
+    expect(error!.extensions).toMatchObject({ code: "TOO_LARGE" })
     socket.subscribe("2", "{ me { name } }")
     await socket.next("next", "2")
     socket.close()

@@ -171,6 +171,22 @@ test("a peer that does not know our secret is tried again, and the log is told o
   mine.close()
 })
 
+test("one that waits for its next try tries at once where the peer is known to be there", async () => {
+  const port = (() => {
+    using peer = startPeer()
+    return peer.server.port!
+  })()
+  using mine = connect(port, { ...QUICK, firstRetry: 600_000, lastRetry: 600_000 })
+  // It has been tried, in vain.
+  await until(async () => !(await mine.connection.afterShortBreak()))
+  using peer = startPeer({ port })
+  await until(() => {
+    mine.connection.hurry()
+    return mine.connection.state === "up"
+  }, "the connection")
+  expect(peer.connections).toBe(1)
+})
+
 test("closing it is the end of it", async () => {
   using peer = startPeer()
   const mine = connect(peer.server.port!)

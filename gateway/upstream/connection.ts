@@ -18,6 +18,8 @@ export interface Connection {
   afterShortBreak(): Promise<boolean>
   /** False where it is not connected, or where too much waits to be sent. */
   send(frame: string): boolean
+  /** The peer is known to be there: a connection that waits for its next try tries at once. */
+  hurry(): void
   /** Ends it for good. */
   close(): void
 }
@@ -206,6 +208,11 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (!up || socket.bufferedAmount > MAX_LINK_QUEUED_BYTES) return false
       socket.send(frame)
       return true
+    },
+    hurry() {
+      if (!retry || closed) return
+      clearTimeout(retry)
+      connect()
     },
     close() {
       closed = true

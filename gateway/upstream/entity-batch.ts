@@ -57,7 +57,7 @@ export function createEntityBatch(
     waitingBytes += lookup.bytes
     queue.waiting.push(lookup)
     queue.representations += lookup.left
-    queue.bytes += lookup.bytes
+    queue.bytes += lookup.size
     if (!isTimed) expireIn(withinMs)
   }
 
@@ -86,6 +86,14 @@ export function createEntityBatch(
     tell()
   }
 
+  /** What a look-up that has been given up still waited for is not asked for. */
+  function skip(queue: Queue, lookup: Lookup): void {
+    while (lookup.left > 0) {
+      queue.representations -= 1
+      queue.bytes -= lookup.texts[lookup.taken++]!.length
+    }
+  }
+
   /** As many representations as one look-up carries, each once, with their places in what was asked for. */
   function take(queue: Queue): Batch {
     const representations: unknown[] = []
@@ -93,6 +101,10 @@ export function createEntityBatch(
     let bytes = 0
     while (queue.waiting.length > 0 && representations.length < MAX_REPRESENTATIONS) {
       const lookup = queue.waiting.shift()!
+      if (lookup.isOver) {
+        skip(queue, lookup)
+        continue
+      }
       for (let turn = REPRESENTATIONS_AT_A_TURN; turn > 0 && lookup.left > 0; turn--) {
         const text = lookup.texts[lookup.taken]!
         const known = places.get(text)
@@ -107,7 +119,7 @@ export function createEntityBatch(
         }
         const mine = known ?? []
         if (!known) places.set(text, mine)
-        if (!lookup.isOver) mine.push({ lookup, at: lookup.taken })
+        mine.push({ lookup, at: lookup.taken })
         lookup.taken += 1
         queue.representations -= 1
         queue.bytes -= text.length
@@ -124,11 +136,9 @@ export function createEntityBatch(
       (queue.underWay === 0 || isFull(queue))
     ) {
       const batch = take(queue)
-      // Those that waited for these may have given up.
-      if (batch.places.some((mine) => mine.length > 0)) {
-        queue.underWay += 1
-        void run(key, queue, batch)
-      }
+      if (batch.representations.length === 0) break
+      queue.underWay += 1
+      void run(key, queue, batch)
     }
     if (queue.waiting.length === 0 && queue.underWay === 0) queues.delete(key)
   }
@@ -172,7 +182,9 @@ export function createEntityBatch(
 
   return (ask, spent) => {
     const { representations, ...variables } = ask.variables ?? {}
-    const lookup = new Lookup(representations as unknown[], spent, performance.now() + withinMs)
+    const key = `${ask.query} ${JSON.stringify(variables)}`
+    const until = performance.now() + withinMs
+    const lookup = new Lookup(representations as unknown[], key, spent, until)
     const { texts } = lookup
     if (texts.some(({ length }) => length > MAX_REPRESENTATION_BYTES)) {
       return Promise.reject(new ParleyError("TOO_LARGE", "A key is longer than any is."))
@@ -184,7 +196,6 @@ export function createEntityBatch(
       return Promise.reject(unavailable("Too much is being asked for just now."))
     }
     if (texts.length === 0) return Promise.resolve({ data: { _entities: [] } })
-    const key = `${ask.query} ${JSON.stringify(variables)}`
     let queue = queues.get(key)
     if (!queue) {
       queue = { ask: { ...ask, variables }, underWay: 0, waiting: [], representations: 0, bytes: 0 }

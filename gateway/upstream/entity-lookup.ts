@@ -12,7 +12,9 @@ export class Lookup {
   readonly reject: (error: unknown) => void
   /** Its representations, as JSON. */
   readonly texts: readonly string[]
-  /** The characters of these. */
+  /** The characters of these … */
+  readonly size: number
+  /** … and of what they are asked with. */
   readonly bytes: number
   /** How many of these have gone out. */
   taken = 0
@@ -28,6 +30,8 @@ export class Lookup {
 
   constructor(
     readonly representations: readonly unknown[],
+    /** What they are asked with. */
+    key: string,
     readonly spent: Spent,
     /** When it gives up, in ms of `performance.now()`. */
     readonly until: number,
@@ -37,7 +41,8 @@ export class Lookup {
     this.resolve = resolve
     this.reject = reject
     this.texts = representations.map((one) => JSON.stringify(one))
-    this.bytes = this.texts.reduce((sum, { length }) => sum + length, 0)
+    this.size = this.texts.reduce((sum, { length }) => sum + length, 0)
+    this.bytes = this.size + key.length
     this.entities = new Array(representations.length).fill(null)
   }
 

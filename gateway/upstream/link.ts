@@ -133,7 +133,7 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
   const features = options.wantsCauses ? [SHARED_NEXT, CAUSE] : [SHARED_NEXT]
   const connect = (
     carries: Carries,
-    connection: { onFrame(frame: string): void; onBreak(): void },
+    connection: { onFrame(frame: string): void; onBreak(): void; other(): Connection },
   ) =>
     createConnection({
       name: subgraph,
@@ -145,11 +145,20 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
       onFrame: connection.onFrame,
       onState(state) {
         if (state === "broken") connection.onBreak()
+        if (state === "up") connection.other().hurry()
         options.onState(carries, state)
       },
     })
-  const answers = connect("answers", { onFrame: onAnswer, onBreak: loseRequests })
-  const events = connect("events", { onFrame: onEvent, onBreak: loseSubscriptions })
+  const answers = connect("answers", {
+    onFrame: onAnswer,
+    onBreak: loseRequests,
+    other: () => events,
+  })
+  const events = connect("events", {
+    onFrame: onEvent,
+    onBreak: loseSubscriptions,
+    other: () => answers,
+  })
   const down = (sent: boolean) =>
     new Unanswered(`The ${subgraph} service cannot be reached just now.`, sent)
 
