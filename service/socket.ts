@@ -14,6 +14,8 @@ export interface SocketData {
   closed?: (code: number, reason: string) => Promise<void>
   /** Frames of this turn of the event loop that have not been written yet. */
   unsent?: string[]
+  /** About the bytes of these. */
+  unsentBytes?: number
 }
 export type BunSocket = ServerWebSocket<SocketData>
 
@@ -44,13 +46,19 @@ export function sendFrame(socket: BunSocket, frame: string): boolean {
   const { data } = socket
   if (data.unsent) {
     data.unsent.push(frame)
+    data.unsentBytes! += frame.length
     return true
   }
   if (socket.readyState !== WebSocket.OPEN) return false
   data.unsent = [frame]
+  data.unsentBytes = frame.length
   if (unflushed.push(socket) === 1) setImmediate(flushAll)
   return true
 }
+
+/** Bytes that the other end has not taken yet: those that have not been written, and those that wait to be read. */
+export const waitingBytes = (socket: BunSocket): number =>
+  (socket.data.unsentBytes ?? 0) + socket.getBufferedAmount()
 
 /** Closes a connection after the frames that were sent before. */
 export function closeSocket(socket: BunSocket, code?: number, reason?: string): void {
@@ -68,6 +76,7 @@ function flush(socket: BunSocket): void {
   const frames = socket.data.unsent
   if (!frames) return
   socket.data.unsent = undefined
+  socket.data.unsentBytes = 0
   if (frames.length === 1) {
     socket.sendText(frames[0]!)
     return

@@ -16,6 +16,8 @@ import { type Cause, logFor, readCause } from "./cause.ts"
 import { badInput, type ParleyError } from "./errors.ts"
 import { extensionsOf, readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
+import { createLanes } from "./lanes.ts"
+import { ANSWER_BYTES } from "./limits.ts"
 import {
   CAUSE,
   type LinkExtensions,
@@ -34,10 +36,13 @@ import {
   sendFrame,
   socketLimits,
   upgradeSocket,
+  waitingBytes,
 } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 import type { Tracer } from "./tracing.ts"
+import { createTurns, type Turns } from "./turns.ts"
 import { untilStopped } from "./until-stopped.ts"
+import { answerTooLarge, type Work } from "./work.ts"
 
 /** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
 export interface Call {
@@ -60,6 +65,8 @@ export interface Link {
    * where the gateway wants to know. False where the connection is gone; whoever is behind it resumes by position.
    */
   deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
+  /** Bytes sent before that the gateway has not taken yet. */
+  waitingBytes(): number
 }
 
 /** A checked subscription that is to be started. */
@@ -80,11 +87,16 @@ export interface SubgraphOptions<Context extends object> {
   tracer?: Tracer
   /** Told of gateways' connections. */
   watch?: SocketWatch
-  context(call: Call): Context
+  /** @param work where resolvers ask for their turn, and say what they add to the answer. */
+  context(call: Call, work: Work): Context
   /** Starts a subscription and returns what stops it. Absent where the schema has none. */
   subscribe?(subscription: Subscription<Context>): () => void
   /** Resolves once the service can do its work; rejects with the reason where it cannot. */
   ready(): Promise<void>
+  /** How the service's thread is shared out, where it shares it with more than operations. */
+  turns?: Turns
+  /** What one answer may have, in bytes. */
+  answerBytes?: number
 }
 
 /** More than the gateway ever forwards, as one frame or one request body. */
@@ -115,9 +127,14 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   const { schema, log, tracer } = options
   const documents = createDocumentCache(schema)
   const calls = new WeakMap<object, Call>()
+  const works = new WeakMap<object, Work>()
   const steps = tracer && createOperationSteps(tracer)
   const mayEnter = secretCheck(options.secret)
   const refuse = gatewayOnly(options.secret)
+  const turns = options.turns ?? createTurns()
+  const lanes = createLanes()
+  const bytes = options.answerBytes ?? ANSWER_BYTES
+  const tooLarge = () => answerTooLarge(bytes)
 
   async function prepare(
     params: Params,
@@ -128,16 +145,21 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     try {
       const given = readExtensions(extensions)
       cause = readCause(given.requestId, given.traceparent)
-      const call: Call = { ...(await askerOf(given)), cause, isWaitedFor, setCookies: [] }
+      const asker = await askerOf(given)
       const checked = documents(params.query)
       if (checked.errors) return checked.errors
       const operation = getOperationAST(checked.document, params.operationName)
       if (!operation) {
         throw badInput("operationName", "The document has no one operation that this names.")
       }
+      const person = personOf(asker)
+      if (operation.operation !== "subscription") lanes.check(person, operation.operation)
+      const work = turns.work({ person, bytes, tooLarge, isWaitedFor })
+      const call: Call = { ...asker, cause, isWaitedFor, setCookies: [] }
       call.cause = steps ? steps.begin(call, operation) : call.cause
-      const contextValue = options.context(call)
+      const contextValue = options.context(call, work)
       calls.set(contextValue, call)
+      works.set(contextValue, work)
       return {
         schema,
         document: checked.document,
@@ -156,14 +178,38 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   }
 
   const run = (args: ExecutionArgs) => {
+    const call = callOfArgs(args)
+    const kind = getOperationAST(args.document, args.operationName)?.operation
+    if (!call || !kind || kind === "subscription") return executeNow(args)
+    const person = personOf(call)
+    const entered = lanes.enter(person, kind)
+    const leave = () => lanes.leave(person, kind)
+    try {
+      const result = entered ? entered.then(() => executeNow(args)) : executeNow(args)
+      if (result instanceof Promise) return result.finally(leave)
+      leave()
+      return result
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  function executeNow(args: ExecutionArgs) {
+    works.get(args.contextValue as object)?.begin()
     const result = execute(args)
     return result instanceof Promise
       ? result.then((result) => finish(args, result))
       : finish(args, result)
   }
 
-  function finish(args: ExecutionArgs, result: ExecutionResult): ExecutionResult {
+  function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
     const call = callOfArgs(args)
+    const work = works.get(args.contextValue as object)
+    work?.done()
+    const failure = work?.failure
+    // Its parts have failed for this one reason, by the thousand.
+    const result = failure ? { data: null, errors: [wrap(failure)] } : whole
     const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
     if (call) steps?.end(call, shown)
     return shown
@@ -283,13 +329,19 @@ export function gatewayOnly(secret: string): (request: Request) => Response | un
       : new Response("This endpoint answers the gateway only.\n", { status: 403 })
 }
 
+/** Whose turns the operation takes: the viewer's, or their address's; undefined for a gateway's shared work. */
+const personOf = ({ viewer, address }: Pick<Call, "viewer" | "address">): string | undefined =>
+  viewer?.user ?? (address || undefined)
+
 const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
   deliver: (ids, payload, cause) =>
     sendFrame(socket, sharedNext(ids, payload, withCause ? cause : undefined)),
+  waitingBytes: () => waitingBytes(socket),
 })
 
 const plainLink = (socket: BunSocket): Link => ({
   deliver: (ids, payload) => ids.every((id) => sendFrame(socket, plainNext(id, payload))),
+  waitingBytes: () => waitingBytes(socket),
 })
 
 const wrap = (error: unknown): GraphQLError =>

@@ -1,0 +1,47 @@
+import { ParleyError } from "./errors.ts"
+
+/** One operation, or one rendering of an event, as what it costs is counted. */
+export interface Work {
+  /** The work begins; what is spent from here on is its person's. */
+  begin(): void
+  /**
+   * Asks to go on: to be called before each piece of work that may be long, such as one page of a list. Undefined
+   * where it may go on at once, which is nearly always.
+   * @throws ParleyError what the work has failed with.
+   */
+  turn(): Promise<void> | undefined
+  /**
+   * Takes bytes, and items, of the answer. Once they are used up, all further work of the operation is refused.
+   * @throws ParleyError TOO_LARGE
+   */
+  charge(bytes: number, items?: number): void
+  /** Why the work is over before its end; its answer is this alone. */
+  failure: ParleyError | undefined
+  /** The work has ended. */
+  done(): void
+}
+
+export interface WorkOptions {
+  /** The viewer, or the address of one who is not signed in; undefined for work of the node's own. */
+  person?: string | undefined
+  /** What its answer may have. */
+  bytes: number
+  items?: number
+  tooLarge(): ParleyError
+  /** Whether the answer is still of use; work that has to wait asks again before it goes on. */
+  isWaitedFor?(): boolean
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON has to escape.
+const ESCAPED = /[\u0000-\u001f"\\]/
+
+/** The bytes of a text within an answer: UTF-8, as JSON. */
+export const bytesOf = (text: string): number =>
+  Buffer.byteLength(ESCAPED.test(text) ? JSON.stringify(text) : text)
+
+/** The refusal of an answer that has grown beyond its bound. */
+export const answerTooLarge = (bytes: number): ParleyError =>
+  new ParleyError(
+    "TOO_LARGE",
+    `The answer would have more than ${Math.floor(bytes / 1024)} KiB: ask for fewer items or fields.`,
+  )
