@@ -1,0 +1,25 @@
+import type { Entry } from "./entry.ts"
+
+/** About what an entry has beside its texts, wherever it is kept or sent. */
+const ENTRY = 300
+const USER = 40
+
+/** The bytes of what people wrote in an entry, or of whom it names. */
+export const textBytes = (entry: Entry): number =>
+  entry.kind === "message"
+    ? Buffer.byteLength(entry.text)
+    : (entry.joined.length + entry.left.length + entry.promoted.length + entry.demoted.length) *
+      USER
+
+/** About the memory that an entry takes while it waits. */
+export const entryBytes = (entry: Entry): number => ENTRY + textBytes(entry)
+
+/** As many of the entries as have that many bytes of texts together, but one at least; from the end where told so. */
+export function withinBytes<E extends Entry>(entries: E[], bytes: number, fromEnd = false): E[] {
+  let left = bytes
+  for (let i = 0; i < entries.length; i++) {
+    left -= textBytes(entries[fromEnd ? entries.length - 1 - i : i]!)
+    if (left < 0 && i > 0) return fromEnd ? entries.slice(entries.length - i) : entries.slice(0, i)
+  }
+  return entries
+}
