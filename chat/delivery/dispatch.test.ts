@@ -16,6 +16,7 @@ function createLink() {
       frames.push({ ids: [...ids], payload })
       return true
     },
+    waitingBytes: () => 0,
   }
   return { link, frames }
 }
@@ -40,7 +41,7 @@ function createSession(user: string, program: Program, link: Link) {
   ids += 1
   const errors: (ParleyError | undefined)[] = []
   const session: Session = {
-    ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [] },
+    ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [], bufferedBytes: 0 },
     ...{ covered: new Map(), departed: new Map() },
     end(error) {
       errors.push(error)

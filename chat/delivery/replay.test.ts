@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test"
 import { unavailable } from "@parley/service/errors.ts"
 import { until } from "@parley/service/test/until.ts"
+import { BUFFER_EVENTS } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { createLog } from "../test/log-builder.ts"
 import { openSession, plainProgram } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 import type { Registered } from "./hub.ts"
 import { plan } from "./replay.ts"
-import { MAX_BUFFERED } from "./session.ts"
 
 /** A membership of Bob's, and the head of its log. */
 function registered(
@@ -260,7 +260,7 @@ describe("a store that fails during a replay", () => {
   })
 })
 
-test(`more than ${MAX_BUFFERED} events during a replay end it: the client resumes from where it is`, async () => {
+test(`more than ${BUFFER_EVENTS} events during a replay end it: the client resumes from where it is`, async () => {
   let letGo = () => {}
   const held = new Promise<void>((resolve) => {
     letGo = resolve
@@ -279,8 +279,8 @@ test(`more than ${MAX_BUFFERED} events during a replay end it: the client resume
   const slow = openSession(node!, "bob", new Map())
   const live = openSession(node!, "alice", undefined, { program: plainProgram(false) })
   await live.replayed
-  for (let i = 0; i < MAX_BUFFERED; i++) void send(node!, "alice", conversation, "more")
-  await until(() => live.entries().length === MAX_BUFFERED, "5,000 messages")
+  for (let i = 0; i < BUFFER_EVENTS; i++) void send(node!, "alice", conversation, "more")
+  await until(() => live.entries().length === BUFFER_EVENTS, "5,000 messages")
   expect(slow.session.phase).toBe("replaying")
   await send(node!, "alice", conversation, "one more")
   expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
@@ -289,5 +289,5 @@ test(`more than ${MAX_BUFFERED} events during a replay end it: the client resume
   letGo()
   await slow.replayed
   expect(slow.received).toEqual([])
-  expect(live.entries()).toHaveLength(MAX_BUFFERED + 1)
+  expect(live.entries()).toHaveLength(BUFFER_EVENTS + 1)
 }, 30_000)
