@@ -6,6 +6,7 @@ import type { Metrics } from "@parley/service/metrics.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
+import { createTurns, type Turns } from "@parley/service/turns.ts"
 import { parse } from "graphql"
 import { type Bus, openBus } from "./bus/bus.ts"
 import { type AccountOptions, createAccount } from "./cluster/account.ts"
@@ -13,6 +14,7 @@ import { createAnnouncer } from "./cluster/announcer.ts"
 import { type Cluster, joinCluster } from "./cluster/cluster.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
+import { createReplayGate } from "./delivery/replay-gate.ts"
 import { createRouter } from "./delivery/router.ts"
 import { createDirectory, type Directory } from "./directory.ts"
 import { createAppender } from "./domain/appender.ts"
@@ -55,6 +57,8 @@ export interface ChatContainer extends AsyncDisposable {
   /** Where somebody is to read them. */
   metrics: Metrics | undefined
   openEvents: ReturnType<typeof createEvents>
+  /** How this node's thread is shared out. */
+  turns: Turns
   /** How many partitions the users' channels are. */
   partitions: number
   /** Takes part in the cluster until the end, as a node that gateways reach at that URL; undefined where the store is not shared. */
@@ -87,6 +91,7 @@ export async function createChat(
   const bus = overrides.bus ?? (await openBus(config, log))
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
   const trail = createTrail(log, tracer)
+  const turns = createTurns()
   const hub = createHub({ store, bus, log, trail })
   const pictures = createPictures(store)
   const router = createRouter({ hub, bus, pictures, trail })
@@ -114,7 +119,7 @@ export async function createChat(
   let cluster: Cluster | undefined
   figures?.watch({ hub, bus, appender, account: outbox, cluster: () => cluster })
   const schema = chatSchema()
-  const programs = createPrograms(schema, services, log)
+  const programs = createPrograms(schema, services, turns, log)
   return {
     schema,
     services,
@@ -123,7 +128,11 @@ export async function createChat(
     log,
     tracer,
     metrics,
-    openEvents: createEvents(schema, programs, { hub, store, log, onReplay: figures?.onReplay }),
+    openEvents: createEvents(schema, programs, {
+      ...{ hub, store, log, turns, gate: createReplayGate() },
+      onReplay: figures?.onReplay,
+    }),
+    turns,
     partitions: bus.partitions,
     join(url) {
       if (!nodes || !outbox) return undefined

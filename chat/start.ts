@@ -24,7 +24,8 @@ export async function startChat(
     log,
     tracer,
     watch: metrics && watchSockets(metrics, "parley_chat", "gateways"),
-    context: ({ viewer, cause }) => ({ viewer: viewer?.user, cause, services }),
+    turns: chat.turns,
+    context: ({ viewer, cause }, work) => ({ viewer: viewer?.user, cause, services, work }),
     subscribe: chat.openEvents,
     ready: chat.ready,
   }).use(
