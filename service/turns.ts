@@ -15,6 +15,8 @@ export interface Turns {
   readonly waiting: number
 }
 
+/** What renders somebody's events, or replays them, shares its turns with that person's other events alone. */
+const EVENTS = "events of "
 /** Work of a node's own, such as look-ups that many viewers share, is one person by this name. */
 const NODE = ""
 
@@ -57,31 +59,35 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     return at - passBegan
   }
 
-  function wait(person: Person): Promise<void> {
+  function wait(person: Person, credit: number): Promise<void> {
     return new Promise((resolve) => {
       person.waiting.push(resolve)
       if (person.waiting.length > 1) return
-      person.used = Math.max(person.used, served)
+      person.used = Math.max(person.used, served - credit)
       queue.add(person)
     })
   }
 
-  function personOf(name: string): Person {
+  function personOf(name: string, credit: number): Person {
     const known = persons.get(name)
     if (known) return known
-    const person: Person = { name, used: served, works: 0, waiting: [], place: 0 }
+    const person: Person = { name, used: served - credit, works: 0, waiting: [], place: 0 }
     persons.set(name, person)
     return person
   }
 
   return {
-    work({ person: name = NODE, bytes, items = Number.POSITIVE_INFINITY, tooLarge, isWaitedFor }) {
+    work(options) {
+      const { bytes, items = Number.POSITIVE_INFINITY, tooLarge, isWaitedFor } = options
+      const name = (options.isForEvents ? EVENTS : "") + (options.person ?? NODE)
+      // Who has just come with something short is not to wait for a thousand others' events.
+      const credit = options.isForEvents ? 0 : SLICE_MS
       let person: Person | undefined
       let left = bytes
       let itemsLeft = items
 
       async function waitAsLongAsWanted(person: Person): Promise<void> {
-        await wait(person)
+        await wait(person, credit)
         if (!work.failure && isWaitedFor?.() === false) {
           work.failure = unavailable("The client has gone.")
         }
@@ -92,7 +98,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
         failure: undefined,
 
         begin() {
-          person = personOf(name)
+          person = personOf(name, credit)
           person.works += 1
           if (isInPass) charged = now()
           else beginPass()

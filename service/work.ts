@@ -24,6 +24,8 @@ export interface Work {
 export interface WorkOptions {
   /** The viewer, or the address of one who is not signed in; undefined for work of the node's own. */
   person?: string | undefined
+  /** Events come of themselves: their turns come after those of persons who have just asked for something. */
+  isForEvents?: boolean
   /** What its answer may have. */
   bytes: number
   items?: number
@@ -45,3 +47,16 @@ export const answerTooLarge = (bytes: number): ParleyError =>
     "TOO_LARGE",
     `The answer would have more than ${Math.floor(bytes / 1024)} KiB: ask for fewer items or fields.`,
   )
+
+/**
+ * Reads a page in turn. It asks right before, for many fields that are resolved at once would all be told to go on; and
+ * once more after, for what is made of the page costs as much as to read it.
+ */
+export async function inTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
+  const before = work.turn()
+  if (before) await before
+  const page = await read()
+  const after = work.turn()
+  if (after) await after
+  return page
+}

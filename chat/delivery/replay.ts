@@ -64,6 +64,7 @@ export async function replay(
   const leave = await gate.enter(session.user)
   const work = options.turns.work({
     person: session.user,
+    isForEvents: true,
     bytes: Number.POSITIVE_INFINITY,
     tooLarge: () => unavailable("The replay is too long."),
     isWaitedFor: () => !hasEnded(session),

@@ -1,5 +1,5 @@
 import { badInput, notFound } from "@parley/service/errors.ts"
-import { bytesOf } from "@parley/service/work.ts"
+import { bytesOf, inTurn } from "@parley/service/work.ts"
 import type { GraphQLResolveInfo } from "graphql"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
@@ -146,12 +146,13 @@ export const Conversation = {
     context: ChatContext,
     info: GraphQLResolveInfo,
   ) {
-    const turn = context.work.turn()
-    if (turn) await turn
-    const messages = await messagePage(await membershipOf(ref, context), page, context)
-    const { length } = messages.edges
-    context.work.charge(length * itemBytes(info), length)
-    return messages
+    const member = await membershipOf(ref, context)
+    return inTurn(context.work, async () => {
+      const messages = await messagePage(member, page, context)
+      const { length } = messages.edges
+      context.work.charge(length * itemBytes(info), length)
+      return messages
+    })
   },
 
   async log(
@@ -162,12 +163,12 @@ export const Conversation = {
   ) {
     checkCount(after, "after", MAX_SEQ)
     checkCount(first, "first", MAX_LOG_PAGE, 1)
-    const turn = context.work.turn()
-    if (turn) await turn
     const member = await membershipOf(ref, context)
-    const entries = await context.services.reader.log(member, after, first)
-    context.work.charge(entries.length * itemBytes(info), entries.length)
-    return entries.map((entry) => ({ kind: "entry", entry }))
+    return inTurn(context.work, async () => {
+      const entries = await context.services.reader.log(member, after, first)
+      context.work.charge(entries.length * itemBytes(info), entries.length)
+      return entries.map((entry) => ({ kind: "entry", entry }))
+    })
   },
 
   async members(
@@ -178,12 +179,10 @@ export const Conversation = {
   ) {
     checkPage(first, "first")
     const from = after == null ? "" : fromCursor(after, "u", "after")[0]!
-    const turn = context.work.turn()
-    if (turn) await turn
     const { until } = await membershipOf(ref, context)
     if (until !== null) return { ...connection<Member>([], {}), totalCount: 0 }
     const { store } = context.services
-    const found = await store.members(ref.id, from, first + 1)
+    const found = await inTurn(context.work, () => store.members(ref.id, from, first + 1))
     const page = found.slice(0, first)
     context.work.charge(page.length * itemBytes(info), page.length)
     const isAll = from === "" && found.length <= first

@@ -1,4 +1,4 @@
-import type { Work } from "@parley/service/work.ts"
+import { inTurn, type Work } from "@parley/service/work.ts"
 import type { GraphQLResolveInfo } from "graphql"
 import type { MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
@@ -19,11 +19,9 @@ export async function conversationPage(
   const place = after == null ? undefined : placeFromCursor(after, "c", "after")
   const viewer = viewerOf(context)
   const { reader } = context.services
-  const found = await once(context.work, `${first} ${after}`, async () => {
-    const turn = context.work.turn()
-    if (turn) await turn
-    return reader.conversations(viewer, place, first + 1)
-  })
+  const found = await once(context.work, `${first} ${after}`, () =>
+    inTurn(context.work, () => reader.conversations(viewer, place, first + 1)),
+  )
   const page = found.slice(0, first)
   context.work.charge(page.length * itemBytes(info), page.length)
   const edges = page.map((membership) => ({

@@ -93,6 +93,7 @@ export function createPrograms(
         const isReady = event.kind === "ready"
         const work = turns.work({
           person: viewer,
+          isForEvents: true,
           bytes: isReady ? READY_BYTES : EVENT_BYTES,
           items: isReady ? READY_ITEMS : EVENT_ITEMS,
           tooLarge: eventTooLarge,
