@@ -48,6 +48,18 @@ export const BUFFER_BYTES = 4 * 1024 * 1024
 /** Subscriptions to events of one person at one node: as many as one socket of a gateway carries. */
 export const SUBSCRIPTIONS_PER_PERSON = 100
 
+/** How long one who has too many is told to wait, in ms. */
+export const SUBSCRIPTIONS_RETRY_MS = 10_000
+
+/**
+ * Conversations of all subscriptions of one person at one node together; some 400 bytes each. 20 devices of a person in
+ * 10,000 conversations, 100 of one in 2,000.
+ */
+export const PLACES_PER_PERSON = 200_000
+
+/** Conversations that sessions which have ended leave between two turns of the event loop: about 1 ms. */
+export const ROOMS_PER_PASS = 1_000
+
 /** More missed entries than this in one conversation, and a reload is cheaper than a replay. */
 export const MISSED_IN_ONE = 1_000
 

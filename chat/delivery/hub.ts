@@ -1,7 +1,13 @@
-import { unavailable } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import { partitionOf } from "@parley/service/partition.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
-import { MEMBERSHIP_PAUSE_MS, MEMBERSHIP_READINGS, MEMBERSHIPS_PER_READ } from "../limits.ts"
+import {
+  MEMBERSHIP_PAUSE_MS,
+  MEMBERSHIP_READINGS,
+  MEMBERSHIPS_PER_READ,
+  PLACES_PER_PERSON,
+  SUBSCRIPTIONS_RETRY_MS,
+} from "../limits.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import type { Watchers } from "./dispatch.ts"
 import { createRooms } from "./rooms.ts"
@@ -14,7 +20,7 @@ export interface Hub {
    * Registers a session: from here on it gets, in its buffer, all that is new to its user. Resolves with the user's
    * memberships, each with how far the replay has to go: an entry is either covered by that or arrives live.
    * @param pause called between two stretches of the memberships.
-   * @throws ParleyError UNAVAILABLE
+   * @throws ParleyError UNAVAILABLE, RATE_LIMITED
    */
   register(session: Session, pause?: () => Promise<void> | undefined): Promise<Registered[]>
   /** The session is live: forgets what only its replay needed. */
@@ -54,6 +60,13 @@ export function createHub(options: HubOptions): Hub {
   const nobody: ReadonlySet<Session> = new Set()
   const rooms = createRooms({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
 
+  /** @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together. */
+  function checkPlaces(user: string): void {
+    let places = 0
+    for (const session of users.get(user) ?? nobody) places += rooms.placesOf(session)
+    if (places > PLACES_PER_PERSON) throw tooMany()
+  }
+
   async function placeAll(
     session: Session,
     pause: () => Promise<void> | undefined,
@@ -63,6 +76,7 @@ export function createHub(options: HubOptions): Hub {
       const stretch = await placeStretch(session, after, registered)
       if (!stretch) return []
       if (stretch.length < MEMBERSHIPS_PER_READ) return registered
+      checkPlaces(session.user)
       after = stretch.at(-1)!.conversation
       const paused = pause()
       if (paused) await paused
@@ -170,3 +184,8 @@ export function createHub(options: HubOptions): Hub {
     },
   }
 }
+
+const tooMany = () =>
+  new ParleyError("RATE_LIMITED", "You have too many subscriptions: end some.", {
+    retryAfterMs: SUBSCRIPTIONS_RETRY_MS,
+  })

@@ -85,7 +85,8 @@ export async function replay(
     if (!hasEnded(session)) outcome = reload.length === 0 ? "recovered" : "reload"
   } catch (error) {
     if (hasEnded(session)) return
-    if (error instanceof ParleyError && error.code === "TOO_LARGE") return session.end(error)
+    // A refusal says itself what the client can do; what else failed may work the next time.
+    if (error instanceof ParleyError && error.code !== "UNAVAILABLE") return session.end(error)
     options.log.warn("replay failed", { user: session.user, error })
     session.end(unavailable("The missed events cannot be read just now.", error))
   } finally {

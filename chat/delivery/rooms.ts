@@ -1,7 +1,13 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
-import { REPLAY_PAGE_BYTES, ROOM_BYTES, ROOM_EVENTS, ROOM_WAIT_MS } from "../limits.ts"
+import {
+  REPLAY_PAGE_BYTES,
+  ROOM_BYTES,
+  ROOM_EVENTS,
+  ROOM_WAIT_MS,
+  ROOMS_PER_PASS,
+} from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { dispatch, type Lanes, type Watchers } from "./dispatch.ts"
 import { eventBytes, type Session } from "./session.ts"
@@ -44,8 +50,10 @@ export interface Rooms {
   endPlacing(): void
   /** Forgets what only the session's replay needed. */
   settle(session: Session): void
-  /** The session leaves every room. */
+  /** The session leaves every room; one that has ended is told of nothing any more, so many rooms may take a while. */
   remove(session: Session): void
+  /** How many rooms the session is in. */
+  placesOf(session: Session): number
   readonly size: number
   /** What waits in the rooms: in all of them, and in the fullest. */
   queued(): { all: number; fullest: number }
@@ -69,6 +77,8 @@ export function createRooms(options: RoomsOptions): Rooms {
   /** While sessions are being placed: the newest entry of conversations that had no room when it passed. */
   const strays = new Map<string, number>()
   let placing = 0
+  /** Sessions that have ended, with the rooms that they are still in. */
+  const leaving: { session: Session; rooms: Iterator<Room> }[] = []
 
   function openRoom(conversation: string, tail: number): Room {
     const room: Room = {
@@ -90,6 +100,20 @@ export function createRooms(options: RoomsOptions): Rooms {
     room.sessions.delete(session)
     roomsOf.get(session)?.delete(room)
     if (!room.busy) closeIfEmpty(room)
+  }
+
+  function leaveSome(): void {
+    for (let exits = 0; exits < ROOMS_PER_PASS; ) {
+      const [first] = leaving
+      if (!first) return
+      const { done, value: room } = first.rooms.next()
+      if (done) leaving.shift()
+      else {
+        exit(room, first.session)
+        exits += 1
+      }
+    }
+    setImmediate(leaveSome)
   }
 
   function closeIfEmpty(room: Room): void {
@@ -335,9 +359,13 @@ export function createRooms(options: RoomsOptions): Rooms {
     },
 
     remove(session) {
-      for (const room of roomsOf.get(session) ?? []) exit(room, session)
+      const entered = roomsOf.get(session)
+      if (!entered) return
       roomsOf.delete(session)
+      if (leaving.push({ session, rooms: entered.values() }) === 1) leaveSome()
     },
+
+    placesOf: (session) => roomsOf.get(session)?.size ?? 0,
 
     get size() {
       return rooms.size

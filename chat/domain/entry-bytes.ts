@@ -4,12 +4,19 @@ import type { Entry } from "./entry.ts"
 const ENTRY = 300
 const USER = 40
 
-/** The bytes of what people wrote in an entry, or of whom it names. */
-export const textBytes = (entry: Entry): number =>
-  entry.kind === "message"
-    ? Buffer.byteLength(entry.text)
-    : (entry.joined.length + entry.left.length + entry.promoted.length + entry.demoted.length) *
-      USER
+/** The bytes of what people wrote in an entry, or of whom it names; 0 of a kind that this node does not know. */
+export function textBytes(entry: Entry): number {
+  switch (entry.kind) {
+    case "message":
+      return Buffer.byteLength(entry.text)
+    case "members": {
+      const { joined, left, promoted, demoted } = entry
+      return (joined.length + left.length + promoted.length + demoted.length) * USER
+    }
+    default:
+      return 0
+  }
+}
 
 /** About the memory that an entry takes while it waits. */
 export const entryBytes = (entry: Entry): number => ENTRY + textBytes(entry)

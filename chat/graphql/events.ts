@@ -11,7 +11,7 @@ import {
 import * as v from "valibot"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
 import type { Session } from "../delivery/session.ts"
-import { POSITIONS, SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
+import { POSITIONS, SUBSCRIPTIONS_PER_PERSON, SUBSCRIPTIONS_RETRY_MS } from "../limits.ts"
 import type { ChatContext } from "./context.ts"
 import type { Programs } from "./programs.ts"
 
@@ -109,5 +109,5 @@ function startOf(
 
 const tooMany = () =>
   new ParleyError("RATE_LIMITED", "You have too many subscriptions: end some.", {
-    retryAfterMs: 10_000,
+    retryAfterMs: SUBSCRIPTIONS_RETRY_MS,
   })
