@@ -84,14 +84,22 @@ describe("a document that takes long", () => {
   )
 
   test("is told of its viewer's leaving and return in this order", async () => {
-    const held = heldProgram()
-    const bob = await open("bob", held.program)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const bob = await open("bob", {
+      shareable: true,
+      async render(event) {
+        if (event.kind === "entry" && event.entry.seq === 2) await promise
+        return JSON.stringify(event)
+      },
+    })
     await node.services.groups.remove("alice", conversation, "bob")
     await node.services.groups.add("alice", conversation, ["bob"])
     await say()
-    held.letGo()
+    resolve()
     await until(() => bob.entries().length === 3, "three entries")
     expect(seqs(bob)).toEqual([2, 3, 4])
+    bob.stop()
+    expect(node.hub.rooms).toBe(0)
   })
 })
 

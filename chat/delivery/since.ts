@@ -22,11 +22,10 @@ export async function positionsSince(
   const positions = new Map(named)
   const moved: Registered[] = []
   for (const one of registered) {
-    const { conversation, until, head, headAt } = one.membership
+    const { conversation, head, headAt } = one.membership
     if (positions.has(conversation)) continue
     if (headAt > since) moved.push(one)
-    // What was left by then has nothing to say; of the others everything is known.
-    else if (until === null) positions.set(conversation, head)
+    else positions.set(conversation, head)
   }
   for (let from = 0; from < moved.length; from += AT_ONCE) {
     const paused = pause()
