@@ -37,9 +37,14 @@ export interface WorkOptions {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON has to escape.
 const ESCAPED = /[\u0000-\u001f"\\]/
 
-/** The bytes of a text within an answer: UTF-8, as JSON. */
-export const bytesOf = (text: string): number =>
-  Buffer.byteLength(ESCAPED.test(text) ? JSON.stringify(text) : text)
+/** Up to this length, to look at a text costs more than it is worth to know. */
+const SHORT = 64
+
+/** The bytes of a text within an answer: UTF-8, as JSON. Of a short one, about the most that it may have. */
+export function bytesOf(text: string): number {
+  if (text.length <= SHORT) return 3 * text.length
+  return Buffer.byteLength(ESCAPED.test(text) ? JSON.stringify(text) : text)
+}
 
 /** The refusal of an answer that has grown beyond its bound. */
 export const answerTooLarge = (bytes: number): ParleyError =>

@@ -1,5 +1,6 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
+import { BYTES_PER_UNIT } from "../domain/entry-bytes.ts"
 import { emptyPicture } from "../domain/picture.ts"
 import { ROWS_PER_READ } from "../limits.ts"
 import { createGroupCommit } from "./group-commit.ts"
@@ -267,17 +268,20 @@ function readRows(
   if (bytes === undefined) return read(undefined, limit)
   const rows: EntryRow[] = []
   let left = bytes
-  while (rows.length < limit) {
+  for (;;) {
     const wanted = Math.min(ROWS_PER_READ, limit - rows.length)
     const some = read(rows.at(-1), wanted)
+    const isLast = some.length < wanted || rows.length + wanted === limit
+    // Nearly always all of them fit by far.
+    const units = some.reduce((sum, { body }) => sum + body.length, 0)
+    if (isLast && units * BYTES_PER_UNIT <= left) return rows.concat(some)
     for (const row of some) {
       rows.push(row)
       left -= Buffer.byteLength(row.body)
       if (left < 0) return rows
     }
-    if (some.length < wanted) break
+    if (isLast) return rows
   }
-  return rows
 }
 
 /** A read that the disk, or a store that has been closed, does not answer is UNAVAILABLE. */
