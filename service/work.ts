@@ -40,9 +40,9 @@ const ESCAPED = /[\u0000-\u001f"\\]/
 /** Up to this length, to look at a text costs more than it is worth to know. */
 const SHORT = 64
 
-/** The bytes of a text within an answer: UTF-8, as JSON. Of a short one, about the most that it may have. */
+/** The bytes of a text within an answer: UTF-8, as JSON. Of a short one, twice its length. */
 export function bytesOf(text: string): number {
-  if (text.length <= SHORT) return 3 * text.length
+  if (text.length <= SHORT) return 2 * text.length
   return Buffer.byteLength(ESCAPED.test(text) ? JSON.stringify(text) : text)
 }
 
