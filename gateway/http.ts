@@ -62,14 +62,14 @@ export function createHttp(options: HttpOptions) {
     address: string,
     cause: Cause,
   ): Promise<Caller> {
-    const { token, isCookie, refreshToken } = readCredentials(request.headers, cookies)
+    const { token, isCookie, refreshToken, device } = readCredentials(request.headers, cookies)
     const { allPublic, dealsInCookies } = operation.roots
     let user: string | undefined
     let valid: string | undefined
     if (token !== undefined) {
       try {
         const viewer = await sessions.viewer(token)
-        sessions.noteToken(viewer, token)
+        sessions.noteToken(viewer, token, device)
         user = viewer.user
         valid = token
       } catch (error) {
@@ -80,7 +80,7 @@ export function createHttp(options: HttpOptions) {
     }
     if (valid === undefined && !allPublic) throw unauthenticated()
     const userAgent = request.headers.get("user-agent") ?? ""
-    return { user, token: valid, refreshToken, userAgent, address, cause }
+    return { user, token: valid, refreshToken, device, userAgent, address, cause }
   }
 
   async function run(
@@ -99,7 +99,7 @@ export function createHttp(options: HttpOptions) {
     const variables = executor.variables(operation, params.variables)
     if (variables.refusal) return refused({ errors: variables.refusal }, cause)
     const result = await executor.run(operation, variables.values, caller)
-    if (result.setCookies.length > 0) await noteCookies(result.setCookies, cause)
+    if (result.setCookies.length > 0) await noteCookies(result.setCookies, caller)
     return result
   }
 
@@ -110,12 +110,15 @@ export function createHttp(options: HttpOptions) {
     return refusal
   }
 
-  /** A refreshed session's live sockets go on with the new token. */
-  async function noteCookies(setCookies: readonly string[], cause: Cause): Promise<void> {
+  /** The live sockets that this browser has of a refreshed session go on with the new token. */
+  async function noteCookies(
+    setCookies: readonly string[],
+    { device, cause }: Caller,
+  ): Promise<void> {
     const token = accessTokenSet(setCookies, cookies)
     if (token === undefined) return
     try {
-      sessions.noteToken(await sessions.viewer(token), token)
+      sessions.noteToken(await sessions.viewer(token), token, device)
     } catch (error) {
       logFor(options.log, cause).warn("auth set a token that is not valid", { error })
     }
