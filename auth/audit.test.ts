@@ -77,7 +77,7 @@ test("what comes from outside is cut short and escaped", () => {
   expect(all[0]).toEqual({
     event: "sign-in failed",
     audit: true,
-    username: `a\\u{a}\\u{202e}\\u{1b}[31m"${"x".repeat(56)}…`,
+    username: `a\\u{a}\\u{202e}\\u{1b}[31m"${"x".repeat(55)}…`,
     address: "nowhere\\u{a}",
     device: expect.any(String),
     requestId: "r-1",

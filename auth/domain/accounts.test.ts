@@ -9,7 +9,7 @@ import {
   SIGN_INS_PER_ACCOUNT,
   SIGN_INS_WINDOW_MS,
 } from "../limits.ts"
-import type { Store } from "../store/store.ts"
+import type { Counter, Store } from "../store/store.ts"
 import { startParts } from "../test/parts.ts"
 
 const PASSWORD = "correct horse battery staple"
@@ -37,6 +37,19 @@ const viewerOf = ({ user, session }: { user: string; session: string }) => ({
   session,
   expiresAt: Number.POSITIVE_INFINITY,
 })
+
+/** Thousands of counters: written to a disk they would only take time here. */
+const countersInMemory = (): Partial<Store> => {
+  const held = new Map<string, Counter>()
+  return {
+    counter: async (key) => held.get(key),
+    async putCounter(counter) {
+      if (counter.version !== (held.get(counter.key)?.version ?? 0) + 1) return false
+      held.set(counter.key, counter)
+      return true
+    },
+  }
+}
 
 describe("a change of the password", () => {
   test("lets no sign-in with the old one slip through, however close", async () => {
@@ -230,7 +243,7 @@ describe("an account that strangers guess at", () => {
     )
 
   test("lets in a device that has signed in before, and counts that device's own guesses", async () => {
-    await using parts = await startParts()
+    await using parts = await startParts(countersInMemory)
     const { user } = await parts.accounts.signUp(alice, origin)
     const owner = (await parts.store.credentialsById(user))!
     const device = await parts.devices.welcome(undefined, owner)
@@ -269,7 +282,7 @@ describe("an account that strangers guess at", () => {
   })
 
   test("lets a new device in with the right password, at the time that it was told", async () => {
-    await using parts = await startParts()
+    await using parts = await startParts(countersInMemory)
     await parts.accounts.signUp(alice, origin)
     for (let i = 0; i < GUESSES_PER_ACCOUNT; i++) {
       expect(await codeOf(parts.accounts.signIn(wrong, from(i)))).toBe("UNAUTHENTICATED")
@@ -312,7 +325,7 @@ describe("an account that strangers guess at", () => {
   })
 
   test("hears few guesses from ever new addresses, of IPv6 above all", async () => {
-    await using parts = await startParts()
+    await using parts = await startParts(countersInMemory)
     await parts.accounts.signUp(alice, origin)
     let heard = 0
     const guess = async (address: string) => {
@@ -334,7 +347,7 @@ describe("an account that strangers guess at", () => {
   }, 60_000)
 
   test("is not helped by right passwords of the guesser's own account in between", async () => {
-    await using parts = await startParts(undefined, { guessesPerAddress: 20 })
+    await using parts = await startParts(countersInMemory, { guessesPerAddress: 20 })
     await parts.accounts.signUp(alice, origin)
     const own = { username: "mallory", password: PASSWORD }
     await parts.accounts.signUp(own, origin)
@@ -348,7 +361,7 @@ describe("an account that strangers guess at", () => {
 })
 
 test("an account signs in so many times a day, and goes on where it is signed in", async () => {
-  await using parts = await startParts()
+  await using parts = await startParts(countersInMemory)
   const { user } = await parts.accounts.signUp(alice, origin)
   const signIn = () => parts.accounts.signIn(alice, origin)
   for (let i = 0; i < SIGN_INS_PER_ACCOUNT; i++) await signIn()
