@@ -10,8 +10,10 @@ import type { Operation } from "./operation.ts"
 const DEFAULT_FIRST = 20
 
 /** Sets the cookies and answers with the user. */
-async function welcome({ call, auth, user }: Operation, signedIn: SignedIn) {
+async function welcome(operation: Operation, signedIn: SignedIn, remembersDevice: boolean) {
+  const { call, auth, user } = operation
   setCookies(call, auth.config, signedIn)
+  if (remembersDevice) await rememberDevice(operation, signedIn.user)
   return user(signedIn.user)
 }
 
@@ -69,16 +71,14 @@ const Mutation = {
     const { username, device } = input
     const signUp = () => auth.accounts.signUp(input, call)
     const signedIn = await audited("sign-up", operation, { username, device }, signUp, subject)
-    await rememberDevice(operation, signedIn.user)
-    return welcome(operation, signedIn)
+    return welcome(operation, signedIn, true)
   },
   async signIn(_: unknown, { input }: { input: SignInInput }, operation: Operation) {
     const { auth, call } = operation
     const { username, device } = input
     const signIn = () => auth.accounts.signIn(input, call)
     const signedIn = await audited("sign-in", operation, { username, device }, signIn, subject)
-    await rememberDevice(operation, signedIn.user)
-    return welcome(operation, signedIn)
+    return welcome(operation, signedIn, true)
   },
   async refreshSession(_: unknown, _args: unknown, operation: Operation) {
     const { call, auth } = operation
@@ -86,8 +86,7 @@ const Mutation = {
     try {
       const signedIn = await auth.sessions.refresh(call.refreshToken, call.isWaitedFor)
       // A session from before there were device cookies, or whose browser has lost it.
-      if (!(await auth.devices.isOurs(call.device))) await rememberDevice(operation, signedIn.user)
-      return await welcome(operation, signedIn)
+      return await welcome(operation, signedIn, !(await auth.devices.isOurs(call.device)))
     } catch (error) {
       auth.audit.failed("refresh", call, {}, error)
       // A token that is refused now will be refused for ever: the browser should not send it again.
