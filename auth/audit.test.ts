@@ -100,3 +100,18 @@ test("a flood of refused requests is a bounded number of lines, and says how man
   audit.failed("sign-up", call, {}, new ParleyError("BAD_INPUT", "No.", { field: "username" }))
   expect(all).toHaveLength(AUDIT_LIMITED_PER_SECOND + 2)
 })
+
+test("the expression that docs/operations.md has for fail2ban finds the address, and no other", async () => {
+  const docs = await Bun.file(`${import.meta.dir}/../docs/operations.md`).text()
+  const [, expression = ""] = /failregex = (.+)/.exec(docs) ?? []
+  const pattern = new RegExp(expression.replace("<HOST>", "([0-9a-f.:]+)"))
+  const { all, log } = lines()
+  const audit = createAudit(log)
+  const username = 'x","address":"198.51.100.1'
+  const device = 'y","address":"198.51.100.2'
+  audit.failed("sign-in", call, { username, device }, unauthenticated())
+  audit.failed("sign-up", call, { username }, new ParleyError("RATE_LIMITED", "Wait."))
+  audit.done("sign-in", call, { username, user: "u", session: "s" })
+  const found = all.map((line) => pattern.exec(JSON.stringify(line))?.[1])
+  expect(found).toEqual([call.address, call.address, undefined])
+})

@@ -6,6 +6,7 @@ import {
   GUESSES_PER_ACCOUNT_AND_ADDRESS,
   GUESSES_PER_ACCOUNT_AND_NETWORK,
   MAX_SESSIONS,
+  NETWORK_FACTOR,
   SIGN_INS_PER_ACCOUNT,
   SIGN_INS_WINDOW_MS,
 } from "../limits.ts"
@@ -386,6 +387,17 @@ describe("sign-ups", () => {
     await signUp("elsewhere", "2001:db8:0:8::1")
     parts.clock.pass(60 * 60_000)
     await signUp("late", "2001:db8:0:7::3")
+  })
+
+  test("are limited for a /48 too, which holds 65,536 of those", async () => {
+    await using parts = await startParts(countersInMemory, { signUpsPerAddress: 2 })
+    const signUp = (i: number) =>
+      parts.accounts.signUp(
+        { username: `user${i}`, password: PASSWORD },
+        { ...origin, address: `2001:db8:1:${i.toString(16)}::1` },
+      )
+    for (let i = 0; i < 2 * NETWORK_FACTOR; i++) await signUp(i)
+    await expect(signUp(99)).rejects.toMatchObject({ code: "RATE_LIMITED" })
   })
 
   test("that break a rule do not count", async () => {
