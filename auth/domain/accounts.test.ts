@@ -9,6 +9,7 @@ import {
   NETWORK_FACTOR,
   SIGN_INS_PER_ACCOUNT,
   SIGN_INS_WINDOW_MS,
+  USED_TURN_EVERY_MS,
 } from "../limits.ts"
 import type { Counter, Store } from "../store/store.ts"
 import { startParts } from "../test/parts.ts"
@@ -304,6 +305,11 @@ describe("an account that strangers guess at", () => {
     }
     parts.clock.pass(FRESH_TURN_EVERY_MS)
     expect(await codeOf(parts.accounts.signIn(alice, origin))).toBe("OK")
+    // The used ones wait for each other, and a fresh one for none of them.
+    expect(await afterMs(parts.accounts.signIn(alice, from(200)))).toBe(FRESH_TURN_EVERY_MS)
+    expect(await afterMs(parts.accounts.signIn(wrong, from(139)))).toBeGreaterThan(
+      30 * USED_TURN_EVERY_MS,
+    )
   })
 
   test("writes nothing down for those who do not wait for their turn", async () => {

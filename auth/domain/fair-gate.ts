@@ -77,6 +77,10 @@ export function createFairGate(options: FairGateOptions): FairGate {
     const left = (runningOf.get(account) ?? 1) - 1
     if (left > 0) runningOf.set(account, left)
     else runningOf.delete(account)
+    if (running === 0 && waiting.length === 0) {
+      served.address.clear()
+      served.account.clear()
+    }
     for (let next = takeNext(); next; next = takeNext()) {
       start(next)
       next.begin()
