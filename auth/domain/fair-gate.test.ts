@@ -69,9 +69,18 @@ describe("the gate", () => {
     start("third", { address: "third", account: "mallory" })
     await settle()
     expect(await drain()).toEqual([
-      ...["flood 1", "elsewhere 1", "third", "neighbour"],
+      ...["flood 1", "elsewhere 1", "neighbour", "third"],
       ...["elsewhere 2", "flood 2", "flood 3"],
     ])
+  })
+
+  test("serves an account once a round, however many addresses ask for it", async () => {
+    const { start, drain } = jobs({ concurrency: 1, queue: 40 })
+    for (let i = 0; i < 12; i++) start(`m${i}`, { address: `botnet ${i}`, account: `own ${i % 2}` })
+    for (const name of ["a1", "a2", "a3"]) start(name, { address: "home", account: name })
+    await settle()
+    const order = await drain()
+    expect(["a1", "a2", "a3"].map((name) => order.indexOf(name))).toEqual([2, 5, 8])
   })
 
   test("keeps places free that one account may not have", async () => {

@@ -17,8 +17,8 @@ export interface Claimant {
 }
 
 /**
- * Lets a bounded number of expensive jobs run, and a bounded number wait. Addresses take turns, and so do the accounts
- * of one address: a flood waits behind itself. Where the queue is full, the longest part of it gives way: the newest
+ * Lets a bounded number of expensive jobs run, and a bounded number wait. Addresses take turns, and so do accounts,
+ * whatever the addresses that ask for them: a flood waits behind itself. Where the queue is full, the longest part of it gives way: the newest
  * job of the address or account that has most jobs in it is refused, and a job from elsewhere takes its place.
  */
 export interface FairGate {
@@ -87,7 +87,6 @@ export function createFairGate(options: FairGateOptions): FairGate {
     }
   }
 
-  /** The address that was served least recently comes first, then its account, then the job that came first. */
   function takeNext(): Waiting | undefined {
     let best: Waiting | undefined
     for (const one of waiting) {
@@ -97,11 +96,15 @@ export function createFairGate(options: FairGateOptions): FairGate {
     return best
   }
 
+  /** First what neither its address nor its account was served for lately; then by account; then first come. */
   function isBefore(one: Claimant, other: Claimant): boolean {
-    const byAddress = servedAt("address", one) - servedAt("address", other)
-    return byAddress !== 0 ? byAddress < 0 : servedAt("account", one) < servedAt("account", other)
+    const byBoth = servedAt(one) - servedAt(other)
+    if (byBoth !== 0) return byBoth < 0
+    return (served.account.get(one.account) ?? 0) < (served.account.get(other.account) ?? 0)
   }
-  const servedAt = (what: keyof Claimant, by: Claimant) => served[what].get(by[what]) ?? 0
+  /** The later of the turns at which its address and its account were served last; 0: neither was. */
+  const servedAt = ({ address, account }: Claimant) =>
+    Math.max(served.address.get(address) ?? 0, served.account.get(account) ?? 0)
 
   /** Finds a place for one more; false where there is none that is not better used as it is. */
   function makeRoom(by: Claimant): boolean {
