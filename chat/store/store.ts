@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs"
+import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
 import { type Logger, silentLogger } from "@parley/service/log.ts"
@@ -141,6 +141,8 @@ export async function openStore(config: StoreConfig, log: Logger = silentLogger)
   const folder = join(config.dataDir, "chat")
   try {
     mkdirSync(folder, { recursive: true })
+    // All messages are in it: a folder that was made with another mode is closed to other users too.
+    chmodSync(folder, 0o700)
   } catch (error) {
     throw new ConfigError(`${folder} cannot be made: ${(error as Error).message}.`)
   }

@@ -2,12 +2,11 @@ import type { Client, CombinedError } from "@urql/core"
 import { createGraphClient } from "./client.ts"
 import { LeaveConversation, MarkDelivered, MarkRead, SendMessage, SignOut } from "./documents.ts"
 import { failureOf } from "./errors.ts"
-import { keepFresh } from "./keep-fresh.ts"
 import { createMarks } from "./marks.ts"
 import type { Message } from "./model.ts"
 import { type Outbox, openOutbox, type SendResult } from "./outbox.ts"
 import { type Device, memoryDevice, openDevice } from "./outbox-db.ts"
-import { goToSignIn, renewedAt, renewSession } from "./session.ts"
+import { goToSignIn } from "./session.ts"
 import { createLiveSocket, type LiveSocket } from "./socket.ts"
 import { createLiveStore, type LiveState, type LiveStore } from "./store.ts"
 import { createSync, type Sync } from "./sync.ts"
@@ -98,7 +97,6 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
         if (!ended.signal.aborted) ended.signal.addEventListener("abort", sync.start())
       })
       listenForSignOut(ended.signal)
-      ended.signal.addEventListener("abort", keepFresh({ renewedAt, renew: renewSession }))
       return () => {
         ended.abort()
         void outbox?.then((outbox) => outbox.close())

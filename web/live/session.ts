@@ -24,11 +24,9 @@ export function renewSession(): Promise<Renewal> {
 const alone = (work: () => Promise<Renewal>): Promise<Renewal> =>
   navigator.locks ? navigator.locks.request("parley-renew", work) : work()
 
-/** When a tab of this browser renewed the session last, in ms since the epoch; 0 where none has. */
-export const renewedAt = (): number => Number(localStorage.getItem(RENEWED_AT) ?? 0)
-
 async function renewUnlessFresh(): Promise<Renewal> {
-  if (Math.abs(Date.now() - renewedAt()) < FRESH_MS) return "renewed"
+  const last = Number(localStorage.getItem(RENEWED_AT) ?? 0)
+  if (Math.abs(Date.now() - last) < FRESH_MS) return "renewed"
   try {
     const response = await fetch("/graphql", {
       method: "POST",

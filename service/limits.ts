@@ -1,0 +1,6 @@
+/** The bounds that the services share: each with its number and its reason; docs/limits.md says what holds it. */
+
+// Names and titles (names.ts)
+
+/** Marks that one letter of a name carries. Hebrew and Vietnamese write up to three; towers of them cover other lines. */
+export const MAX_MARKS = 6
