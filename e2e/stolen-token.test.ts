@@ -61,10 +61,15 @@ test("a copied access token is worth its ten minutes, whatever its owner renews 
   own.subscribe("live", EVENTS)
 
   const stolen = owner.token
+  const mallory = new Person(here!.url, "mallory")
+  await mallory.signUp("Mallory")
+  // Sealed by auth as well, and another browser's.
+  const device = `parley_device=${mallory.cookies.get("parley_device")}`
   const thieves = await Promise.all(
     services.doors.flatMap((door) => [
       door.socket({ init: { authorization: `Bearer ${stolen}` } }),
       door.socket({ headers: { cookie: `parley_access=${stolen}` }, init: undefined }),
+      door.socket({ headers: { cookie: `parley_access=${stolen}; ${device}` }, init: undefined }),
     ]),
   )
   for (const thief of thieves) thief.subscribe("live", EVENTS)
