@@ -187,6 +187,6 @@ describe("./parley", () => {
       expect([version, status === 0]).toEqual([version, taken])
     }
     const manifest = { version: "1.2.3", packageManager: `bun@${PINNED}` }
-  writeFileSync(join(clone, "package.json"), JSON.stringify(manifest, null, 2))
+    writeFileSync(join(clone, "package.json"), JSON.stringify(manifest, null, 2))
   })
 })

@@ -1,6 +1,8 @@
 import { Database } from "bun:sqlite"
 import { chmodSync, existsSync } from "node:fs"
 import { ConfigError } from "@parley/service/config.ts"
+import { PEOPLE_SCHEMA } from "./sqlite-people.ts"
+import { USAGE_SCHEMA } from "./sqlite-usage.ts"
 
 const SCHEMA_VERSION = 1
 
@@ -40,6 +42,9 @@ export function openDatabase(path: string): Database {
     db.run("PRAGMA journal_mode = WAL")
     db.run("PRAGMA synchronous = FULL")
     migrate(db, path)
+    // What an older Parley does not know and does not touch needs no version: it may be started on this file again.
+    db.run(PEOPLE_SCHEMA)
+    db.run(USAGE_SCHEMA)
     return db
   } catch (error) {
     if (error instanceof ConfigError) throw error

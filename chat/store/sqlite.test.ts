@@ -6,17 +6,21 @@ import { syncsBeforeEach } from "@parley/service/test/synced.ts"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
 import { temporaryFolder } from "../test/node.ts"
+import { peopleContract } from "./people.contract.ts"
 import { openSqliteStore } from "./sqlite.ts"
-import { storeContract } from "./store.contract.ts"
+import { type StorePlace, storeContract } from "./store.contract.ts"
 import { openStore } from "./store.ts"
 
-storeContract("SQLite", async () => {
+async function preparePlace(): Promise<StorePlace> {
   const folder = temporaryFolder()
   return {
     open: () => openStore({ dataDir: folder.path }),
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
   }
-})
+}
+
+storeContract("SQLite", preparePlace)
+peopleContract("SQLite", preparePlace)
 
 const refused = { code: "UNAVAILABLE" }
 
@@ -169,4 +173,20 @@ test("no other user of the machine can read the messages", async () => {
   expect(files).toContain("chat.sqlite-wal")
   for (const name of files) expect([name, modeOf(join(chat, name))]).toEqual([name, 0o600])
   await store[Symbol.asyncDispose]()
+})
+
+test("counting the conversations of people who are in thousands lets others have their turn", async () => {
+  await using store = openSqliteStore(":memory:")
+  const people = ["alice", "bob", "carol"]
+  const appending = Array.from({ length: 10_000 }, (_, i) =>
+    store.append([createLog(`conversation-${i}`).founded("alice", people)]),
+  )
+  await Promise.all(appending)
+  let isCounted = false
+  const counting = store.people.countConversations(people, 10_000).finally(() => {
+    isCounted = true
+  })
+  await new Promise(setImmediate)
+  expect(isCounted).toBe(false)
+  expect(await counting).toEqual(new Map(people.map((user) => [user, 10_000])))
 })

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { LIFTED_LIMITS } from "../../dev/lifted-limits.ts"
 import { claimPorts } from "../../launcher/ports.ts"
 import { createClock, type FakeClock, fakeTimeLibrary } from "./clock.ts"
 import { httpUrl } from "./loopback.ts"
@@ -48,6 +49,8 @@ export class Kit {
       // Everyone signs up from this machine.
       SIGNUPS_PER_ADDRESS: "100000",
       GUESSES_PER_ADDRESS: "100000",
+      // A few accounts write what thousands of people do.
+      ...LIFTED_LIMITS,
     }
   }
 
