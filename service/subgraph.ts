@@ -60,6 +60,8 @@ import { answerTooLarge, type Work } from "./work.ts"
 export interface Call {
   viewer: Viewer | undefined
   refreshToken: string | undefined
+  /** The device cookie. */
+  device?: string
   userAgent: string
   address: string
   /** Undefined where whoever asks does not say. */
@@ -216,9 +218,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     }
   }
 
-  async function askerOf({ token, refreshToken, userAgent, address }: LinkExtensions) {
+  async function askerOf({ token, refreshToken, device, userAgent, address }: LinkExtensions) {
     const viewer = token === undefined ? undefined : await options.tokens.verify(token)
-    return { viewer, refreshToken, userAgent, address }
+    return { viewer, refreshToken, device, userAgent, address }
   }
 
   const run = (args: ExecutionArgs) => {
