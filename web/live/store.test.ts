@@ -11,6 +11,7 @@ const storeWith = (...conversations: Conversation[]) =>
     users: {},
     conversations: Object.fromEntries(conversations.map((one) => [one.id, one])),
     pending: [],
+    troubles: [],
   })
 const sending = (id: string, state: Pending["state"] = { is: "sending" }): Pending => ({
   id,

@@ -1,4 +1,14 @@
-import { covers, fill, hasGap, moveWatermarks, prepend, receive } from "./log.ts"
+import {
+  covers,
+  cutToOpen,
+  extend,
+  fill,
+  hasGap,
+  moveWatermarks,
+  openAt,
+  prepend,
+  receive,
+} from "./log.ts"
 import type { Conversation, Entry, Pending, User } from "./model.ts"
 
 export interface LiveState {
@@ -7,6 +17,8 @@ export interface LiveState {
   conversations: Readonly<Record<string, Conversation>>
   /** The viewer's messages that are not in a log yet, in the order in which they were written. */
   pending: readonly Pending[]
+  /** Loads that have failed and are being tried again, as `<what> <conversation>`. */
+  troubles: readonly string[]
 }
 
 /** What must be fetched before the picture is whole again; live/sync.ts does it. */
@@ -26,6 +38,12 @@ export interface LiveStore {
   fill(conversation: string, entries: readonly Entry[]): Need | undefined
   /** An older page: all visible entries after `after`, as far as they are older than what is loaded. */
   prepend(conversation: string, entries: readonly Entry[], after: number): void
+  /** The page to show in place of what is loaded: all visible entries after `after`, up to its last one. */
+  openAt(conversation: string, entries: readonly Entry[], after: number): void
+  /** Cuts what is loaded to where a reader who opens the conversation begins. */
+  cutToOpen(conversation: string): void
+  /** The page behind what is loaded. */
+  extend(conversation: string, entries: readonly Entry[]): void
   receipt(
     conversation: string,
     user: string,
@@ -40,6 +58,7 @@ export interface LiveStore {
   /** Conversations that the viewer has left before this visit; only their positions are known. */
   addLeft(positions: readonly { conversation: string; seq: number }[]): void
   setPending(pending: readonly Pending[]): void
+  setTrouble(load: string, failing: boolean): void
   /** Where `events` resumes: one position for each conversation that was ever heard of. */
   positions(): { conversation: string; seq: number }[]
 }
@@ -92,6 +111,18 @@ export function createLiveStore(initial: LiveState): LiveStore {
     prepend(id, entries, after) {
       const known = state.conversations[id]
       if (known) put(prepend(known, entries, after))
+    },
+    openAt(id, entries, after) {
+      const known = state.conversations[id]
+      if (known) put(openAt(known, entries, after))
+    },
+    cutToOpen(id) {
+      const known = state.conversations[id]
+      if (known) put(cutToOpen(known, state.viewer.id))
+    },
+    extend(id, entries) {
+      const known = state.conversations[id]
+      if (known) put(extend(known, entries))
     },
     receipt(id, user, to) {
       const known = state.conversations[id]
@@ -148,6 +179,11 @@ export function createLiveStore(initial: LiveState): LiveStore {
       const open = pending.filter((one) => !hasArrived(one, state.conversations[one.conversation]))
       set({ ...state, pending: open })
     },
+    setTrouble(load, failing) {
+      if (state.troubles.includes(load) === failing) return
+      const others = state.troubles.filter((other) => other !== load)
+      set({ ...state, troubles: failing ? [...others, load] : others })
+    },
     positions: () =>
       Object.values(state.conversations).map(({ id, position }) => ({
         conversation: id,
@@ -163,6 +199,7 @@ const leftBefore = (id: string, position: number): Conversation => ({
   createdAt: "",
   position,
   entries: [],
+  loadedTo: position,
   complete: true,
   ahead: [],
   lastMessage: null,

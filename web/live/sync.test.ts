@@ -41,7 +41,7 @@ function scene(head: number, position: number) {
           createdAt: "2026-01-01T00:00:00Z",
           head,
           unreadCount: 7,
-          me: { role: "MEMBER", delivered: 0, read: 0 },
+          me: { role: "MEMBER", delivered: head - 7, read: head - 7 },
           lastMessage: null,
           members: { totalCount: 2, pageInfo: { hasNextPage: false, endCursor: null }, edges: [] },
         },
@@ -73,6 +73,7 @@ function scene(head: number, position: number) {
     users: {},
     conversations: { c1: aConversation({ position, complete: position === 0 }) },
     pending: [],
+    troubles: [],
   })
   const sync = createSync({ client, store, moreAfter: null, arrived() {} })
   const stop = sync.start()

@@ -1,5 +1,6 @@
-import type { AnyVariables, Client, TypedDocumentNode } from "@urql/core"
-import { backoff, pause } from "./backoff.ts"
+import type { AnyVariables, Client, CombinedError, TypedDocumentNode } from "@urql/core"
+import { LIST_MEMBERS, LIST_PAGE, LONGEST_PAGE, OPEN_MEMBERS } from "../limits.ts"
+import { pause } from "./backoff.ts"
 import {
   Events,
   Log,
@@ -9,21 +10,36 @@ import {
   type WireConversationPage,
   type WireEvent,
 } from "./documents.ts"
-import { LONGEST_PAGE, olderPage } from "./log.ts"
+import { failureOf, isAbsent } from "./errors.ts"
+import { isAtEnd, isOpenable, newestRange, olderRange, openingRange, type Range } from "./log.ts"
 import type { Conversation, Entry } from "./model.ts"
+import { untilDone, waitAfter } from "./retry.ts"
 import type { LiveStore, Need } from "./store.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
 
 export interface Sync {
   /** Starts the live stream; returns what ends it. */
   start(): () => void
-  /** Loads what a screen with this conversation needs: it, its newest page, all its members. */
-  open(conversation: string): Promise<"here" | "absent" | "unreachable">
+  /**
+   * Loads what a screen with this conversation needs: it, the entries to begin with, all its members. Like all loads it
+   * is tried until it works or `stop` fires; meanwhile the store's `troubles` name it.
+   */
+  open(conversation: string, stop?: AbortSignal): Promise<"here" | "absent" | "stopped">
   /** Loads the page before the oldest loaded entry. */
-  loadOlder(conversation: string): Promise<void>
+  loadOlder(conversation: string, stop?: AbortSignal): Promise<void>
+  /** Loads the page behind what is loaded, where that is not the newest one. */
+  loadNewer(conversation: string, stop?: AbortSignal): Promise<void>
+  /** Goes to the newest page. */
+  loadNewest(conversation: string, stop?: AbortSignal): Promise<void>
   /** Does what the store has found to be missing; once at a time for each conversation. */
   satisfy(need: Need | undefined): void
+  /** Tries at once what has failed, or as soon as the server allows it. */
+  hurry(): void
 }
+
+/** The loads that a screen waits for; with the conversation's id they are named in the store's `troubles`. */
+export type Load = "open" | "older" | "newer" | "newest"
+export const loadOf = (load: Load, conversation: string): string => `${load} ${conversation}`
 
 export interface SyncOptions {
   client: Client
@@ -34,12 +50,18 @@ export interface SyncOptions {
   arrived(): void
 }
 
-/** Members that come with each conversation of the list: enough for the ticks of small groups. */
-export const LIST_MEMBERS = 10
-export const OPEN_MEMBERS = 100
-export const LIST_PAGE = 30
 /** The acknowledgement of one's own message may be ahead of the stream for a moment: that is no hole yet. */
 const GAP_GRACE_MS = 400
+
+/** A load that no screen waits for any more goes on for so long, in ms: a screen that is drawn anew finds it there. */
+const UNWANTED_MS = 1_000
+
+interface Running {
+  /** How many wait for it. */
+  wanted: number
+  end: AbortController
+  done: Promise<unknown>
+}
 
 /**
  * Keeps the store in step with the server. Three phases, and again after every interruption: the stream replays what
@@ -48,11 +70,25 @@ const GAP_GRACE_MS = 400
  */
 export function createSync({ client, store, moreAfter, arrived }: SyncOptions): Sync {
   const busy = new Set<string>()
+  const loads = new Map<string, Running>()
   let readyBefore = false
+  let waker = new AbortController()
+  const wake = () => waker.signal
 
-  async function ask<D, V extends AnyVariables>(document: TypedDocumentNode<D, V>, variables: V) {
+  function hurry(): void {
+    waker.abort()
+    waker = new AbortController()
+  }
+
+  /** An answer with an error is none, but for NOT_FOUND: only then does a null say that there is nothing. */
+  async function ask<D extends object, V extends AnyVariables>(
+    document: TypedDocumentNode<D, V>,
+    variables: V,
+  ): Promise<D> {
     const { data, error } = await client.query(document, variables).toPromise()
-    if (data === undefined || data === null) throw error ?? new Error("No answer.")
+    if (error && !isAbsent(error)) throw error
+    const answered = data && (error || !Object.values(data).includes(null))
+    if (!answered) throw error ?? new Error("No answer.")
     return data
   }
 
@@ -60,7 +96,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     if (!need || busy.has(need.conversation)) return
     busy.add(need.conversation)
     const work = { fill: closeGap, conversation: reload, count: recount }[need.need]
-    untilDone(() => work(need.conversation)).finally(() => busy.delete(need.conversation))
+    untilDone(() => work(need.conversation), { wake }).finally(() => busy.delete(need.conversation))
   }
 
   async function closeGap(id: string): Promise<void> {
@@ -69,7 +105,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       const gap = store.get().conversations[id]
       if (!gap?.ahead.length) return
       const before = gap.position
-      const entries = await log(id, before, LONGEST_PAGE)
+      const entries = await askLog(id, { after: before, first: LONGEST_PAGE })
       if (entries === undefined) return store.forget(id)
       store.fill(id, entries)
       arrived()
@@ -78,13 +114,13 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     }
   }
 
-  /** Takes the server's picture of one conversation, and its newest page where one was loaded. */
+  /** Takes the server's picture of one conversation, and the page to begin with where one was loaded. */
   async function reload(id: string): Promise<void> {
     const known = store.get().conversations[id]
     const snapshot = await picture(id)
     if (!snapshot) return store.forget(id)
     store.adopt(snapshot, { reset: true })
-    if (known?.entries.length) await loadPage(id)
+    if (known?.entries.length) await loadPage(id, "openAt", openingOf)
     arrived()
   }
 
@@ -103,17 +139,45 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     return conversationOf(conversation, store.get().viewer.id)
   }
 
-  async function loadPage(id: string): Promise<void> {
+  const openingOf = (conversation: Conversation) =>
+    openingRange(conversation, store.get().viewer.id)
+
+  /** Loads a range of a conversation's log, in as many answers as it takes, and hands it to the store. */
+  async function loadPage(
+    id: string,
+    how: "openAt" | "prepend" | "extend",
+    rangeOf: (conversation: Conversation) => Range,
+  ): Promise<void> {
     const conversation = store.get().conversations[id]
-    if (!conversation || conversation.complete) return
-    const { after, first } = olderPage(conversation, store.get().viewer.id)
-    const entries = await log(id, after, first)
-    if (entries) store.prepend(id, entries, after)
+    if (!conversation || conversation.left || conversation.position === 0) return
+    const range = rangeOf(conversation)
+    if (range.first <= 0) return
+    const entries = await askRange(id, range)
+    if (entries === undefined) return store.forget(id)
+    if (how === "extend") store.extend(id, entries)
+    else store[how](id, entries, range.after)
+  }
+
+  /** An answer may end early, for its size; what is missing of the range is asked for until it is there. */
+  async function askRange(id: string, { after, first }: Range): Promise<Entry[] | undefined> {
+    const entries: Entry[] = []
+    const end = after + first
+    for (let from = after; from < end; ) {
+      const page = await askLog(id, { after: from, first: end - from })
+      if (page === undefined) return undefined
+      entries.push(...page)
+      const last = page.at(-1)
+      if (!last || last.seq <= from) break
+      from = last.seq
+    }
+    // There is an entry at the end of each range that is asked for: an answer without it is a stale one.
+    if ((entries.at(-1)?.seq ?? 0) < end) throw new Error("Not yet.")
+    return entries
   }
 
   /** Undefined where the conversation does not exist for the viewer. */
-  async function log(id: string, after: number, first: number): Promise<Entry[] | undefined> {
-    const { conversation } = await ask(Log, { id, after, first })
+  async function askLog(id: string, range: Range): Promise<Entry[] | undefined> {
+    const { conversation } = await ask(Log, { id, ...range })
     if (!conversation) return undefined
     store.addUsers(conversation.log.flatMap(usersIn))
     return conversation.log.map(entryOf)
@@ -128,8 +192,9 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       store.addUsers(usersOf(data))
       const { [viewer]: _own, ...others } = membersOf(data)
       store.addMembers(id, others)
-      if (!data.pageInfo.hasNextPage) return
-      after = data.pageInfo.endCursor
+      const { hasNextPage, endCursor } = data.pageInfo
+      if (!hasNextPage || endCursor === null || endCursor === after) return
+      after = endCursor
     }
   }
   const askMembers = async (id: string, after: string | null) =>
@@ -168,8 +233,9 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     switch (event.__typename) {
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
-        if (readyBefore) untilDone(loadReceipts)
+        if (readyBefore) untilDone(loadReceipts, { wake })
         readyBefore = true
+        hurry()
         arrived()
         return
       case "ReceiptMoved":
@@ -184,51 +250,111 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     }
   }
 
+  async function openOnce(id: string): Promise<"here" | "absent"> {
+    const known = store.get().conversations[id]
+    if (!known || known.left) {
+      const snapshot = await picture(id).catch(absentWhereNoId)
+      if (!snapshot) return "absent"
+      store.adopt(snapshot)
+    }
+    store.cutToOpen(id)
+    const { viewer, conversations } = store.get()
+    const conversation = conversations[id]
+    if (conversation && !isOpenable(conversation, viewer.id)) {
+      await loadPage(id, "openAt", openingOf)
+    }
+    const { members = {}, memberCount = 0 } = store.get().conversations[id] ?? {}
+    if (Object.keys(members).length < memberCount) await loadMembers(id)
+    arrived()
+    return "here"
+  }
+
+  /**
+   * Tries until it works; from the first failure on the store names it. All that ask for the same meanwhile wait for
+   * the same, and its pauses go on though the one that asked first has gone.
+   */
+  async function load<T>(
+    what: Load,
+    id: string,
+    work: () => Promise<T>,
+    stop: AbortSignal | undefined,
+  ): Promise<T | undefined> {
+    if (stop?.aborted) return undefined
+    const name = loadOf(what, id)
+    const running = loads.get(name) ?? begin(name, work)
+    running.wanted += 1
+    const left = Promise.withResolvers<undefined>()
+    const leave = () => {
+      left.resolve(undefined)
+      running.wanted -= 1
+      setTimeout(() => running.wanted === 0 && running.end.abort(), UNWANTED_MS)
+    }
+    stop?.addEventListener("abort", leave, { once: true })
+    const done = await Promise.race([running.done as Promise<T | undefined>, left.promise])
+    stop?.removeEventListener("abort", leave)
+    return done
+  }
+
+  function begin(name: string, work: () => Promise<unknown>): Running {
+    const end = new AbortController()
+    const failed = () => store.setTrouble(name, true)
+    const done = untilDone(work, { stop: end.signal, wake, failed }).finally(() => {
+      loads.delete(name)
+      store.setTrouble(name, false)
+    })
+    const running = { wanted: 0, end, done }
+    loads.set(name, running)
+    return running
+  }
+
   return {
     start() {
       const stopped = new AbortController()
+      const stop = stopped.signal
       const run = async () => {
-        await untilDone(loadRest, stopped.signal)
+        await untilDone(loadRest, { stop, wake })
         // A stream that the server ends, by a refusal or for good, is begun again; a lost socket never gets here.
-        for (let attempt = 0; !stopped.signal.aborted; attempt += 1) {
+        for (let attempt = 0; !stop.aborted; attempt += 1) {
           const begun = Date.now()
-          await stream(client, store, receive, stopped.signal)
+          const error = await stream(client, store, receive, stop)
           if (Date.now() - begun > 60_000) attempt = 0
-          if (!stopped.signal.aborted) await pause(backoff(attempt), stopped.signal)
+          if (!stop.aborted) await waitAfter(error, attempt, { stop })
         }
       }
       void run()
       return () => stopped.abort()
     },
-    async open(id) {
-      try {
-        const known = store.get().conversations[id]
-        if (!known || known.left) {
-          const snapshot = await picture(id)
-          if (!snapshot) return "absent"
-          store.adopt(snapshot)
-        }
-        if (!store.get().conversations[id]?.entries.length) await loadPage(id)
-        const { members = {}, memberCount = 0 } = store.get().conversations[id] ?? {}
-        if (Object.keys(members).length < memberCount) await loadMembers(id)
-        arrived()
-        return "here"
-      } catch {
-        return "unreachable"
-      }
+    open: async (id, stop) => (await load("open", id, () => openOnce(id), stop)) ?? "stopped",
+    loadOlder: (id, stop) => load("older", id, () => loadPage(id, "prepend", olderRange), stop),
+    async loadNewer(id, stop) {
+      const pageBehind = ({ loadedTo, position }: Conversation) => ({
+        after: loadedTo,
+        first: Math.min(LONGEST_PAGE, position - loadedTo),
+      })
+      const conversation = store.get().conversations[id]
+      if (!conversation || isAtEnd(conversation)) return
+      await load("newer", id, () => loadPage(id, "extend", pageBehind), stop)
     },
-    loadOlder: (id) => loadPage(id),
+    loadNewest: (id, stop) => load("newest", id, () => loadPage(id, "openAt", newestRange), stop),
     satisfy,
+    hurry,
   }
 }
 
-/** One run of the subscription; resolves when it ends. */
+/** What stands in the address may be no id at all: then there is no such conversation, and asking again does not help. */
+function absentWhereNoId(error: CombinedError): undefined {
+  const failure = error.graphQLErrors?.length ? failureOf(error) : undefined
+  if (failure?.is === "refused" && failure.code === "BAD_INPUT") return undefined
+  throw error
+}
+
+/** One run of the subscription; resolves when it ends, to the error that ended it. */
 function stream(
   client: Client,
   store: LiveStore,
   receive: (event: WireEvent) => void,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<CombinedError | undefined> {
   return new Promise((resolve) => {
     const { unsubscribe } = client
       .subscription(Events, {}, { liveVariables: () => ({ after: store.positions() }) })
@@ -236,23 +362,12 @@ function stream(
         if (data?.events) receive(data.events)
         if (error || hasNext === false) {
           unsubscribe()
-          resolve()
+          resolve(error)
         }
       })
     stop.addEventListener("abort", () => {
       unsubscribe()
-      resolve()
+      resolve(undefined)
     })
   })
-}
-
-/** Tries again, after growing pauses, until it works. */
-async function untilDone(work: () => Promise<void>, stop?: AbortSignal): Promise<void> {
-  for (let attempt = 0; !stop?.aborted; attempt += 1) {
-    try {
-      return await work()
-    } catch {
-      await pause(backoff(attempt), stop)
-    }
-  }
 }

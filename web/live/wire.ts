@@ -61,6 +61,7 @@ export const conversationOf = (wire: WireConversation, viewer: string): Conversa
   createdAt: wire.createdAt,
   position: wire.head,
   entries: [],
+  loadedTo: wire.head,
   complete: wire.head === 0,
   ahead: [],
   lastMessage: wire.lastMessage && messageOf(wire.lastMessage),

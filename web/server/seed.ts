@@ -1,10 +1,11 @@
 import { cookies } from "next/headers"
 import { redirect } from "next/navigation"
+import { withNext } from "../features/auth/next.ts"
+import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS } from "../limits.ts"
 import { Home, Log, OneConversation, type WireLogEvent } from "../live/documents.ts"
-import { olderPage, prepend } from "../live/log.ts"
+import { openAt, openingRange } from "../live/log.ts"
 import type { Conversation, User } from "../live/model.ts"
 import type { LiveState } from "../live/store.ts"
-import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS } from "../live/sync.ts"
 import { conversationOf, entryOf, usersIn, usersOf } from "../live/wire.ts"
 import { askGraph } from "./graph.ts"
 
@@ -40,14 +41,18 @@ export async function loadSeed(open?: string): Promise<Seed> {
     if (home.errors?.some(({ extensions }) => extensions?.code !== "UNAUTHENTICATED")) {
       throw new Error(`The gateway has no page to give: ${home.errors[0]?.message}`)
     }
-    redirect("/sign-in")
+    redirect(withNext("/sign-in", open === undefined ? "/" : `/c/${encodeURIComponent(open)}`))
   }
-  if (!home.data?.conversations) throw new Error("The conversations cannot be had just now.")
+  // A part of the list that is missing for an error would be shown as if there were no such thing.
+  if (!home.data?.conversations || home.errors) {
+    throw new Error("The conversations cannot be had just now.")
+  }
 
   const users: Record<string, User> = { [viewer.id]: viewer }
   const conversations: Record<string, Conversation> = {}
   const wires = home.data.conversations.edges.map(({ node }) => node)
-  if (opened?.data?.conversation) wires.push(opened.data.conversation)
+  // Without an answer, or with half of one, the browser asks again.
+  if (opened?.data?.conversation && !opened.errors) wires.push(opened.data.conversation)
   for (const wire of wires) {
     for (const user of usersOf(wire.members)) users[user.id] = user
     conversations[wire.id] = conversationOf(wire, viewer.id)
@@ -55,16 +60,19 @@ export async function loadSeed(open?: string): Promise<Seed> {
 
   const current = open === undefined ? undefined : conversations[open]
   if (current && current.position > 0) {
-    const page = olderPage(current, viewer.id)
-    const { data } = await askGraph(Log, { id: current.id, ...page })
+    const { after, first } = openingRange(current, viewer.id)
+    const { data, errors } = await askGraph(Log, { id: current.id, after, first })
     const events: WireLogEvent[] = data?.conversation?.log ?? []
     for (const user of events.flatMap(usersIn)) users[user.id] = user
-    conversations[current.id] = prepend(current, events.map(entryOf), page.after)
+    // A page that ends early is left to the browser, which asks on.
+    if (!errors && events.at(-1) && events.at(-1)!.seq >= after + first) {
+      conversations[current.id] = openAt(current, events.map(entryOf), after)
+    }
   }
 
   const { pageInfo } = home.data.conversations
   return {
-    state: { viewer, users, conversations, pending: [] },
+    state: { viewer, users, conversations, pending: [], troubles: [] },
     moreAfter: pageInfo.hasNextPage ? pageInfo.endCursor : null,
     clock: { now: Date.now(), timeZone: await timeZone() },
   }

@@ -56,6 +56,8 @@ export function UserSearch(props: {
           autoFocus
           value={text}
           onChange={(event) => setText(event.target.value)}
+          // In a form Enter would submit what is chosen so far, while one still looks for people.
+          onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
         />
       </div>
       {children}
