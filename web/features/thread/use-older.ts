@@ -41,13 +41,13 @@ export function useOlder(
     scroller,
     () => topRef.current,
     top !== undefined && (hidden > 0 || !complete),
-    top,
+    `${top} ${entries[0]?.seq}`,
     (gone) => {
       if (hidden > 0) setFrom(entries[Math.max(0, hidden - DRAWN_ENTRIES)]?.seq)
       else void sync.loadOlder(id, gone)
     },
   )
-  useNear(scroller, endOf, !newest, loadedTo, (gone) => void sync.loadNewer(id, gone))
+  useNear(scroller, endOf, !newest, `${loadedTo}`, (gone) => void sync.loadNewer(id, gone))
 
   return { limit, topRef }
 }
@@ -66,7 +66,7 @@ function useNear(
   scroller: RefObject<HTMLElement | null>,
   find: (scroller: HTMLElement) => Element | null,
   wanted: boolean,
-  turn: number | undefined,
+  turn: string,
   near: (gone: AbortSignal) => void,
 ): void {
   const latest = useRef({ find, near })
