@@ -137,7 +137,7 @@ export function cutToOpen(conversation: Conversation, viewer: string): Conversat
   const { entries, unread } = conversation
   const read = readBy(viewer, conversation)
   const beyond = countBeyond(read, entries)
-  if (unread === 0 || beyond <= LONGEST_PAGE || beyond === entries.length) return conversation
+  if (unread === 0 || beyond <= LONGEST_PAGE) return conversation
   const begin = Math.max(0, entries.length - beyond - CONTEXT)
   const kept = entries.slice(begin, entries.length - beyond + LONGEST_PAGE)
   const loadedTo = kept.at(-1)?.seq ?? conversation.loadedTo

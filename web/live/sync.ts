@@ -250,6 +250,12 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     }
   }
 
+  function isReady(id: string): boolean {
+    const { viewer, conversations } = store.get()
+    const conversation = conversations[id]
+    return !conversation || conversation.left || isOpenable(conversation, viewer.id)
+  }
+
   async function openOnce(id: string): Promise<"here" | "absent"> {
     const known = store.get().conversations[id]
     if (!known || known.left) {
@@ -258,10 +264,10 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       store.adopt(snapshot)
     }
     store.cutToOpen(id)
-    const { viewer, conversations } = store.get()
-    const conversation = conversations[id]
-    if (conversation && !isOpenable(conversation, viewer.id)) {
+    if (!isReady(id)) {
       await loadPage(id, "openAt", openingOf)
+      store.cutToOpen(id)
+      if (!isReady(id)) throw new Error("Not yet.")
     }
     const { members = {}, memberCount = 0 } = store.get().conversations[id] ?? {}
     if (Object.keys(members).length < memberCount) await loadMembers(id)
