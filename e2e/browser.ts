@@ -51,14 +51,14 @@ export async function write(page: Page, text: string): Promise<void> {
   await page.keyboard.press("Enter")
 }
 
-/** Answers the operations of that name as the test wants, where it wants; the rest goes to Parley. */
+/** Answers the operations of that name, of all tabs, as the test wants, where it wants; the rest goes to Parley. */
 export async function answerInstead(
   page: Page,
   operation: string,
   answer: () => { status?: number; body: object } | undefined,
 ): Promise<{ times: number[] }> {
   const seen = { times: [] as number[] }
-  await page.route("**/graphql", async (route) => {
+  await page.context().route("**/graphql", async (route) => {
     const body = route.request().postData() ?? ""
     const given = body.includes(`"operationName":"${operation}"`) ? answer() : undefined
     if (!given) return route.fallback()

@@ -7,7 +7,7 @@ import { isAtEnd } from "./log.ts"
 import { createMarks } from "./marks.ts"
 import type { Message } from "./model.ts"
 import { type Outbox, openOutbox, type SendResult } from "./outbox.ts"
-import { beforeLeaving, leaveSignedOut, rememberAccount } from "./session.ts"
+import { beforeLeaving, expectSignOut, leaveSignedOut, rememberAccount } from "./session.ts"
 import { createLiveSocket, type LiveSocket } from "./socket.ts"
 import { createLiveStore, type LiveState, type LiveStore } from "./store.ts"
 import { createSync, type Sync } from "./sync.ts"
@@ -134,9 +134,13 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       return error
     },
     async signOut() {
+      tellTabs("begun")
       const { error } = await client.mutation(SignOut, {}).toPromise()
-      if (error && failureOf(error).is === "later") throw error
-      new BroadcastChannel(SIGN_OUT).postMessage(null)
+      if (error && failureOf(error).is === "later") {
+        tellTabs("failed")
+        throw error
+      }
+      tellTabs("done")
       await leaveSignedOut()
     },
   }
@@ -153,14 +157,28 @@ async function send(
   return error ? failureOf(error) : { is: "later" }
 }
 
+/** One tab signs out, all leave. */
+type SignOutNotice = "begun" | "failed" | "done"
 const SIGN_OUT = "parley-sign-out"
 
-/** One tab signs out, all leave. */
+function tellTabs(notice: SignOutNotice): void {
+  heed(notice)
+  const channel = new BroadcastChannel(SIGN_OUT)
+  channel.postMessage(notice)
+  channel.close()
+}
+
 function listenForSignOut(ended: AbortSignal): void {
   const channel = new BroadcastChannel(SIGN_OUT)
-  channel.onmessage = () => void leaveSignedOut()
+  channel.onmessage = ({ data }: MessageEvent<SignOutNotice>) => {
+    heed(data)
+    if (data === "done") void leaveSignedOut()
+  }
   ended.addEventListener("abort", () => channel.close())
 }
+
+/** The server ends the session, and all its sockets, before it answers. */
+const heed = (notice: SignOutNotice): void => expectSignOut(notice !== "failed")
 
 /** Tells the store of conversations that were left on an earlier visit, and the device of those left on this one. */
 async function keepLeftPositions(

@@ -76,9 +76,16 @@ export function beforeLeaving(erase: () => Promise<void>): () => void {
 }
 
 let leaving: Promise<void> | undefined
+let signingOut = false
+
+/** While the person signs out, here or in another tab, an ended session is what they want. */
+export function expectSignOut(expected: boolean): void {
+  signingOut = expected
+}
 
 /** The session was refused: nothing of the person stays on this device, and the sign-in page says why. */
 export function leaveEndedSession(): Promise<void> {
+  if (signingOut) return leaveSignedOut()
   const next = location.pathname === "/" ? "" : `&next=${encodeURIComponent(location.pathname)}`
   return leave(`/sign-in?ended=1${next}`)
 }
