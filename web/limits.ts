@@ -22,6 +22,9 @@ export const LONGEST_PAGE = 200
 /** Entries that are drawn at first, and that each growth adds: beyond some thousand bubbles typing becomes slow. */
 export const DRAWN_ENTRIES = 220
 
+/** Conversations that are fetched at the same time because of an event: a stranger may add one to hundreds of groups. */
+export const NEEDS_AT_ONCE = 4
+
 // What the device keeps
 
 /** An answer of IndexedDB that takes longer, in ms, counts as a failure; it answers in some ms, or it hangs. */

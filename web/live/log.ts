@@ -117,6 +117,11 @@ export function olderRange(conversation: Conversation): Range {
   return { after, first: before - after }
 }
 
+/** The page to load next, going on towards the newest. */
+export function newerRange({ loadedTo, position }: Conversation): Range {
+  return { after: loadedTo, first: Math.min(LONGEST_PAGE, position - loadedTo) }
+}
+
 /** Whether what is loaded is what a reader who opens the conversation is to see: the first unread message, or the end. */
 export function isOpenable(conversation: Conversation, viewer: string): boolean {
   const { entries, position, unread, complete } = conversation

@@ -6,7 +6,7 @@ import { Home, Log, OneConversation, type WireLogEvent } from "../live/documents
 import { openAt, openingRange } from "../live/log.ts"
 import type { Conversation, User } from "../live/model.ts"
 import type { LiveState } from "../live/store.ts"
-import { conversationOf, entryOf, usersIn, usersOf } from "../live/wire.ts"
+import { conversationOf, entryOf, userOf, usersIn, usersOf } from "../live/wire.ts"
 import { askGraph } from "./graph.ts"
 
 /** What a page begins with; rendered on the server and handed to the browser. */
@@ -36,7 +36,7 @@ export async function loadSeed(open?: string): Promise<Seed> {
     askGraph(Home, { first: LIST_PAGE, members: LIST_MEMBERS }),
     open ? askGraph(OneConversation, { id: open, members: OPEN_MEMBERS }) : undefined,
   ])
-  const viewer = home.data?.me
+  const viewer = home.data?.me && userOf(home.data.me)
   if (!viewer) {
     if (home.errors?.some(({ extensions }) => extensions?.code !== "UNAUTHENTICATED")) {
       throw new Error(`The gateway has no page to give: ${home.errors[0]?.message}`)

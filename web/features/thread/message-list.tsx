@@ -1,9 +1,9 @@
 "use client"
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "react"
+import { loadOf } from "../../live/loads.ts"
 import { isAtEnd, isOpenable } from "../../live/log.ts"
 import type { Conversation } from "../../live/model.ts"
-import { loadOf } from "../../live/sync.ts"
 import buttons from "../../ui/button.module.css"
 import { Icon } from "../../ui/icon.tsx"
 import { useClock, useLive, useLiveState, useNameOf } from "../shell/context.tsx"

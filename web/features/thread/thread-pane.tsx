@@ -1,7 +1,7 @@
 "use client"
 
 import { useEffect, useState } from "react"
-import { loadOf } from "../../live/sync.ts"
+import { loadOf } from "../../live/loads.ts"
 import { Avatar } from "../../ui/avatar.tsx"
 import buttons from "../../ui/button.module.css"
 import { Icon } from "../../ui/icon.tsx"
