@@ -13,6 +13,8 @@ export const REQUEST_TIMEOUT_MS = 8_000
 export const LIST_PAGE = 30
 /** Pages of the list that are loaded without scrolling: with 300 lines the list scrolls smoothly on a phone. */
 export const LIST_PAGES_AT_ONCE = 10
+/** Conversations whose positions are named on resuming, besides those with a hole: 50 are some 3.5 KiB of a frame. */
+export const NAMED_CONVERSATIONS = 50
 /** Members that come with each conversation of the list: enough for the ticks of small groups. */
 export const LIST_MEMBERS = 10
 /** Members in one page of an open conversation. */

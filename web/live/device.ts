@@ -15,7 +15,7 @@ export interface DeviceOutbox {
   all(): Promise<Letter[]>
 }
 
-export interface Device extends Pick<DeviceDb, "leftPositions" | "keepLeftPosition" | "erase"> {
+export interface Device extends Pick<DeviceDb, "erase"> {
   outbox: DeviceOutbox
 }
 
@@ -110,9 +110,6 @@ export function createDevice(user: string, options: DeviceOptions = {}): Device 
         return [...kept, ...held.values()].sort((a, b) => a.createdAt - b.createdAt)
       },
     },
-    leftPositions: () => onDisk((db) => db.leftPositions()).catch(() => []),
-    keepLeftPosition: (conversation, seq) =>
-      onDisk((db) => db.keepLeftPosition(conversation, seq)).catch(() => {}),
     async erase() {
       held.clear()
       lastSeen = []

@@ -131,8 +131,8 @@ export const Log: Doc<
 
 /** Selects no @viewer field, so that the server executes it once for everybody who receives an event. */
 export const Events: Doc<{ events: WireEvent }> =
-  gql`subscription Events($after: [PositionInput!]) {
-  events(after: $after) {
+  gql`subscription Events($after: [PositionInput!], $since: DateTime) {
+  events(after: $after, since: $since) {
     ${LOG_EVENT}
     ... on ReceiptMoved { conversation { id } user { id } delivered read }
     ... on Ready { recovered reload { id } }

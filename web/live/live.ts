@@ -1,6 +1,6 @@
 import type { Client, CombinedError } from "@urql/core"
 import { createGraphClient } from "./client.ts"
-import { createDevice, type Device } from "./device.ts"
+import { createDevice } from "./device.ts"
 import { LeaveConversation, MarkDelivered, MarkRead, SendMessage, SignOut } from "./documents.ts"
 import { failureOf } from "./errors.ts"
 import { isAtEnd } from "./log.ts"
@@ -100,9 +100,7 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       }
       rememberAccount(viewer)
       const ended = new AbortController()
-      void keepLeftPositions(store, device, ended.signal).then(() => {
-        if (!ended.signal.aborted) ended.signal.addEventListener("abort", sync.start())
-      })
+      ended.signal.addEventListener("abort", sync.start())
       ended.signal.addEventListener("abort", socket.watchNetwork())
       ended.signal.addEventListener("abort", beforeLeaving(eraseAll))
       listenForSignOut(ended.signal)
@@ -179,21 +177,3 @@ function listenForSignOut(ended: AbortSignal): void {
 
 /** The server ends the session, and all its sockets, before it answers. */
 const heed = (notice: SignOutNotice): void => expectSignOut(notice !== "failed")
-
-/** Tells the store of conversations that were left on an earlier visit, and the device of those left on this one. */
-async function keepLeftPositions(
-  store: LiveStore,
-  device: Device,
-  ended: AbortSignal,
-): Promise<void> {
-  store.addLeft(await device.leftPositions())
-  const kept = new Map<string, number>()
-  const keep = () => {
-    for (const { id, left, position } of Object.values(store.get().conversations)) {
-      if (!left || kept.get(id) === position) continue
-      kept.set(id, position)
-      void device.keepLeftPosition(id, position)
-    }
-  }
-  ended.addEventListener("abort", store.subscribe(keep))
-}

@@ -23,7 +23,6 @@ export interface OutboxDb {
 
 interface Schema extends DBSchema {
   letters: { key: string; value: Letter & { order: number }; indexes: { order: number } }
-  positions: { key: string; value: number }
 }
 
 const PREFIX = "parley-"
@@ -33,7 +32,6 @@ const open = (user: string) =>
   openDB<Schema>(nameFor(user), 1, {
     upgrade(db) {
       db.createObjectStore("letters", { keyPath: "id" }).createIndex("order", "order")
-      db.createObjectStore("positions")
     },
     // Another tab signs out and deletes the database: it waits for this connection to end.
     blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
@@ -41,9 +39,6 @@ const open = (user: string) =>
 
 export interface DeviceDb {
   outbox: OutboxDb
-  /** The position in conversations that the viewer has left: they are in no list, and must not be replayed. */
-  leftPositions(): Promise<{ conversation: string; seq: number }[]>
-  keepLeftPosition(conversation: string, seq: number): Promise<void>
   /** At sign-out: nothing of the person stays on the device, the database itself included. */
   erase(): Promise<void>
   close(): void
@@ -69,16 +64,9 @@ export async function openDeviceDb(user: string): Promise<DeviceDb> {
   }
   return {
     outbox,
-    async leftPositions() {
-      const [keys, seqs] = await Promise.all([db.getAllKeys("positions"), db.getAll("positions")])
-      return keys.map((conversation, i) => ({ conversation, seq: seqs[i] ?? 0 }))
-    },
-    async keepLeftPosition(conversation, seq) {
-      await db.put("positions", seq, conversation)
-    },
     async erase() {
       // First what is in it: the deletion waits for other tabs, and one that hangs must not keep the texts.
-      await Promise.all([db.clear("letters"), db.clear("positions")])
+      await db.clear("letters")
       db.close()
       await within(deleteDB(nameFor(user)), DEVICE_WITHIN_MS / 2).catch(() => {})
     },

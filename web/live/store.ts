@@ -19,6 +19,8 @@ export interface LiveState {
   pending: readonly Pending[]
   /** Loads that have failed and are being tried again, as `<what> <conversation>`. */
   troubles: readonly string[]
+  /** Whether all conversations are known: the list is loaded page by page. */
+  listComplete: boolean
 }
 
 /** What must be fetched before the picture is whole again; live/sync.ts does it. */
@@ -55,12 +57,9 @@ export interface LiveStore {
   addUsers(users: readonly User[]): void
   /** It does not exist for the viewer (any more). */
   forget(conversation: string): void
-  /** Conversations that the viewer has left before this visit; only their positions are known. */
-  addLeft(positions: readonly { conversation: string; seq: number }[]): void
   setPending(pending: readonly Pending[]): void
   setTrouble(load: string, failing: boolean): void
-  /** Where `events` resumes: one position for each conversation that was ever heard of. */
-  positions(): { conversation: string; seq: number }[]
+  setListComplete(complete: boolean): void
 }
 
 /**
@@ -168,13 +167,6 @@ export function createLiveStore(initial: LiveState): LiveStore {
       const known = state.conversations[id]
       if (known && !known.left) put({ ...known, left: true })
     },
-    addLeft(positions) {
-      const conversations = { ...state.conversations }
-      for (const { conversation, seq } of positions) {
-        conversations[conversation] ??= leftBefore(conversation, seq)
-      }
-      set({ ...state, conversations })
-    },
     setPending(pending) {
       const open = pending.filter((one) => !hasArrived(one, state.conversations[one.conversation]))
       set({ ...state, pending: open })
@@ -184,31 +176,11 @@ export function createLiveStore(initial: LiveState): LiveStore {
       const others = state.troubles.filter((other) => other !== load)
       set({ ...state, troubles: failing ? [...others, load] : others })
     },
-    positions: () =>
-      Object.values(state.conversations).map(({ id, position }) => ({
-        conversation: id,
-        seq: position,
-      })),
+    setListComplete(listComplete) {
+      if (state.listComplete !== listComplete) set({ ...state, listComplete })
+    },
   }
 }
-
-const leftBefore = (id: string, position: number): Conversation => ({
-  id,
-  kind: "GROUP",
-  title: null,
-  createdAt: "",
-  position,
-  entries: [],
-  loadedTo: position,
-  complete: true,
-  ahead: [],
-  lastMessage: null,
-  lastStatus: "sent",
-  unread: 0,
-  members: {},
-  memberCount: 0,
-  left: true,
-})
 
 /** A fresh start from the server's picture; what is waiting beyond its head goes on waiting. */
 const begin = (snapshot: Conversation, known: Conversation | undefined): Conversation => ({

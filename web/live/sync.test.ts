@@ -81,6 +81,7 @@ function scene(head: number, position: number) {
     conversations: { c1: aConversation({ position, complete: position === 0 }) },
     pending: [],
     troubles: [],
+    listComplete: true,
   })
   const sync = createSync({ client, store, moreAfter: null, arrived() {} })
   const stop = sync.start()
@@ -107,10 +108,11 @@ const ready = (reload: string[]): WireEvent => ({
 })
 
 describe("keeping in step", () => {
-  test("resumes at the store's positions", async () => {
+  test("resumes at the horizon, with the positions of what is recent", async () => {
     const { started, resumeAt, stop } = scene(5, 5)
     await started()
-    expect(resumeAt()).toEqual({ after: [{ conversation: "c1", seq: 5 }] })
+    const since = "2025-12-31T23:59:00.000Z"
+    expect(resumeAt()).toEqual({ after: [{ conversation: "c1", seq: 5 }], since })
     stop()
   })
 

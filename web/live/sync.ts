@@ -1,5 +1,11 @@
 import type { Client, CombinedError } from "@urql/core"
-import { LIST_MEMBERS, LIST_PAGE, LONGEST_PAGE, NEEDS_AT_ONCE } from "../limits.ts"
+import {
+  LIST_MEMBERS,
+  LIST_PAGE,
+  LIST_PAGES_AT_ONCE,
+  LONGEST_PAGE,
+  NEEDS_AT_ONCE,
+} from "../limits.ts"
 import { absentWhereNoId, createAsking } from "./asking.ts"
 import { pause } from "./backoff.ts"
 import {
@@ -19,6 +25,7 @@ import {
   type Range,
 } from "./log.ts"
 import type { Conversation } from "./model.ts"
+import { createHorizon, type Resume } from "./resume.ts"
 import { untilDone, waitAfter } from "./retry.ts"
 import type { LiveStore, Need } from "./store.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
@@ -37,6 +44,8 @@ export interface Sync {
   loadNewer(conversation: string, stop?: AbortSignal): Promise<void>
   /** Goes to the newest page. */
   loadNewest(conversation: string, stop?: AbortSignal): Promise<void>
+  /** Loads the next page of the list of conversations. */
+  loadMore(stop?: AbortSignal): Promise<void>
   /** Does what the store has found to be missing; once at a time for each conversation. */
   satisfy(need: Need | undefined): void
   /** Tries at once what has failed, or as soon as the server allows it. */
@@ -57,7 +66,7 @@ const GAP_GRACE_MS = 400
 
 /**
  * Keeps the store in step with the server. Three phases, and again after every interruption: the stream replays what
- * was missed since the store's positions, says Ready, and goes on live. What the stream cannot bring (holes, a
+ * was missed since the horizon, says Ready, and goes on live; the list of conversations is loaded beside it. What the stream cannot bring (holes, a
  * conversation not heard of, a replay that was too long, receipts) is fetched.
  */
 export function createSync({ client, store, moreAfter, arrived }: SyncOptions): Sync {
@@ -65,7 +74,14 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   const wake = () => waker.signal
   const asking = createAsking(client, store)
   const { load } = createLoads(store, wake)
+  const horizon = createHorizon(store.get())
   let readyBefore = false
+
+  /** Asked anew for each stream that begins, also where only the socket is a new one. */
+  function resume(): Resume {
+    horizon.begin()
+    return horizon.resume(store.get())
+  }
 
   function hurry(): void {
     waker.abort()
@@ -184,12 +200,19 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     (await asking.ask(MoreConversations, { first: LIST_PAGE, after, members: LIST_MEMBERS }))
       .conversations
 
-  /** Until every conversation has a position: one that is not named to `events` would be replayed from its start. */
-  async function loadRest(): Promise<void> {
-    while (moreAfter !== null) {
-      const page = await askPage(moreAfter)
-      adoptPage(page)
-      moreAfter = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
+  async function loadListPage(): Promise<void> {
+    if (moreAfter === null) return
+    const page = await askPage(moreAfter)
+    const { hasNextPage, endCursor } = page.pageInfo
+    moreAfter = hasNextPage && endCursor !== moreAfter ? endCursor : null
+    adoptPage(page)
+    store.setListComplete(moreAfter === null)
+  }
+
+  /** What is at hand without scrolling. The rest comes as the reader goes down, or when something happens in it. */
+  async function loadList(stop: AbortSignal): Promise<void> {
+    for (let page = 1; page < LIST_PAGES_AT_ONCE && moreAfter !== null; page += 1) {
+      await load(loadOf("list"), loadListPage, stop)
     }
   }
 
@@ -200,6 +223,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     switch (event.__typename) {
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
+        horizon.ready()
         if (readyBefore) untilDone(loadReceipts, { wake })
         readyBefore = true
         hurry()
@@ -211,6 +235,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       default:
         // A kind of event that this version does not know and that is not of the log has nothing to say here.
         if (typeof event.seq !== "number") return
+        horizon.saw(event.at)
         store.addUsers(usersIn(event))
         satisfy(store.receive(event.conversation.id, entryOf(event)))
         arrived()
@@ -247,11 +272,11 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       const stopped = new AbortController()
       const stop = stopped.signal
       const run = async () => {
-        await untilDone(loadRest, { stop, wake })
+        void loadList(stop)
         // A stream that the server ends, by a refusal or for good, is begun again; a lost socket never gets here.
         for (let attempt = 0; !stop.aborted; attempt += 1) {
           const begun = Date.now()
-          const error = await stream(client, store, receive, stop)
+          const error = await stream(client, resume, receive, stop)
           if (Date.now() - begun > 60_000) attempt = 0
           if (!stop.aborted) await waitAfter(error, attempt, { stop })
         }
@@ -270,6 +295,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     },
     loadNewest: (id, stop) =>
       load(loadOf("newest", id), () => loadPage(id, "openAt", newestRange), stop),
+    loadMore: (stop) => load(loadOf("list"), loadListPage, stop),
     satisfy,
     hurry,
   }
@@ -278,13 +304,13 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
 /** One run of the subscription; resolves when it ends, to the error that ended it. */
 function stream(
   client: Client,
-  store: LiveStore,
+  resume: () => Resume,
   receive: (event: WireEvent) => void,
   stop: AbortSignal,
 ): Promise<CombinedError | undefined> {
   return new Promise((resolve) => {
     const { unsubscribe } = client
-      .subscription(Events, {}, { liveVariables: () => ({ after: store.positions() }) })
+      .subscription(Events, {}, { liveVariables: () => ({ ...resume() }) })
       .subscribe(({ data, error, hasNext }) => {
         if (data?.events) receive(data.events)
         if (error || hasNext === false) {

@@ -71,9 +71,11 @@ export async function loadSeed(open?: string): Promise<Seed> {
   }
 
   const { pageInfo } = home.data.conversations
+  const moreAfter = pageInfo.hasNextPage ? pageInfo.endCursor : null
+  const listComplete = moreAfter === null
   return {
-    state: { viewer, users, conversations, pending: [], troubles: [] },
-    moreAfter: pageInfo.hasNextPage ? pageInfo.endCursor : null,
+    state: { viewer, users, conversations, pending: [], troubles: [], listComplete },
+    moreAfter,
     clock: { now: Date.now(), timeZone: await timeZone() },
   }
 }
