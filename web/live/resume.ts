@@ -69,7 +69,8 @@ function namedOf({ conversations }: LiveState): Conversation[] {
 
 const positionOf = ({ id, position }: Conversation) => ({ conversation: id, seq: position })
 
-const newestTime = ({ entries, lastMessage, createdAt }: Conversation): number =>
+/** When something last happened in it, as far as is known here; ms since the epoch. */
+export const newestTime = ({ entries, lastMessage, createdAt }: Conversation): number =>
   Math.max(
     ...[entries.at(-1)?.at, lastMessage?.sentAt, createdAt].map((at) => Date.parse(at ?? "") || 0),
   )

@@ -25,9 +25,9 @@ import {
   type Range,
 } from "./log.ts"
 import type { Conversation } from "./model.ts"
-import { createHorizon, type Resume } from "./resume.ts"
+import { createHorizon, newestTime, type Resume } from "./resume.ts"
 import { untilDone, waitAfter } from "./retry.ts"
-import type { LiveStore, Need } from "./store.ts"
+import type { LiveState, LiveStore, Need } from "./store.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
 
 export interface Sync {
@@ -187,13 +187,16 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     })
   }
 
-  function adoptPage(page: WireConversationPage): void {
+  /** How far back in time the list is loaded, in ms since the epoch: what is older is on a page that comes. */
+  let listedTo = moreAfter === null ? 0 : (newestTimes(store.get())[LIST_PAGE - 1] ?? 0)
+
+  function adoptPage(page: WireConversationPage): number {
     const viewer = store.get().viewer.id
-    for (const { node } of page.edges) {
-      store.addUsers(usersOf(node.members))
-      store.adopt(conversationOf(node, viewer))
-    }
+    const conversations = page.edges.map(({ node }) => conversationOf(node, viewer))
+    store.addUsers(page.edges.flatMap(({ node }) => usersOf(node.members)))
+    for (const conversation of conversations) store.adopt(conversation)
     arrived()
+    return Math.min(...conversations.map(newestTime))
   }
 
   const askPage = async (after: string | null): Promise<WireConversationPage> =>
@@ -205,7 +208,8 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     const page = await askPage(moreAfter)
     const { hasNextPage, endCursor } = page.pageInfo
     moreAfter = hasNextPage && endCursor !== moreAfter ? endCursor : null
-    adoptPage(page)
+    const oldest = adoptPage(page)
+    listedTo = moreAfter === null ? 0 : Math.min(listedTo, oldest)
     store.setListComplete(moreAfter === null)
   }
 
@@ -217,7 +221,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   }
 
   /** Receipts are not replayed: after an interruption the newest conversations' are fetched. */
-  const loadReceipts = async () => adoptPage(await askPage(null))
+  const loadReceipts = async () => void adoptPage(await askPage(null))
 
   function receive(event: WireEvent): void {
     switch (event.__typename) {
@@ -236,6 +240,8 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
         // A kind of event that this version does not know and that is not of the log has nothing to say here.
         if (typeof event.seq !== "number") return
         horizon.saw(event.at)
+        if (!store.get().conversations[event.conversation.id] && Date.parse(event.at) < listedTo)
+          return
         store.addUsers(usersIn(event))
         satisfy(store.receive(event.conversation.id, entryOf(event)))
         arrived()
@@ -300,6 +306,11 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     hurry,
   }
 }
+
+const newestTimes = ({ conversations }: LiveState): number[] =>
+  Object.values(conversations)
+    .map(newestTime)
+    .sort((a, b) => b - a)
 
 /** One run of the subscription; resolves when it ends, to the error that ended it. */
 function stream(
