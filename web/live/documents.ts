@@ -182,5 +182,15 @@ export const LeaveConversation: Doc<{ leaveConversation: boolean }, { conversati
   leaveConversation(conversation: $conversation)
 }`
 
+export type Adders = "EVERYONE" | "CONTACTS" | "NOBODY"
+interface WireSettings {
+  mayAdd: Adders
+}
+export const Settings: Doc<{ settings: WireSettings }> = gql`query Settings { settings { mayAdd } }`
+export const UpdateSettings: Doc<{ updateSettings: WireSettings }, { input: { mayAdd: Adders } }> =
+  gql`mutation UpdateSettings($input: UpdateSettingsInput!) {
+  updateSettings(input: $input) { mayAdd }
+}`
+
 export const Me: Doc<{ me: User | null }> = gql`query Me { me { ${USER} } }`
 export const SignOut: Doc<{ signOut: boolean }> = gql`mutation SignOut { signOut }`
