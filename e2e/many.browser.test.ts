@@ -42,7 +42,7 @@ test("a person in 4,100 conversations goes live at once, and comes back with one
     }
   }
   await Promise.all(Array.from({ length: 16 }, make))
-  // A moment that is further back than what is allowed for between clocks is not waited for: these are replayed.
+  // All made within the minute that is allowed for between clocks: they are replayed, and left to the list.
   const frames: number[] = []
   let asked = 0
   const page = await pageOf(browser, reader, { url: line.url })
@@ -74,6 +74,6 @@ test("a person in 4,100 conversations goes live at once, and comes back with one
     await list.last().scrollIntoViewIfNeeded()
     return (await list.count()) >= before + 60
   }, "more of the list")
-  console.log({ asked, frames: Math.max(...frames), before })
+  expect(asked).toBeLessThan(100)
   await page.context().close()
 }, 120_000)
