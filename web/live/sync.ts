@@ -1,19 +1,8 @@
-import type { Client, CombinedError } from "@urql/core"
-import {
-  LIST_MEMBERS,
-  LIST_PAGE,
-  LIST_PAGES_AT_ONCE,
-  LONGEST_PAGE,
-  NEEDS_AT_ONCE,
-} from "../limits.ts"
+import type { Client } from "@urql/core"
+import { LIST_MEMBERS, LIST_PAGE, LIST_PAGES_AT_ONCE, LONGEST_PAGE } from "../limits.ts"
 import { absentWhereNoId, createAsking } from "./asking.ts"
 import { pause } from "./backoff.ts"
-import {
-  Events,
-  MoreConversations,
-  type WireConversationPage,
-  type WireEvent,
-} from "./documents.ts"
+import { MoreConversations, type WireConversationPage, type WireEvent } from "./documents.ts"
 import { createLoads, loadOf } from "./loads.ts"
 import {
   isAtEnd,
@@ -25,9 +14,11 @@ import {
   type Range,
 } from "./log.ts"
 import type { Conversation } from "./model.ts"
+import { createNeeds } from "./needs.ts"
 import { createHorizon, newestTime, type Resume } from "./resume.ts"
 import { untilDone, waitAfter } from "./retry.ts"
 import type { LiveState, LiveStore, Need } from "./store.ts"
+import { stream } from "./stream.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
 
 export interface Sync {
@@ -88,34 +79,11 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     waker = new AbortController()
   }
 
-  /** Under way or waiting, by conversation; true where something more has come meanwhile. */
-  const busy = new Map<string, boolean>()
-  const waiting: Need[] = []
-  let underWay = 0
-
-  function satisfy(need: Need | undefined): void {
-    if (!need) return
-    if (busy.has(need.conversation)) {
-      if (need.need === "conversation") busy.set(need.conversation, true)
-      return
-    }
-    busy.set(need.conversation, false)
-    waiting.push(need)
-    if (underWay < NEEDS_AT_ONCE) void work()
-  }
-
-  async function work(): Promise<void> {
-    underWay += 1
-    for (let need = waiting.shift(); need; need = waiting.shift()) {
-      const { conversation: id, need: what } = need
-      const task = { fill: closeGap, conversation: reload, count: recount }[what]
-      await untilDone(() => task(id), { wake })
-      // What came while the picture was on its way may not be in it, and was kept nowhere.
-      if (busy.get(id)) await untilDone(() => catchUp(id), { wake })
-      busy.delete(id)
-    }
-    underWay -= 1
-  }
+  const { satisfy } = createNeeds(
+    { fill: closeGap, conversation: reload, count: recount },
+    catchUp,
+    wake,
+  )
 
   async function closeGap(id: string): Promise<void> {
     await pause(GAP_GRACE_MS)
@@ -311,27 +279,3 @@ const newestTimes = ({ conversations }: LiveState): number[] =>
   Object.values(conversations)
     .map(newestTime)
     .sort((a, b) => b - a)
-
-/** One run of the subscription; resolves when it ends, to the error that ended it. */
-function stream(
-  client: Client,
-  resume: () => Resume,
-  receive: (event: WireEvent) => void,
-  stop: AbortSignal,
-): Promise<CombinedError | undefined> {
-  return new Promise((resolve) => {
-    const { unsubscribe } = client
-      .subscription(Events, {}, { liveVariables: () => ({ ...resume() }) })
-      .subscribe(({ data, error, hasNext }) => {
-        if (data?.events) receive(data.events)
-        if (error || hasNext === false) {
-          unsubscribe()
-          resolve(error)
-        }
-      })
-    stop.addEventListener("abort", () => {
-      unsubscribe()
-      resolve(undefined)
-    })
-  })
-}
