@@ -39,8 +39,8 @@ function Panes() {
   useTitle()
   return (
     <div className={styles.app} data-open={open !== undefined}>
+      <ConnectionBanner />
       <div className={styles.list}>
-        <ConnectionBanner />
         <ConversationsPane open={open} />
       </div>
       <main className={styles.thread}>
