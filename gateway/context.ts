@@ -5,10 +5,12 @@ import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
 import type { Tracer } from "@parley/service/tracing.ts"
 import type { Server } from "graphql-ws"
+import { createAccessLog } from "./access-log.ts"
 import type { GatewayConfig } from "./config.ts"
 import { cookieNames } from "./credentials.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
 import { createHttp } from "./http.ts"
+import { createFairUse } from "./limits/fair-use.ts"
 import { createGatewayMetrics } from "./metrics.ts"
 import { createDocuments, type Documents } from "./operations/documents.ts"
 import { createExecutor, type Executor } from "./operations/executor.ts"
@@ -91,6 +93,8 @@ export function createGateway(
     ["chat", chat],
   ])
   const documents = createDocuments(graph, config)
+  const fairUse = createFairUse(config)
+  const access = createAccessLog(config.accessLog ?? "off", log)
   const executor = createExecutor({ graph, pools, log, ...watchers })
   const programs = createPrograms({ graph, executor, log })
   const sessions = createSessions({ tokens, clock })
@@ -105,7 +109,17 @@ export function createGateway(
 
   const cookies = cookieNames(config.publicUrl)
   const requestId = requestIds()
-  const common = { documents, executor, sessions, clock, requestId, log, ...watchers }
+  const common = {
+    documents,
+    executor,
+    fairUse,
+    sessions,
+    clock,
+    requestId,
+    access,
+    log,
+    ...watchers,
+  }
   const protocol = createSocketServer({ ...common, programs, pools, deliver })
   return {
     config,
@@ -120,6 +134,7 @@ export function createGateway(
     upgrade: createUpgrade({
       protocol,
       origins: allowedOrigins(config.publicUrl),
+      protocolOfPages: new URL(config.publicUrl).protocol,
       cookies,
       socket: { clock, requestId },
       watch: metrics && watchSockets(metrics, "parley_gateway", "clients"),

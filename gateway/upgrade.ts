@@ -19,14 +19,16 @@ export const GATEWAY_SOCKETS = socketLimits({
 export function createUpgrade(options: {
   protocol: Server<Extra>
   origins: ReadonlySet<string>
+  /** `http:` or `https:`, that of PUBLIC_URL: a proxy that ends TLS may speak http to the gateway. */
+  protocolOfPages: string
   cookies: CookieNames
   socket: Pick<SocketOptions, "clock" | "requestId">
   watch?: SocketWatch
 }) {
-  const { protocol, origins, cookies, socket, watch } = options
+  const { protocol, origins, protocolOfPages, cookies, socket, watch } = options
   return (request: Request, server: BunServer<unknown>, address: string): Response | undefined => {
     const origin = request.headers.get("origin")
-    if (origin !== null && !origins.has(origin) && !isOfHost(origin, request)) {
+    if (origin !== null && !origins.has(origin) && !isOfHost(origin, protocolOfPages, request)) {
       return plain(403, "Connections from pages of another origin are not accepted.")
     }
     const { token } = readCredentials(request.headers, cookies)
@@ -37,11 +39,18 @@ export function createUpgrade(options: {
 }
 
 /**
- * Whether a page comes from where its socket goes, by whatever name that is: the machine's address on its network, say,
- * or another gateway. Cookies go by the host too, so a name that somebody points here has nobody's.
+ * Whether a page comes from where its socket goes, by any name of that place: the machine's address on its network, say,
+ * or another gateway. Cookies go by the host too, so a foreign name that leads here comes without them. They do not go
+ * by the scheme: a page of http may be another's than that of https under the same name.
  */
-function isOfHost(origin: string, request: Request): boolean {
-  return URL.parse(origin)?.host === request.headers.get("host")
+function isOfHost(origin: string, protocol: string, request: Request): boolean {
+  const page = URL.parse(origin)
+  return page?.protocol === protocol && page.host === hostOf(request, protocol)
+}
+
+/** The host that a request names, without a port that the scheme implies. */
+function hostOf(request: Request, protocol: string): string | undefined {
+  return URL.parse(`${protocol}//${request.headers.get("host")}`)?.host
 }
 
 /**
@@ -50,7 +59,11 @@ function isOfHost(origin: string, request: Request): boolean {
  */
 export function allowedOrigins(publicUrl: string): ReadonlySet<string> {
   const { origin, hostname, port, protocol } = new URL(publicUrl)
-  const own = ["localhost", "127.0.0.1"]
-  if (protocol !== "http:" || !own.includes(hostname)) return new Set([origin])
-  return new Set(own.map((name) => new URL(`http://${name}:${port || 80}`).origin))
+  if (protocol !== "http:" || !LOOPBACK.includes(hostname)) return new Set([origin])
+  return new Set(LOOPBACK.map((name) => new URL(`http://${name}:${port || 80}`).origin))
 }
+
+/** Whether the pages of an installation come from the machine that its people sit at. */
+export const isOwnMachine = (publicUrl: string) => LOOPBACK.includes(new URL(publicUrl).hostname)
+
+const LOOPBACK = ["localhost", "127.0.0.1"]
