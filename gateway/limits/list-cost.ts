@@ -2,9 +2,11 @@ import {
   type FragmentDefinitionNode,
   type GraphQLField,
   type GraphQLNamedType,
+  type GraphQLObjectType,
   type GraphQLSchema,
   getDirectiveValues,
   getNamedType,
+  isAbstractType,
   isInterfaceType,
   isListType,
   isNonNullType,
@@ -56,33 +58,64 @@ export function listCost(
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): (variables: Readonly<Record<string, unknown>>) => number {
   const root = marked.getRootType(operation.operation)
-  const lists = root ? createReader(marked, fragments)(root, operation.selectionSet) : []
-  return lists.length === 0 ? () => 0 : (variables) => count(lists, variables)
+  if (!root) return () => 0
+  const alternatives =
+    // An event is of one type only: the one that asks for most counts.
+    operation.operation === "subscription" ? eventTypes(marked) : [undefined]
+  const read = createReader(marked, fragments)
+  const lists = alternatives
+    .map((event) => read(root, operation.selectionSet, undefined, event))
+    .filter(({ length }) => length > 0)
+  return (variables) => Math.max(0, ...lists.map((list) => count(list, variables)))
 }
 
-/** The lists of one selection; `sizes` are those that the field around it gives to fields of it. */
+/** The types of which an event may be. */
+function eventTypes(marked: GraphQLSchema): GraphQLObjectType[] {
+  const fields = Object.values(marked.getSubscriptionType()?.getFields() ?? {})
+  const types = fields.flatMap(({ type }) => {
+    const named = getNamedType(type)
+    if (isAbstractType(named)) return marked.getPossibleTypes(named)
+    return isObjectType(named) ? [named] : []
+  })
+  return [...new Set(types)]
+}
+
+/**
+ * The lists of one selection. `around` is what the field around it says of the length of its fields; `event` is the type
+ * of the event to read for, on the way from a subscription's root to the fields of the event itself.
+ */
 type Read = (
   parent: GraphQLNamedType,
   selectionSet: SelectionSetNode,
   around?: { fields: readonly string[]; sizes: readonly Size[] },
+  event?: GraphQLObjectType,
 ) => ListNode[]
+
+/** Whether a part of the document that is for one type has to do with an event of another. */
+const concerns = (type: GraphQLNamedType, event: GraphQLObjectType | undefined) =>
+  !event || !isObjectType(type) || type === event
 
 function createReader(
   marked: GraphQLSchema,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): Read {
-  const read: Read = (parent, { selections }, around) =>
+  const root = marked.getSubscriptionType()
+  const read: Read = (parent, { selections }, around, event) =>
     selections.flatMap((selection): ListNode[] => {
       if (selection.kind === Kind.FRAGMENT_SPREAD) {
         const fragment = fragments.get(selection.name.value)
         const type = fragment && marked.getType(fragment.typeCondition.name.value)
-        return type ? read(type, fragment.selectionSet, around) : []
+        return type && (parent === root || concerns(type, event))
+          ? read(type, fragment.selectionSet, around, event)
+          : []
       }
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const type = selection.typeCondition
           ? marked.getType(selection.typeCondition.name.value)
           : parent
-        return type ? read(type, selection.selectionSet, around) : []
+        return type && (parent === root || concerns(type, event))
+          ? read(type, selection.selectionSet, around, event)
+          : []
       }
       const field = fieldOf(parent, selection.name.value)
       if (!field) return []
@@ -90,7 +123,12 @@ function createReader(
       const given = sizing && sizesOf(sizing, selection.arguments ?? [])
       const inside = sizing?.sized && given ? { fields: sizing.sized, sizes: given } : undefined
       const children = selection.selectionSet
-        ? read(getNamedType(field.type), selection.selectionSet, inside)
+        ? read(
+            getNamedType(field.type),
+            selection.selectionSet,
+            inside,
+            parent === root ? event : undefined,
+          )
         : []
       const own = around?.fields.includes(field.name)
         ? around.sizes
