@@ -13,22 +13,24 @@ export const DOCUMENT_LIMITS = {
   nesting: 50,
   /** Levels of lists and objects inside one argument. */
   valueDepth: 10,
-  /** Fields, fragments opened wherever they are spread. */
-  fields: 1_000,
+  /** Fields, fragments opened wherever they are spread. The app's longest document has 50. */
+  fields: 500,
   /** Fields of one operation's root, fragments opened. */
   rootFields: 20,
   /** Other names for fields, fragments opened. */
   aliases: 100,
+  /** The same in an operation that asks about the schema itself: each other name is a walk through all of it. */
+  introspectionAliases: 5,
   /** Directives on selections and operations, fragments opened. */
   directives: 50,
   /** Operations to choose from. */
   operations: 20,
   /** Fragment definitions. Validation compares each with each that is spread beside it. */
-  fragments: 50,
+  fragments: 30,
   /** Spreads of fragments, each counted where it is written. */
-  spreads: 100,
+  spreads: 60,
   /** Inline fragments, fragments opened. */
-  inlineFragments: 200,
+  inlineFragments: 100,
   /** Variables of one operation. */
   variables: 50,
 } as const
@@ -36,7 +38,7 @@ export const DOCUMENT_LIMITS = {
 /** Errors in a document that its client is told of. Each costs as much as the document is long. */
 export const MAX_DOCUMENT_ERRORS = 10
 /** Documents of at most so many characters and lines get errors with lines and columns: each of those is counted from the start. */
-export const LOCATED_DOCUMENTS = { characters: 10_000, lines: 400 } as const
+export const LOCATED_DOCUMENTS = { characters: 10_000, lines: 200 } as const
 
 /** Items that one query or mutation may ask for, lists inside lists multiplied. The app's list of conversations asks for 330, the longest page of a log with who joined for 2,500. */
 export const MAX_ITEMS = 10_000

@@ -21,6 +21,7 @@ interface Measure {
   aliases: number
   directives: number
   inlineFragments: number
+  introspections: number
 }
 
 type Limit = keyof typeof DOCUMENT_LIMITS
@@ -59,6 +60,9 @@ export function exceeds(document: DocumentNode): GraphQLError | undefined {
     const excess = exceedsAlone(own)
     if (excess) return tooMany(excess)
     if (own.ownFields > DOCUMENT_LIMITS.rootFields) return tooMany("rootFields")
+    if (own.introspections > 0 && own.aliases > DOCUMENT_LIMITS.introspectionAliases) {
+      return tooMany("introspectionAliases")
+    }
     total.fields += own.fields
     total.aliases += own.aliases
     total.inlineFragments += own.inlineFragments
@@ -107,6 +111,7 @@ function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
       sum.ownFields += isField || inner.ownFields
       sum.aliases += inner.aliases + (selection.kind === Kind.FIELD && selection.alias ? 1 : 0)
       sum.directives += inner.directives + (selection.directives?.length ?? 0)
+      sum.introspections += inner.introspections + (isIntrospection(selection) ? 1 : 0)
       sum.inlineFragments +=
         inner.inlineFragments + (selection.kind === Kind.INLINE_FRAGMENT ? 1 : 0)
     }
@@ -116,6 +121,9 @@ function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
   return { fragment: ofFragment, selections: ofSelections }
 }
 
+const isIntrospection = (selection: SelectionNode) =>
+  selection.kind === Kind.FIELD && ["__schema", "__type"].includes(selection.name.value)
+
 const nothing = (): Measure => ({
   depth: 0,
   nesting: 0,
@@ -124,6 +132,7 @@ const nothing = (): Measure => ({
   aliases: 0,
   directives: 0,
   inlineFragments: 0,
+  introspections: 0,
 })
 const NOTHING: Readonly<Measure> = nothing()
 
@@ -195,6 +204,7 @@ const WORDS: Record<Limit, string> = {
   fields: "fields",
   rootFields: "root fields",
   aliases: "aliases",
+  introspectionAliases: "aliases where it asks about the schema",
   directives: "directives",
   operations: "operations",
   fragments: "fragments",
