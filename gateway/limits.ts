@@ -91,12 +91,12 @@ export const MAX_OPERATION_MS = 10_000
 /** Bytes of one request to /graphql. A message has 8,000 characters; the positions of 4,000 conversations come over a socket. */
 export const MAX_BODY_BYTES = 256 * 1024
 /** Bytes of a request body that goes on to the web app. Its pages send none: what they do goes to /graphql. */
-export const MAX_PROXIED_BODY_BYTES = 64 * 1024
-/** Request bodies on their way to the web app at once: 16 MiB in all. */
+export const MAX_PROXIED_BODY_BYTES = 128 * 1024
+/** Request bodies that are being read for the web app at once: 32 MiB in all. */
 export const MAX_PROXIED_BODIES = 256
 /** Answers of /graphql of at least so many characters are compressed; a shorter one fits into one packet as it is. */
 export const COMPRESS_FROM = 1_024
-/** Answers of more characters are compressed by gzip, at its fastest, which takes a third of the time of brotli. */
+/** Answers of more characters are compressed by gzip, at its fastest. */
 export const BROTLI_UP_TO = 64 * 1024
 /** Answers that are compressed at once; more go out as they are, so that compression takes no more than the time that is left. */
 export const MAX_COMPRESSING = 16

@@ -8,7 +8,6 @@ import { clientAddress } from "./addresses.ts"
 import type { GatewayConfig } from "./config.ts"
 import { createGateway, type GatewayOverrides } from "./context.ts"
 import { gradually } from "./gradually.ts"
-import { type Part, readiness } from "./health.ts"
 import { createPlayground } from "./playground/playground.ts"
 import { createProxy } from "./proxy.ts"
 import { plain, SECURITY_HEADERS } from "./responses.ts"
@@ -38,18 +37,6 @@ export async function startGateway(
       config.trustedProxies,
     )
   let stopping = false
-  const parts = (): Part[] => {
-    const services = [...gateway.pools.values()].map((pool) => ({
-      name: pool.subgraph,
-      processes: pool
-        .nodes()
-        .map(({ url, up }) => ({ url, check: new URL("/readyz", url).href, linked: up })),
-    }))
-    if (!config.webUrl) return services
-    const web = { url: config.webUrl, check: new URL("/", config.webUrl).href }
-    return [...services, { name: "web", processes: [web] }]
-  }
-
   const app = new Elysia({
     serve: { reusePort: false, maxRequestBodySize: MAX_REQUEST_BYTES },
     websocket: GATEWAY_SOCKETS,
@@ -71,7 +58,11 @@ export async function startGateway(
     .get("/graphql/:asset", ({ params }) => playground.asset(params.asset))
     .get("/.well-known/jwks.json", () => keys())
     .get("/healthz", () => plain(200, "ok"))
-    .get("/readyz", () => (stopping ? plain(503, "stopping") : readiness(parts())))
+    .get("/readyz", ({ request, server }) => {
+      if (stopping) return plain(503, "stopping")
+      const peer = (server as Server<unknown>).requestIP(request)?.address ?? ""
+      return gateway.health.answer(request, peer)
+    })
     .all(
       "*",
       ({ request, server }) => {

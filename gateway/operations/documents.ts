@@ -12,6 +12,7 @@ import {
   validate,
 } from "graphql"
 import { exceeds } from "../limits/document-limits.ts"
+import { NoReservedAliasesRule } from "../limits/reserved-aliases.ts"
 import {
   DOCUMENT_LIMITS,
   LOCATED_DOCUMENTS,
@@ -67,9 +68,11 @@ export function createDocuments(
   // only what is on probation.
   const probation = cache(PROBATION_BYTES)
   const remembered = cache(REMEMBERED_BYTES)
-  const rules = options.introspection
-    ? specifiedRules
-    : [...specifiedRules, NoSchemaIntrospectionCustomRule]
+  const rules = [
+    ...specifiedRules,
+    NoReservedAliasesRule,
+    ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+  ]
 
   function read(text: string, by: string): Document | readonly GraphQLError[] {
     if (text.length > MAX_DOCUMENT_CHARACTERS) return [tooLong()]
