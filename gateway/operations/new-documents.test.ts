@@ -51,8 +51,6 @@ test("a payer who used up its time is told when to come again, and others are no
   documents.work(alice, work(2 * burst, "long"))
   // Other work has had the thread for as long.
   advance(2 * burst)
-  documents.work(alice, work(2 * burst, "longer"))
-  advance(2 * burst)
   const next = () => documents.work(alice, work(1, "next"))
   expect(next).toThrow(ParleyError)
   expect(documents.work(bob, work(1, "b"))).toBe("b")
