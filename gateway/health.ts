@@ -1,6 +1,6 @@
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { secretCheck } from "@parley/service/subgraph.ts"
-import { READINESS_KEPT_MS } from "./limits.ts"
+import { CHECK_WITHIN_MS, READINESS_KEPT_MS } from "./limits.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 
 /** What the gateway needs: one of these has to work. */
@@ -16,9 +16,6 @@ export interface Process {
   /** False where the link to it is down. */
   linked?: boolean
 }
-
-/** Longer than a process takes to find that its store does not answer, and to say so. */
-const WITHIN_MS = 3_000
 
 export interface Health {
   /**
@@ -112,7 +109,7 @@ async function whyNot({ check, linked = true }: Process): Promise<string | undef
   try {
     const response = await fetch(check, {
       redirect: "manual",
-      signal: AbortSignal.timeout(WITHIN_MS),
+      signal: AbortSignal.timeout(CHECK_WITHIN_MS),
     })
     const text = response.status < 400 ? "" : await response.text()
     if (response.status < 400) await response.body?.cancel()

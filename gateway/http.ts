@@ -6,13 +6,12 @@ import type { AccessLog } from "./access-log.ts"
 import { compress, type Encoding, encodingFor } from "./compression.ts"
 import { accessTokenSet, type CookieNames, readCredentials } from "./credentials.ts"
 import type { FairUse } from "./limits/fair-use.ts"
-import { MAX_BODY_BYTES } from "./limits.ts"
 import { type Answer, answer, type ExecutionOutcome } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor } from "./operations/executor.ts"
 import type { Payer } from "./operations/new-documents.ts"
 import type { Operation } from "./operations/operation.ts"
-import { type Params, readParams } from "./params.ts"
+import { createBodies, type Params } from "./params.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Caller } from "./upstream/caller.ts"
@@ -71,6 +70,8 @@ export interface Asked {
  */
 export function createHttp(options: HttpOptions) {
   const { documents, executor, fairUse, sessions, cookies, access, trail, figures } = options
+
+  const bodies = createBodies()
 
   const causeOf = (request: Request): Cause => {
     const requestId = options.requestId()
@@ -182,10 +183,10 @@ export function createHttp(options: HttpOptions) {
     }
     let params: Params
     try {
-      params = await readParams(request, MAX_BODY_BYTES)
+      params = await bodies.readParams(request, address)
     } catch (error) {
-      const tooLarge = error instanceof ParleyError && error.code === "TOO_LARGE"
-      return refuse(error, type, tooLarge ? 413 : 400)
+      // A body that is none has no GraphQL answer yet: its status says what is wrong whatever type is taken.
+      return refuse(error, type, error instanceof ParleyError ? STATUS[error.code] : 400)
     }
     try {
       const result = await run(request, params, address, cause, asked)

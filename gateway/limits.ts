@@ -90,6 +90,24 @@ export const MAX_OPERATION_MS = 10_000
 
 /** Bytes of one request to /graphql. A message has 8,000 characters; the positions of 4,000 conversations come over a socket. */
 export const MAX_BODY_BYTES = 256 * 1024
+/** Bytes of a body that is read without being counted: what people's apps send has less, but for a long message. */
+export const SMALL_BODY_BYTES = 16 * 1024
+/** Longer bodies that are being read for one address at once: a client that sends slowly holds 256 KiB for each. */
+export const MAX_BODIES_PER_ADDRESS = 32
+/** Longer bodies that are being read at once: 64 MiB in all. */
+export const MAX_BODIES = 256
+/** Bytes of one request that the server takes at all; what is beyond the limits above is refused before it is read. */
+export const MAX_REQUEST_BYTES = 64 * 1024 * 1024
+/** Bytes of a frame on a client's socket. A longer one closes the connection with 1009: Bun does so itself. */
+export const MAX_FRAME_BYTES = 256 * 1024
+/** Bytes that may wait for a client that reads slowly. Beyond it the connection ends and resumes by position. */
+export const MAX_QUEUED_BYTES = 1024 * 1024
+/** How long requests in flight may take once the gateway is told to stop, in ms. */
+export const FINISH_WITHIN_MS = 5_000
+/** How long auth may take to answer with its keys, in ms. */
+export const KEYS_WITHIN_MS = 3_000
+/** Longer than a process takes to find that its store does not answer, and to say so, in ms. */
+export const CHECK_WITHIN_MS = 3_000
 /** Bytes of a request body that goes on to the web app. Its pages send none: what they do goes to /graphql. */
 export const MAX_PROXIED_BODY_BYTES = 128 * 1024
 /** Request bodies that are being read for the web app at once: 32 MiB in all. */

@@ -8,15 +8,11 @@ import { clientAddress } from "./addresses.ts"
 import type { GatewayConfig } from "./config.ts"
 import { createGateway, type GatewayOverrides } from "./context.ts"
 import { gradually } from "./gradually.ts"
+import { FINISH_WITHIN_MS, KEYS_WITHIN_MS, MAX_REQUEST_BYTES } from "./limits.ts"
 import { createPlayground } from "./playground/playground.ts"
 import { createProxy } from "./proxy.ts"
 import { plain, SECURITY_HEADERS } from "./responses.ts"
 import { GATEWAY_SOCKETS } from "./upgrade.ts"
-
-/** More than a page of ours ever sends; what GraphQL takes is checked apart, and answered with a code. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024
-/** How long requests in flight may take once the gateway is told to stop. */
-const FINISH_WITHIN_MS = 5_000
 
 /** Starts the gateway. @throws ConfigError where its port cannot be used. */
 export async function startGateway(
@@ -94,8 +90,6 @@ export async function startGateway(
     },
   }
 }
-
-const KEYS_WITHIN_MS = 3_000
 
 /** The public keys, from auth, so that whoever checks our tokens needs to know one origin only. */
 function publicKeys(authUrls: readonly string[]): () => Promise<Response> {

@@ -2,13 +2,9 @@ import { type SocketWatch, socketLimits, upgradeSocket } from "@parley/service/s
 import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
 import { type CookieNames, readCredentials } from "./credentials.ts"
+import { MAX_FRAME_BYTES, MAX_QUEUED_BYTES } from "./limits.ts"
 import { plain } from "./responses.ts"
 import { Client, type Extra, type SocketOptions } from "./socket.ts"
-
-/** In bytes. A longer frame closes the connection with 1009: Bun does so itself. */
-const MAX_FRAME_BYTES = 256 * 1024
-/** What may wait for a client that reads slowly, in bytes. Beyond it the connection ends and resumes by position. */
-const MAX_QUEUED_BYTES = 1024 * 1024
 
 export const GATEWAY_SOCKETS = socketLimits({
   maxFrameBytes: MAX_FRAME_BYTES,

@@ -36,6 +36,8 @@ export interface Programs {
 
 /** More variants of one document than this are programs of their own: right, but not shared. */
 const MAX_VARIANTS = 100
+/** Characters of a variant's variables, as JSON. Longer ones are programs of their own, too: a hundred of them are kept. */
+const MAX_VARIANT_CHARACTERS = 256
 
 interface Prepared {
   subgraph: string
@@ -115,7 +117,9 @@ export function createPrograms(options: {
       const own = pick(variables, eventVariables)
       const key = JSON.stringify(own)
       const program = variants.get(key) ?? createProgram(operation, own)
-      if (variants.size < MAX_VARIANTS) variants.set(key, program)
+      if (variants.size < MAX_VARIANTS && key.length <= MAX_VARIANT_CHARACTERS) {
+        variants.set(key, program)
+      }
       return program
     },
   }
