@@ -1,6 +1,7 @@
 import type { Logger } from "@parley/service/log.ts"
 import { MAX_PROXIED_BODIES, MAX_PROXIED_BODY_BYTES } from "./limits.ts"
 import { plain } from "./responses.ts"
+import { ADDRESS_HEADER, type Visitors } from "./visitors.ts"
 
 /** Meant for one connection only (RFC 9110 §7.6.1). */
 const HOP_BY_HOP = [
@@ -21,7 +22,12 @@ export type Proxy = (request: Request, address: string) => Promise<Response>
  * Sends requests on to the web app and its answers back, both as streams. The web app learns from `x-forwarded-*` who
  * asks and how; what a client says there itself is dropped.
  */
-export function createProxy(webUrl: string, publicUrl: string, log: Logger): Proxy {
+export function createProxy(
+  webUrl: string,
+  publicUrl: string,
+  visitors: Visitors,
+  log: Logger,
+): Proxy {
   const target = new URL(webUrl).origin
   const { protocol } = new URL(publicUrl)
 
@@ -51,6 +57,7 @@ export function createProxy(webUrl: string, publicUrl: string, log: Logger): Pro
       if (name.startsWith("x-forwarded-") || name.startsWith("x-parley-")) headers.delete(name)
     }
     headers.set("x-forwarded-for", address)
+    headers.set(ADDRESS_HEADER, visitors.sign(address))
     headers.set("x-forwarded-proto", protocol.slice(0, -1))
     headers.set("x-forwarded-host", request.headers.get("host") ?? "")
     try {

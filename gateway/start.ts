@@ -13,6 +13,7 @@ import { createPlayground } from "./playground/playground.ts"
 import { createProxy } from "./proxy.ts"
 import { plain, SECURITY_HEADERS } from "./responses.ts"
 import { GATEWAY_SOCKETS } from "./upgrade.ts"
+import { ADDRESS_HEADER, createVisitors } from "./visitors.ts"
 
 /** Starts the gateway. @throws ConfigError where its port cannot be used. */
 export async function startGateway(
@@ -23,10 +24,14 @@ export async function startGateway(
   const tracer =
     overrides.tracer ?? (await openTracer("gateway", config.observability?.traces, log))
   const gateway = createGateway(config, { ...overrides, log, tracer })
-  const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
+  const visitors = createVisitors(config.linkSecret)
+  const proxy = config.webUrl
+    ? createProxy(config.webUrl, config.publicUrl, visitors, log)
+    : undefined
   const playground = createPlayground(log, config.playgroundDir)
   const keys = publicKeys(config.authUrls)
   const addressOf = (server: Server<unknown>, request: Request) =>
+    visitors.read(request.headers.get(ADDRESS_HEADER)) ??
     clientAddress(
       server.requestIP(request)?.address ?? "",
       request.headers.get("x-forwarded-for"),

@@ -44,6 +44,8 @@ export async function startCluster(
     PUBLIC_URL: "http://localhost:4000",
     LINK_SECRET: linkSecret(),
     SIGNUPS_PER_ADDRESS: "1000000",
+    OPERATIONS_PER_ADDRESS: "1000000",
+    OPERATIONS_PER_PERSON: "1000000",
     MONGODB_URL: mongo.url,
     KAFKA_BROKERS: kafka.brokers,
   }

@@ -49,6 +49,8 @@ export async function startInstallation(): Promise<Installation> {
     PUBLIC_URL: publicUrl,
     LINK_SECRET: secret,
     SIGNUPS_PER_ADDRESS: "1000000",
+    OPERATIONS_PER_ADDRESS: "1000000",
+    OPERATIONS_PER_PERSON: "1000000",
   }
   const services: Child[] = []
   const start = async (name: string, more: Record<string, string> = {}) => {

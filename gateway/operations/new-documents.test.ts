@@ -9,7 +9,8 @@ const bob = { user: "bob", address: "10.0.0.1" }
 /** Work that takes so many ms of a clock that the test owns. */
 function world() {
   let now = 0
-  const documents = createNewDocuments(() => now)
+  const clock = () => now
+  const documents = createNewDocuments(clock, clock)
   const done: string[] = []
   return {
     documents,

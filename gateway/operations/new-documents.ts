@@ -29,8 +29,14 @@ interface Waiting {
   reject(error: ParleyError): void
 }
 
-/** @param now in ms, never running back; `measure` is the clock that work is timed with */
-export function createNewDocuments(now: () => number = () => performance.now()): NewDocuments {
+/**
+ * @param now in ms, never running back
+ * @param cpu the CPU time of this process, in ms: what a busy machine does meanwhile is at no payer's expense
+ */
+export function createNewDocuments(
+  now: () => number = () => performance.now(),
+  cpu: () => number = cpuOfProcess,
+): NewDocuments {
   const ofPeople = createTokenBuckets(NEW_DOCUMENTS_PER_PERSON)
   const ofAddresses = createTokenBuckets(NEW_DOCUMENTS_PER_ADDRESS)
   /** In the order of their turns. */
@@ -47,11 +53,12 @@ export function createNewDocuments(now: () => number = () => performance.now()):
 
   function timed<T>(buckets: TokenBuckets, key: string, work: () => T): T {
     const beganAt = now()
+    const cpuBefore = cpu()
     try {
       return work()
     } finally {
       const took = now() - beganAt
-      buckets.charge(key, took, beganAt)
+      buckets.charge(key, Math.min(took, cpu() - cpuBefore), beganAt)
       restUntil = beganAt + 2 * took
     }
   }
@@ -103,6 +110,11 @@ export function createNewDocuments(now: () => number = () => performance.now()):
       return promise
     },
   }
+}
+
+function cpuOfProcess(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
 }
 
 /** Names a payer in buckets and queues. A home or a machine has all addresses of one IPv6 network of 64 bits. */

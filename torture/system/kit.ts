@@ -48,6 +48,8 @@ export class Kit {
       // Everyone signs up from this machine.
       SIGNUPS_PER_ADDRESS: "100000",
       GUESSES_PER_ADDRESS: "100000",
+      OPERATIONS_PER_ADDRESS: "100000",
+      OPERATIONS_PER_PERSON: "100000",
     }
   }
 
