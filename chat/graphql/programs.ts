@@ -28,6 +28,8 @@ export interface Programs {
 
 /** More variants of one document than this are programs of their own: right, but not shared. */
 const MAX_VARIANTS = 100
+/** Characters of a variant's variables, as JSON. Longer ones are programs of their own, too: a hundred of them are kept. */
+const MAX_VARIANT_CHARACTERS = 256
 
 /** A subscription document without its root field's arguments, and what its events still depend on. */
 interface EventDocument {
@@ -118,7 +120,9 @@ export function createPrograms(
       )
       const key = JSON.stringify(variables)
       const program = event.variants.get(key) ?? compile(event, args.operationName, variables)
-      if (event.variants.size < MAX_VARIANTS) event.variants.set(key, program)
+      if (event.variants.size < MAX_VARIANTS && key.length <= MAX_VARIANT_CHARACTERS) {
+        event.variants.set(key, program)
+      }
       return program
     },
   }
