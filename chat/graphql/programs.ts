@@ -15,7 +15,14 @@ import {
   getOperationAST,
 } from "graphql"
 import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts"
-import { EVENT_BYTES, EVENT_ITEMS, READY_BYTES, READY_ITEMS } from "../limits.ts"
+import {
+  EVENT_BYTES,
+  EVENT_ITEMS,
+  READY_BYTES,
+  READY_ITEMS,
+  VARIANT_LENGTH,
+  VARIANTS,
+} from "../limits.ts"
 import type { ChatContext, Services } from "./context.ts"
 
 export interface Programs {
@@ -25,11 +32,6 @@ export interface Programs {
    */
   of(args: ExecutionArgs): Program
 }
-
-/** More variants of one document than this are programs of their own: right, but not shared. */
-const MAX_VARIANTS = 100
-/** Characters of a variant's variables, as JSON. Longer ones are programs of their own, too: a hundred of them are kept. */
-const MAX_VARIANT_CHARACTERS = 256
 
 /** A subscription document without its root field's arguments, and what its events still depend on. */
 interface EventDocument {
@@ -120,9 +122,9 @@ export function createPrograms(
       )
       const key = JSON.stringify(variables)
       const program = event.variants.get(key) ?? compile(event, args.operationName, variables)
-      if (event.variants.size < MAX_VARIANTS && key.length <= MAX_VARIANT_CHARACTERS) {
-        event.variants.set(key, program)
-      }
+      // More variants, or longer ones, are programs of their own: right, but not shared.
+      const isKept = event.variants.size < VARIANTS && key.length <= VARIANT_LENGTH
+      if (isKept) event.variants.set(key, program)
       return program
     },
   }
