@@ -12,8 +12,7 @@ import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
-import { AnswerGate, boundAnswers, tooLarge } from "./answers.ts"
-import { isLongerThan } from "./bytes.ts"
+import { AnswerGate, boundAnswers } from "./answers.ts"
 import {
   Cancellation,
   cancellationOf,
@@ -24,6 +23,7 @@ import {
 import { type Cause, logFor, readCause } from "./cause.ts"
 import { createDeadlines } from "./deadlines.ts"
 import { badInput, type ParleyError } from "./errors.ts"
+import { boundEvents, type Ends, type Link, plainLink, sharedLink } from "./event-link.ts"
 import { extensionsOf, readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
 import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES, OPERATION_MS } from "./limits.ts"
@@ -32,23 +32,14 @@ import {
   type Carries,
   type LinkExtensions,
   LinkInit,
-  plainNext,
   SECRET_HEADER,
   SHARED_NEXT,
-  sharedNext,
 } from "./link.ts"
 import type { Logger } from "./log.ts"
 import { createOperationSteps } from "./operation-steps.ts"
 import { createDocumentCache } from "./operations.ts"
 import { SingleAnswer } from "./single-answer.ts"
-import {
-  type BunSocket,
-  type SocketWatch,
-  sendFrame,
-  socketLimits,
-  upgradeSocket,
-  waitingBytes,
-} from "./socket.ts"
+import { type BunSocket, type SocketWatch, socketLimits, upgradeSocket } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 import type { Tracer } from "./tracing.ts"
 import { untilStopped } from "./until-stopped.ts"
@@ -69,17 +60,7 @@ export interface Call {
   setCookies: string[]
 }
 
-/** A gateway's connection, as the source of a subscription sees it. */
-export interface Link {
-  /**
-   * Sends one result, which is JSON already, to some of the subscriptions on this connection, with what brought it about
-   * where the gateway wants to know. One that is too long ends those subscriptions with TOO_LARGE. False where the
-   * connection is gone; its clients resume by position.
-   */
-  deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
-  /** What waits for the gateway to read it, in bytes. */
-  waitingBytes(): number
-}
+export type { Link } from "./event-link.ts"
 
 /** A checked subscription that is to be started. */
 export interface Subscription<Context> {
@@ -123,14 +104,14 @@ interface LinkExtra {
   /** Undefined: anything. */
   carries?: Carries
   /** Ends the subscriptions of the connection, by their ids. */
-  ends?: Map<string, (error: ParleyError) => void>
+  ends?: Ends
 }
 
 /** Execution arguments that remember where a subscription came from: graphql-ws hands them from hook to hook. */
 type LinkArgs = ExecutionArgs & {
   id: string
   link: Link
-  ends: Map<string, (error: ParleyError) => void>
+  ends: Ends
 }
 
 /**
@@ -323,7 +304,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       const link = isShared
         ? sharedLink(extra.socket, features.includes(CAUSE))
         : plainLink(extra.socket)
-      const ends = new Map<string, (error: ParleyError) => void>()
+      const ends: Ends = new Map()
       extra.ends = ends
       extra.carries = init.output.carries
       extra.link = boundEvents(link, ends, answerBytes)
@@ -396,31 +377,6 @@ export function gatewayOnly(secret: string): (request: Request) => Response | un
       ? undefined
       : new Response("This endpoint answers the gateway only.\n", { status: 403 })
 }
-
-const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
-  deliver: (ids, payload, cause) =>
-    sendFrame(socket, sharedNext(ids, payload, withCause ? cause : undefined)),
-  waitingBytes: () => waitingBytes(socket),
-})
-
-const plainLink = (socket: BunSocket): Link => ({
-  deliver: (ids, payload) => ids.every((id) => sendFrame(socket, plainNext(id, payload))),
-  waitingBytes: () => waitingBytes(socket),
-})
-
-/** The same link, on which an event that is too long ends the subscriptions that it is for. */
-const boundEvents = (
-  link: Link,
-  ends: ReadonlyMap<string, (error: ParleyError) => void>,
-  bytes: number,
-): Link => ({
-  ...link,
-  deliver(ids, payload, cause) {
-    if (!isLongerThan(payload, bytes)) return link.deliver(ids, payload, cause)
-    for (const id of ids) ends.get(id)?.(tooLarge(bytes))
-    return true
-  },
-})
 
 const wrap = (error: unknown): GraphQLError =>
   error instanceof GraphQLError
