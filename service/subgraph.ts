@@ -54,7 +54,7 @@ export interface Call {
   cause: Cause | undefined
   /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
   isWaitedFor(): boolean
-  /** Aborted where the operation is over before its end: nobody waits for it, or it takes too long. Stores may look at it. */
+  /** Aborted where the operation is over before its end: its client has lost interest, or it takes too long. Stores may look at it. */
   readonly signal: AbortSignal
   /** `Set-Cookie` values for the browser. */
   setCookies: string[]
