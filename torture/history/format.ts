@@ -50,6 +50,8 @@ export interface RunLine {
   engines: string
   minutes: number
   started: string
+  /** The names of the faults that the nemesis chooses from. */
+  faults: string[]
 }
 
 /** Someone with an account. */
