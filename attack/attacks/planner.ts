@@ -8,16 +8,23 @@ const names = (count: number, length: number) => Array.from({ length: count }, (
 const places = (count: number, each: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => each(index)).join(" ")
 
-/** A fragment with long aliases, at 19 places that the planner opens one by one: 200 KB become 3.8 MB. */
-const conditional = (root: string, type: string) => {
+/** What keeps the document from going to one subgraph as it came: the planner has to open it. */
+const PLANNED = '__type(name: "User") { name }'
+
+/** A fragment with long aliases, at 18 places that the planner opens one by one: 200 KB become 3.6 MB. */
+const conditional = (root: string, type: string, beside = PLANNED) => {
   const fields = names(4, 49_000).map((alias) => `${alias}: id`)
-  const query = `query($v: Boolean!) { ${places(19, (i) => `r${i}: ${root} { ...@include(if: $v) { ...F } }`)} } fragment F on ${type} { ${fields.join(" ")} }`
+  const query = `query($v: Boolean!) { ${beside} ${places(18, (i) => `r${i}: ${root} { ...@include(if: $v) { ...F } }`)} } fragment F on ${type} { ${fields.join(" ")} }`
   return { query, variables: { v: true } }
 }
 
-const fragmentsOfFragments = () => {
+/** The condition is inside a fragment, so that the text is small at each place. */
+const throughFragments = () => {
   const fields = names(4, 45_000).map((alias) => `${alias}: id`)
-  return `{ ${places(19, (i) => `r${i}: me { ...G${i} }`)} } ${places(19, (i) => `fragment G${i} on User { ...F username }`)} fragment F on User { ${fields.join(" ")} }`
+  return {
+    query: `query($v: Boolean!) { ${PLANNED} ${places(18, (i) => `r${i}: me { ...G }`)} } fragment G on User { ...@include(if: $v) { ...F } username } fragment F on User { ${fields.join(" ")} }`,
+    variables: { v: true },
+  }
 }
 
 const inConversation = (
@@ -55,13 +62,17 @@ export const planner: Attack = {
       forbidden: FORBIDDEN,
     }),
     floodWith({
-      name: "fragments of fragments",
-      make: fragmentsOfFragments,
+      name: "conditions in fragments",
+      make: throughFragments,
       perSecond: 14,
       forbidden: FORBIDDEN,
     }),
     inConversation("conditional spreads to chat", (id) =>
-      conditional(`conversation(id: "${id}")`, "Conversation"),
+      conditional(
+        `conversation(id: "${id}")`,
+        "Conversation",
+        `s: conversation(id: "${id}") { members { edges { node { user { name } } } } }`,
+      ),
     ),
     floodWith({
       name: "distinct plans by strangers",
