@@ -8,12 +8,13 @@ import { isCleanBesidesTime, type Verdict } from "./checker/verdict.ts"
 import { report } from "./report/report.ts"
 import { run } from "./run.ts"
 
-const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--untimed] [--bugs [quick|WORD]]
+const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--attackers N] [--untimed] [--bugs [quick|WORD]]
 
   --engines   what the system runs on; embedded where nothing is said
   --minutes   for how long things go wrong; 2 where nothing is said
   --seed      decides what goes wrong, and what everyone does; a new one where nothing is said
   --folder    where history, logs and picture go; torture/results/<time> otherwise
+  --attackers so many accounts beside the others flood, bomb, spam and guess passwords; none where nothing is said
   --untimed   how soon everyone had caught up is told and not judged, only that they did: for machines that
               others use, too
   --bugs      plants each of the known bugs in turn, to see the checker catch it; quick: those that
@@ -25,6 +26,7 @@ interface Arguments {
   minutes: number
   seed: string
   folder: string
+  attackers: number
   untimed: boolean
   bugs: readonly Bug[] | undefined
 }
@@ -54,7 +56,7 @@ export async function torture(args: string[]): Promise<number> {
   }
   const options = { ...given, engines: given.engines ?? "embedded" }
   say(`${options.minutes} min on ${options.engines}`)
-  await run({ ...options, say })
+  await run({ ...options, scale: { attackers: options.attackers }, say })
   say("checking")
   const { status, verdict } = await check(options.folder)
   process.stdout.write(await report(options, verdict))
@@ -77,6 +79,7 @@ function readArguments(args: string[]): Arguments | string {
     minutes: 2,
     seed: crypto.randomUUID().slice(0, 8),
     folder: inRoot("torture/results", new Date().toISOString().replaceAll(":", "-")),
+    attackers: 0,
     untimed: false,
     bugs: undefined,
   }
@@ -102,6 +105,7 @@ function readArguments(args: string[]): Arguments | string {
     if (name === "--engines" && (value === "embedded" || value === "cluster")) given.engines = value
     else if (name === "--minutes" && Number(value) > 0) given.minutes = Number(value)
     else if (name === "--seed") given.seed = value
+    else if (name === "--attackers" && /^\d{1,2}$/.test(value)) given.attackers = Number(value)
     else if (name === "--folder") given.folder = value
     else return `"${name} ${value}" is not understood.\n\n${HELP}`
   }

@@ -37,6 +37,7 @@ const SCALE: Scale = {
   absences: 12_000,
   absence: [500, 5_000],
   changeEvery: 3_000,
+  attackers: 0,
 }
 
 /** Runs of less than this many minutes have shorter faults. */

@@ -15,7 +15,8 @@ function bomb(last: string, body = (next: string) => `...${next} ...${next}`): s
   return `{ ...F0 } ${fragments.join(" ")}`
 }
 
-const BOMBS = {
+/** By what is at their end, or on the way there. */
+export const BOMBS = {
   "an undefined end": bomb("F60"),
   "a cycle at the end": bomb("F0"),
   "through inline fragments": bomb(

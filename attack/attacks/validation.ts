@@ -8,7 +8,7 @@ const times = (count: number, each: (index: number) => string, separator = " ") 
 const nested = (levels: number): string => (levels === 0 ? "1" : `[${nested(levels - 1)}]`)
 
 /** Documents that pass for small, and are dear to validate. Each is another text, so that no cache helps. */
-const DOCUMENTS: Record<string, (index: number) => string> = {
+export const DOCUMENTS: Record<string, (index: number) => string> = {
   "spreads of fragments": () =>
     `{ me { ${times(400, (i) => `...F${i}`)} } } ${times(400, (i) => `fragment F${i} on User { id }`)} # ${nonce()}`,
   "fields that overlap": () => `{ me { ${times(950, () => "id")} } } # ${nonce()}`,

@@ -59,7 +59,7 @@ export interface PersonLine {
   k: "person"
   t: number
   who: string
-  /** Is never to be a member of anything. */
+  /** Is in no conversation but those of their own making, and does not care what becomes of what they send. */
   outsider: boolean
 }
 
