@@ -2,7 +2,8 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { inRoot } from "../launcher/root.ts"
 import { ATTACKS } from "./catalogue.ts"
-import { SERVICES, type Service } from "./system.ts"
+import { composeLimit } from "./cgroups.ts"
+import { SERVICES } from "./system.ts"
 import { CACHES } from "./verdict.ts"
 
 const page = readFileSync(inRoot("docs/security.md"), "utf8")
@@ -30,16 +31,9 @@ test("every class is tried in three variants at least, whose names differ", () =
   }
 })
 
-/** In MiB, of the first service of that name with a limit. */
-function composeLimit(service: Service): number {
-  const text = readFileSync(inRoot("compose.yaml"), "utf8")
-  const own = text.slice(text.search(new RegExp(`^  ${service}:$`, "m")))
-  return Number(/memory: (\d+)M/.exec(own)?.[1])
-}
-
 test("the page has each service's limit of memory and the sum of its caches, which fits in", () => {
   for (const service of SERVICES) {
-    const limit = composeLimit(service)
+    const limit = composeLimit(service) / MIB
     const caches = CACHES[service] / MIB
     expect(page).toContain(`| ${service} | ${limit} MiB | ${caches} MiB |`)
     expect([service, caches <= limit / 2]).toEqual([service, true])

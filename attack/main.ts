@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs"
+import { allAtOnce } from "./at-once.ts"
 import type { Attack, Variant } from "./attack.ts"
 import { ATTACKS } from "./catalogue.ts"
 import { carryOut, startBystanders } from "./helper.ts"
@@ -6,13 +7,15 @@ import { heading, line, rest as restLine } from "./report.ts"
 import { type Engines, type Memory, SERVICES, type System, startSystem } from "./system.ts"
 import { type Base, judge, type Ran } from "./verdict.ts"
 
-const HELP = `attack [name…] [--engines embedded|cluster] [--seconds n] [--variant word] [--quick] [--json file]
+const HELP = `attack [name…] [--engines embedded|cluster] [--seconds n] [--variant word] [--quick] [--at-once] [--json file]
 
   name        which classes of attacks; all where none is named: ${ATTACKS.map(({ name }) => name).join(", ")}
   --engines   what the system runs on; embedded where nothing is said
   --seconds   for how long each variant goes on; 10 where nothing is said, 15 at most
   --variant   only variants that have this word in their names
   --quick     what ./parley test runs: 3 s each, without those that wait for long, on a machine that others use, too
+  --at-once   one variant of each class, all at the same time, while each service has the memory that
+              compose.yaml gives it and no more (cgroups, where this user may make them)
   --json      where to leave the figures
 `
 
@@ -22,6 +25,7 @@ interface Options {
   seconds: number
   word: string
   quick: boolean
+  atOnce: boolean
   json: string | undefined
 }
 
@@ -47,6 +51,7 @@ export async function attack(args: string[]): Promise<number> {
     return options === HELP ? 0 : 2
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
+  if (options.atOnce) return allAtOnce({ ...options, say })
   const all: { ran: Ran; wrong: string[] }[] = []
   process.stdout.write(heading())
   // What one attack leaves in memory must not be counted against the next; a quick run has the time for one system.
@@ -148,7 +153,7 @@ async function restore(system: System, incidents: string[]): Promise<void> {
 function readOptions(args: string[]): Options | string {
   const options: Options = {
     ...{ attacks: ATTACKS, engines: "embedded", seconds: 10, word: "" },
-    ...{ quick: false, json: undefined },
+    ...{ quick: false, atOnce: false, json: undefined },
   }
   const names: string[] = []
   for (let i = 0; i < args.length; i++) {
@@ -156,7 +161,8 @@ function readOptions(args: string[]): Options | string {
     if (arg === "--help" || arg === "-h") return HELP
     if (arg === "--quick") {
       Object.assign(options, { quick: true, seconds: QUICK_SECONDS })
-    } else if (!arg.startsWith("--")) names.push(arg)
+    } else if (arg === "--at-once") options.atOnce = true
+    else if (!arg.startsWith("--")) names.push(arg)
     else {
       i += 1
       const value = args[i] ?? ""

@@ -15,6 +15,7 @@ export interface System extends AsyncDisposable {
   urls: string[]
   dataDir: string | undefined
   memory(): Memory
+  pidsOf(service: Service): number[]
   /** Ends each process of a service whose memory is over the bound, or all of them; the launcher starts them again. */
   kill(service: Service, overBytes?: number): number
   /** True where every gateway says within 5 s that it lives. */
@@ -43,6 +44,7 @@ export async function startSystem(engines: Engines): Promise<System> {
   return {
     urls: parley.gateways,
     dataDir: engines === "embedded" ? folder : undefined,
+    pidsOf: parley.pidsOf,
     memory() {
       const largest = (service: Service) => Math.max(0, ...parley.pidsOf(service).map(rss))
       return {
