@@ -69,5 +69,32 @@ export const sendText = (
   id = Bun.randomUUIDv7(),
 ) => of.client.ask<{ sendMessage: { seq: number } }>(SEND, { input: { id, conversation, text } })
 
+/** Accounts that fill a conversation: each may write only so much. */
+const HELPERS = 6
+
+/**
+ * Fills conversations with messages of 32 KB, by as many accounts as it takes, until there are `count`, the time is up or
+ * no helper may write any more. @returns the owner, the conversations, and how many messages are in them
+ */
+export async function hoard(url: string, conversations: number, count: number, lasts: number) {
+  const owner = await signUp(url)
+  const helpers = await Promise.all(Array.from({ length: HELPERS }, () => signUp(url)))
+  const members = helpers.map(({ id }) => id)
+  const ids: string[] = []
+  for (let i = 0; i < conversations; i++) ids.push(await createGroup(owner, members))
+  const until = performance.now() + lasts
+  let stored = 0
+  const fill = async (of: Account) => {
+    while (stored < count && performance.now() < until) {
+      const reply = await sendText(of, ids[stored % ids.length]!, LARGE)
+      if (reply.code === "RATE_LIMITED") return
+      if (reply.code) await Bun.sleep(100)
+      else stored += 1
+    }
+  }
+  await Promise.all([owner, ...helpers].map(fill))
+  return { owner, ids, stored }
+}
+
 /** The largest text that a message may have: 8,000 characters of four bytes. */
 export const LARGE = "😀".repeat(8_000)

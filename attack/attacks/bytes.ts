@@ -1,22 +1,18 @@
 import type { Attack, Variant } from "../attack.ts"
 import { floodAs } from "../documents.ts"
-import { flood, Tally } from "../flood.ts"
-import { createGroup, LARGE, sendText, signUp } from "../people.ts"
+import { Tally } from "../flood.ts"
+import { hoard } from "../people.ts"
 
 const MESSAGES = 200
-const FILLING = 12_000
+const FILLING = 8_000
 
 const ofLarge = (name: string, atOnce: number, document: (id: string) => string): Variant => ({
   name,
   async run(target) {
     const tally = new Tally()
-    const owner = await signUp(target.urls[0]!)
-    const id = await createGroup(owner, [])
-    await flood({ lasts: FILLING, atOnce: 4, atMost: MESSAGES }, async () => {
-      const reply = await sendText(owner, id, LARGE)
-      if (reply.code) await Bun.sleep(Math.min(reply.retryAfterMs ?? 200, 1_000))
-      else tally.count("stored")
-    })
+    const { owner, ids, stored } = await hoard(target.urls[0]!, 1, MESSAGES, FILLING)
+    const [id = ""] = ids
+    tally.count("stored", stored)
     const query = document(id)
     const flooding = { name, make: () => query, atOnce, forbidden: /^UNAVAILABLE$/ }
     await floodAs([owner], flooding, target, tally)

@@ -1,23 +1,17 @@
 import type { Attack, Target, Variant } from "../attack.ts"
-import { flood, Tally } from "../flood.ts"
+import { Tally } from "../flood.ts"
 import { codeIn, Line } from "../line.ts"
-import { type Account, createGroup, LARGE, sendText, signUp } from "../people.ts"
+import { type Account, hoard } from "../people.ts"
 
 const REPLAY = "subscription { events(after: []) { ... on MessageSent { message { text } } } }"
 const CONVERSATIONS = 5
 const MESSAGES = 600
-const FILLING = 10_000
+const FILLING = 8_000
 
 /** An account whose five conversations hold up to 600 messages of 32 KB: each replay is up to 20 MB. */
 async function hoarder(url: string, tally: Tally): Promise<Account> {
-  const owner = await signUp(url)
-  const ids: string[] = []
-  for (let i = 0; i < CONVERSATIONS; i++) ids.push(await createGroup(owner, []))
-  await flood({ lasts: FILLING, atOnce: 5, atMost: MESSAGES }, async (index) => {
-    const reply = await sendText(owner, ids[index % ids.length]!, LARGE)
-    if (reply.code) await Bun.sleep(Math.min(reply.retryAfterMs ?? 200, 1_000))
-    else tally.count("stored")
-  })
+  const { owner, stored } = await hoard(url, CONVERSATIONS, MESSAGES, FILLING)
+  tally.count("stored", stored)
   return owner
 }
 

@@ -9,7 +9,7 @@ import { pause, type World } from "./world.ts"
 /** How long an attacker rests between two attacks, in ms: from, to. */
 const REST: [number, number] = [200, 800]
 /** Messages of one flood, and how many are under way at a time: far more than any person sends. */
-const FLOOD = 150
+const FLOOD = 400
 const AT_ONCE = 15
 /** Victims of a group that nobody asked for. */
 const VICTIMS = 4

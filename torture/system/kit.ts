@@ -48,6 +48,10 @@ export class Kit {
       // Everyone signs up from this machine.
       SIGNUPS_PER_ADDRESS: "100000",
       GUESSES_PER_ADDRESS: "100000",
+      // The workload's people write faster than people do; those who attack write faster than that.
+      MESSAGES_PER_MINUTE: "1200",
+      MARKS_PER_MINUTE: "12000",
+      CHANGES_PER_MINUTE: "600",
     }
   }
 
