@@ -94,9 +94,10 @@ export function scatteredBounds(): Bound[] {
     [...walk(ROOT, folder, NO_PRODUCT)]
       .filter((file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$|\/limits\.ts$|\/test\//.test(file))
       .flatMap((file) =>
-        [...readFileSync(inRoot(file), "utf8").matchAll(DECLARED)].map(
-          ([, name = "", text = ""]): Bound => ({ name, file, value: computed(text) }),
-        ),
+        [...readFileSync(inRoot(file), "utf8").matchAll(DECLARED)]
+          .map(([, name = "", text = ""]): Bound => ({ name, file, value: computed(text) }))
+          // What is no number is made of bounds that are found elsewhere.
+          .filter(({ value }) => value !== undefined),
       ),
   )
 }
