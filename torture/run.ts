@@ -171,7 +171,8 @@ async function settled(holds: () => boolean | Promise<boolean>, within: number):
 
 /** Resolves once every reader that is there has all that has been acknowledged up to now; or after `within` ms. */
 function caughtUp(world: World, readers: readonly Reader[], within: number): Promise<boolean> {
-  const targets = [...world.rooms.values()].map((room) => ({ room, seq: room.acknowledged }))
+  const rooms = [...world.rooms.values(), ...world.unasked.values()]
+  const targets = rooms.map((room) => ({ room, seq: room.acknowledged }))
   const has = (reader: Reader) =>
     reader.isAway ||
     (reader.live &&

@@ -4,7 +4,7 @@ import type { Random } from "../random.ts"
 import type { Outcome } from "./outcome.ts"
 import type { Person } from "./person.ts"
 import { Socket } from "./socket.ts"
-import { pause, type World } from "./world.ts"
+import { pause } from "./world.ts"
 
 /** How long an attacker rests between two attacks, in ms: from, to. */
 const REST: [number, number] = [200, 800]
@@ -109,23 +109,20 @@ async function openGroup(
   )
   if (!("data" in outcome)) return undefined
   const conversation = outcome.data.made.id
-  recordGroup(world, attacker, members, conversation, t)
+  const names = [attacker.name, ...members.map(({ name }) => name)]
+  world.recorder.write({
+    ...{ k: "group", t, done: world.recorder.now(), who: attacker.name },
+    ...{ conversation, members: names },
+  })
+  world.unasked.set(conversation, {
+    ...{ id: conversation, admin: undefined, members: new Set(names), movers: [], busy: false },
+    acknowledged: 1,
+  })
   return conversation
 }
 
-function recordGroup(
-  { recorder }: World,
-  { name }: Person,
-  members: readonly Person[],
-  conversation: string,
-  t: number,
-): void {
-  const names = [name, ...members.map((member) => member.name)]
-  recorder.write({
-    ...{ k: "group", t, done: recorder.now(), who: name },
-    ...{ conversation, members: names },
-  })
+async function say(attacker: Person, conversation: string, text: string): Promise<void> {
+  const outcome = await attacker.send({ conversation, id: Bun.randomUUIDv7(), text })
+  const room = attacker.world.unasked.get(conversation)!
+  if ("data" in outcome) room.acknowledged = Math.max(room.acknowledged, outcome.data.seq)
 }
-
-const say = (attacker: Person, conversation: string, text: string) =>
-  attacker.send({ conversation, id: Bun.randomUUIDv7(), text })
