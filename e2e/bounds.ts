@@ -42,6 +42,8 @@ const UNITS: Record<string, number> = {
   million: 1_000_000,
 }
 
+const SHARES: Record<string, number> = { half: 0.5, quarter: 0.25, tenth: 0.1 }
+
 /** `10,000` and `256 KiB`; `2^31 − 1` as well. A number with a unit of time counts in s, too. */
 export function numbersIn(cell: string): number[] {
   const found: number[] = []
@@ -54,6 +56,7 @@ export function numbersIn(cell: string): number[] {
   for (const [, base, power] of cell.matchAll(/(\d+)\s*(?:\^|\*\*)\s*(\d+)/g)) {
     found.push(Number(base) ** Number(power), Number(base) ** Number(power) - 1)
   }
+  for (const [word, share] of Object.entries(SHARES)) if (cell.includes(word)) found.push(share)
   return found
 }
 
