@@ -125,8 +125,8 @@ const unread: Variant = {
   },
 }
 
-/** Frames by hand: pings without a pause, and frames far over the limit. */
-const frames = (name: string, frame: () => Buffer): Variant => ({
+/** Frames by hand, from eight sockets, with so many ms between two writes: pings, and frames far over the limit. */
+const frames = (name: string, frame: () => Buffer, every: number): Variant => ({
   name,
   async run({ urls, lasts }) {
     const tally = new Tally()
@@ -149,7 +149,7 @@ const frames = (name: string, frame: () => Buffer): Variant => ({
             new Promise((resolve) => socket.once("drain", resolve)),
             Bun.sleep(200),
           ])
-        else if (tally.of("frames") % 20 === 0) await Bun.sleep(1)
+        else await Bun.sleep(every)
       }
       socket.destroy()
     })
@@ -176,7 +176,7 @@ export const sockets: Attack = {
     churn,
     manySockets,
     unread,
-    frames("pings", () => Buffer.concat(Array.from({ length: 500 }, () => PING))),
-    frames("frames of 8 MB", () => textFrame("x".repeat(8 * 2 ** 20))),
+    frames("pings", () => Buffer.concat(Array.from({ length: 50 }, () => PING)), 20),
+    frames("frames of 8 MB", () => textFrame("x".repeat(8 * 2 ** 20)), 1),
   ],
 }
