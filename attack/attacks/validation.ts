@@ -11,6 +11,11 @@ const nested = (levels: number): string => (levels === 0 ? "1" : `[${nested(leve
 export const DOCUMENTS: Record<string, (index: number) => string> = {
   "spreads of fragments": () =>
     `{ me { ${times(400, (i) => `...F${i}`)} } } ${times(400, (i) => `fragment F${i} on User { id }`)} # ${nonce()}`,
+  "fields that repeat": () => `{ me { ${times(480, () => "id")} } } # ${nonce()}`,
+  "lists that repeat": () =>
+    `{ conversation(id: "x") { ${times(230, () => "messages(first: 1) { __typename }")} } } # ${nonce()}`,
+  "arguments that differ": () =>
+    `{ conversation(id: "x") { ${times(230, (i) => `messages(first: ${i}) { __typename }`)} } } # ${nonce()}`,
   "fields that overlap": () => `{ me { ${times(950, () => "id")} } } # ${nonce()}`,
   "fragments that overlap": () =>
     `{ me { ${times(30, (i) => `...F${i}`)} } } ${times(30, (i) => `fragment F${i} on User { ${times(30, (j) => `a${j}: id`)} }`)} # ${nonce()}`,
