@@ -17,6 +17,7 @@ import {
   observabilityVariables,
 } from "@parley/service/observability.ts"
 import * as v from "valibot"
+import { WRITE_LIMITS } from "./limits.ts"
 
 export interface ChatConfig {
   port: number
@@ -33,7 +34,11 @@ export interface ChatConfig {
   observability?: Observability
   /** The engines of a cluster; undefined: the embedded ones, and this node is the only one. */
   cluster: ClusterConfig | undefined
+  /** What one person may write; where nothing is said, WRITE_LIMITS. */
+  writeLimits?: WriteLimits
 }
+
+export type WriteLimits = Record<keyof typeof WRITE_LIMITS, number>
 
 export interface ClusterConfig {
   mongodbUrl: string
@@ -49,6 +54,25 @@ const partitions = v.pipe(
   v.maxValue(1024, "it must be a whole number from 1 to 1024"),
 )
 
+/** A whole number from 1 on, exact. */
+const amount = v.pipe(
+  v.string(),
+  v.regex(/^[1-9]\d{0,14}$/, "it must be a whole number from 1 on, of at most 15 digits"),
+  v.transform(Number),
+)
+const limit = (name: keyof typeof WRITE_LIMITS) => v.optional(amount, String(WRITE_LIMITS[name]))
+
+const writeLimits = {
+  MESSAGES_PER_MINUTE: limit("MESSAGES_PER_MINUTE"),
+  MARKS_PER_MINUTE: limit("MARKS_PER_MINUTE"),
+  CHANGES_PER_MINUTE: limit("CHANGES_PER_MINUTE"),
+  TEXT_BYTES_PER_DAY: limit("TEXT_BYTES_PER_DAY"),
+  TEXT_BYTES_PER_PERSON: limit("TEXT_BYTES_PER_PERSON"),
+  GROUPS_PER_DAY: limit("GROUPS_PER_DAY"),
+  ADDS_PER_DAY: limit("ADDS_PER_DAY"),
+  STRANGERS_PER_DAY: limit("STRANGERS_PER_DAY"),
+}
+
 const Variables = v.object({
   PORT: v.optional(port, "0"),
   HOST: v.optional(v.string(), "127.0.0.1"),
@@ -61,6 +85,7 @@ const Variables = v.object({
   KAFKA_BROKERS: v.optional(kafkaBrokers),
   KAFKA_PARTITIONS: v.optional(partitions, "64"),
   NODE_URL: v.optional(url),
+  ...writeLimits,
   ...observabilityVariables,
 })
 
@@ -78,6 +103,7 @@ export function readChatConfig(environment: Environment): ChatConfig {
     logLevel: given.LOG_LEVEL,
     observability: observability(given),
     cluster: readCluster(given),
+    writeLimits: readWriteLimits(given),
   }
 }
 
@@ -87,3 +113,14 @@ function readCluster(given: v.InferOutput<typeof Variables>): ClusterConfig | un
   if (!mongodbUrl || !kafkaBrokers) return undefined
   return { mongodbUrl, kafkaBrokers, partitions: given.KAFKA_PARTITIONS }
 }
+
+const readWriteLimits = (given: v.InferOutput<typeof Variables>): WriteLimits => ({
+  MESSAGES_PER_MINUTE: given.MESSAGES_PER_MINUTE,
+  MARKS_PER_MINUTE: given.MARKS_PER_MINUTE,
+  CHANGES_PER_MINUTE: given.CHANGES_PER_MINUTE,
+  TEXT_BYTES_PER_DAY: given.TEXT_BYTES_PER_DAY,
+  TEXT_BYTES_PER_PERSON: given.TEXT_BYTES_PER_PERSON,
+  GROUPS_PER_DAY: given.GROUPS_PER_DAY,
+  ADDS_PER_DAY: given.ADDS_PER_DAY,
+  STRANGERS_PER_DAY: given.STRANGERS_PER_DAY,
+})

@@ -11,21 +11,29 @@ import { type Bus, openBus } from "./bus/bus.ts"
 import { type AccountOptions, createAccount } from "./cluster/account.ts"
 import { createAnnouncer } from "./cluster/announcer.ts"
 import { type Cluster, joinCluster } from "./cluster/cluster.ts"
+import { type LookoutOptions, withLookout } from "./cluster/lookout.ts"
+import { createOthers } from "./cluster/others.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
 import { createRouter } from "./delivery/router.ts"
 import { createDirectory, type Directory } from "./directory.ts"
+import { createAdmission } from "./domain/admission.ts"
+import { createAllowance } from "./domain/allowance.ts"
 import { createAppender } from "./domain/appender.ts"
+import { fewAtOnce } from "./domain/at-once.ts"
 import { createGroups } from "./domain/groups.ts"
 import { createMessages } from "./domain/messages.ts"
 import { createPictures } from "./domain/pictures.ts"
 import { createReader } from "./domain/reader.ts"
 import { createReceipts } from "./domain/receipts.ts"
+import { createSettings } from "./domain/settings.ts"
+import { createStoredBytes } from "./domain/stored-bytes.ts"
 import type { Services } from "./graphql/context.ts"
 import { createEvents } from "./graphql/events.ts"
 import { createPrograms } from "./graphql/programs.ts"
 import { resolvers } from "./graphql/resolvers.ts"
 import typeDefs from "./graphql/schema.graphql" with { type: "text" }
+import { WRITE_LIMITS } from "./limits.ts"
 import { createChatMetrics } from "./metrics.ts"
 import { openStore, type Store } from "./store/store.ts"
 import { createTrail } from "./trail.ts"
@@ -43,12 +51,15 @@ export interface ChatOverrides {
   /** How often nodes say that they live, in ms; and how long a write that failed may still arrive. */
   beatEvery: number
   lateWrites: AccountOptions["times"]
+  /** How soon the node goes on without a bus that is away. */
+  lookout: LookoutOptions["times"]
 }
 
 export interface ChatContainer extends AsyncDisposable {
   schema: ReturnType<typeof buildSubgraphSchema>
   services: Services
   hub: Hub
+  bus: Bus
   tokens: TokenVerifier
   log: Logger
   tracer: Tracer | undefined
@@ -59,7 +70,7 @@ export interface ChatContainer extends AsyncDisposable {
   partitions: number
   /** Takes part in the cluster until the end, as a node that gateways reach at that URL; undefined where the store is not shared. */
   join(url: string): Cluster | undefined
-  /** Resolves where both engines answer. */
+  /** Resolves where the store answers. The bus may be away: nearly everything works without it. */
   ready(): Promise<void>
 }
 
@@ -84,31 +95,45 @@ export async function createChat(
   const figures = metrics && createChatMetrics(metrics)
   const opened = overrides.store ?? (await openStore(config, log))
   const store = figures ? figures.store(opened) : opened
-  const bus = overrides.bus ?? (await openBus(config, log))
+  const engine = overrides.bus ?? (await openBus(config, log))
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
   const trail = createTrail(log, tracer)
+  const { nodes } = store
+  const now = () => performance.now()
+  const outbox =
+    nodes && createAccount({ newLife: () => crypto.randomUUID(), now, times: overrides.lateWrites })
+  const others = nodes && outbox && createOthers({ nodes, self: () => outbox.node, now })
+  const bus = others ? withLookout({ bus: engine, others, log, times: overrides.lookout }) : engine
   const hub = createHub({ store, bus, log, trail })
   const pictures = createPictures(store)
   const router = createRouter({ hub, bus, pictures, trail })
 
-  const { nodes } = store
-  const outbox =
-    nodes &&
-    createAccount({
-      newLife: () => crypto.randomUUID(),
-      now: () => performance.now(),
-      times: overrides.lateWrites,
-    })
   const onStored = router.entryStored
-  const appender = createAppender({ store, pictures, clock, onStored, outbox, trail })
-  const messages = createMessages({ store, appender, clock })
+  const limits = config.writeLimits ?? WRITE_LIMITS
+  const onLimited = figures?.onLimited
+  const { usage, people } = store
+  const allowance = createAllowance({ limits, onLimited })
+  const admission = createAdmission({ people, usage, limits, clock, onLimited })
+  const storedBytes = createStoredBytes({ usage, limits, clock, log, onLimited })
+  const appender = createAppender({
+    ...{ store, pictures, clock, onStored, outbox, trail },
+    onRefused: () => onLimited?.("waiting"),
+  })
+  const messages = createMessages({ store, appender, clock, allowance, storedBytes })
   const services: Services = {
     store,
     pictures,
     reader: createReader(store),
     messages: figures ? figures.messages(messages) : messages,
-    groups: createGroups({ appender, directory, newId }),
-    receipts: createReceipts({ store, pictures, onMoved: router.receiptMoved }),
+    groups: fewAtOnce(
+      createGroups({
+        ...{ appender, pictures, store, directory, admission, allowance, clock, newId },
+      }),
+    ),
+    receipts: fewAtOnce(
+      createReceipts({ store, pictures, allowance, onMoved: router.receiptMoved }),
+    ),
+    settings: createSettings(people, allowance),
   }
 
   let cluster: Cluster | undefined
@@ -119,6 +144,7 @@ export async function createChat(
     schema,
     services,
     hub,
+    bus,
     tokens,
     log,
     tracer,
@@ -126,21 +152,23 @@ export async function createChat(
     openEvents: createEvents(schema, programs, { hub, store, log, onReplay: figures?.onReplay }),
     partitions: bus.partitions,
     join(url) {
-      if (!nodes || !outbox) return undefined
+      if (!nodes || !outbox || !others) return undefined
       const announce = router.entryStored
       const announceStretch = createAnnouncer({ nodes, pictures, announce })
       const { beatEvery } = overrides
-      cluster = joinCluster({ nodes, account: outbox, announceStretch, url, log, beatEvery })
+      cluster = joinCluster({
+        ...{ nodes, account: outbox, announceStretch, url, log, beatEvery },
+        isMute: () => !bus.state().speaks,
+        onSeen: others.see,
+      })
       return cluster
     },
-    async ready() {
-      await store.ping()
-      await bus.ping()
-    },
+    ready: store.ping,
     async [Symbol.asyncDispose]() {
       // What has been stored is announced first: then there is nothing to leave to an heir.
       await bus[Symbol.asyncDispose]()
       await cluster?.leave()
+      await storedBytes[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
       await tracer?.[Symbol.asyncDispose]()
       metrics?.[Symbol.dispose]()

@@ -3,6 +3,7 @@ import { unavailable } from "@parley/service/errors.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { LruMap } from "@parley/service/lru.ts"
 import * as v from "valibot"
+import { MAX_KNOWN_ACCOUNTS } from "./limits.ts"
 
 /** Knows who has an account; auth does, and chat asks it. */
 export interface Directory {
@@ -18,8 +19,6 @@ const QUERY =
   "query Users($of: [_Any!]!) { _entities(representations: $of) { ... on User { id } } }"
 /** All of auth's processes together get so long to answer, in ms. */
 const WITHIN = 5_000
-/** Accounts are never deleted, so who was there once need not be asked for again. */
-const MAX_KNOWN = 100_000
 
 /** Asks auth's entity resolver, in one request for all that are not known yet. */
 export function createDirectory(options: {
@@ -27,7 +26,8 @@ export function createDirectory(options: {
   secret: string
 }): Directory {
   const ofAuth = oneOf(options.authUrls, WITHIN)
-  const known = new LruMap<string, true>(MAX_KNOWN)
+  // Accounts are never deleted, so who was there once need not be asked for again.
+  const known = new LruMap<string, true>(MAX_KNOWN_ACCOUNTS)
 
   async function ask(users: readonly string[]): Promise<(string | undefined)[]> {
     try {

@@ -57,11 +57,22 @@ function watchBus(metrics: Metrics, bus: Bus): void {
     metrics.total(`parley_chat_bus_${name}_total`, help, () => read(bus.stats()))
 
   gauge("held_partitions", "Partitions with a session here.", ({ held }) => held)
+  metrics.gauge(
+    "parley_chat_bus_away",
+    "1 while the bus does not work for this node, else 0, by what it cannot do.",
+    () => {
+      const { hears, speaks } = bus.state()
+      return { hear: hears ? 0 : 1, speak: speaks ? 0 : 1 }
+    },
+    "to",
+  )
   gauge("waiting_events", "Events waiting to be published.", ({ waiting }) => waiting)
   gauge("waiting_bytes", "The bytes of these.", ({ waitingBytes }) => waitingBytes)
   gauge("lag_records", "Records of held partitions not received yet.", ({ lag }) => lag)
   total("received_records", "Records of other nodes received.", ({ received }) => received)
   total("set_aside_records", "Records that are none of ours.", ({ setAside }) => setAside)
   total("gaps", "Held partitions that may have missed records.", ({ gaps }) => gaps)
+  total("absences", "How often this node has gone on without the bus.", ({ absences }) => absences)
+  total("found_entries", "Entries of others read from the store meanwhile.", ({ found }) => found)
   total("joins", "How often this node has taken its place at the bus.", ({ joins }) => joins)
 }

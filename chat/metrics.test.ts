@@ -56,6 +56,9 @@ test("a node counts what it stores, acknowledges, refuses and replays, and what 
   await node.ask("alice", SEND, { input: { ...input, id: messageId(), text: "" } })
   await node.ask("mallory", SEND, { input: { ...input, id: messageId() } })
 
+  await node.ask("carol", "mutation { updateSettings(input: { mayAdd: NOBODY }) { mayAdd } }")
+  await node.ask("alice", `mutation { startDirect(user: "carol") { id } }`)
+
   await using link = await openLink(node, [SHARED_NEXT])
   const events = "subscription ($after: [PositionInput!]) { events(after: $after) { __typename } }"
   link.subscribe("1", "bob", events, { after: [{ conversation, seq: 0 }] })
@@ -67,6 +70,7 @@ test("a node counts what it stores, acknowledges, refuses and replays, and what 
     'parley_chat_entries_stored_total{kind="members"}': 1,
     'parley_chat_entries_stored_total{kind="message"}': 1,
     parley_chat_acknowledgements_total: 2,
+    'parley_chat_limited_total{bound="settings"}': 1,
     'parley_chat_refusals_total{code="BAD_INPUT"}': 1,
     'parley_chat_refusals_total{code="NOT_FOUND"}': 1,
     'parley_chat_replays_total{outcome="recovered"}': 2,

@@ -2,6 +2,7 @@ import { ParleyError } from "@parley/service/errors.ts"
 import type { Metrics } from "@parley/service/metrics.ts"
 import { storeTimings, timed } from "@parley/service/timed.ts"
 import type { ReplayOutcome } from "./delivery/replay.ts"
+import type { OnLimited } from "./domain/allowance.ts"
 import type { Messages } from "./domain/messages.ts"
 import { type Parts, watchParts } from "./gauges.ts"
 import type { Store } from "./store/store.ts"
@@ -13,6 +14,8 @@ export interface ChatMetrics {
   /** The same messages, with what becomes of them counted. */
   messages(messages: Messages): Messages
   onReplay(entries: number, outcome: ReplayOutcome): void
+  /** A person was told that it is too much, or that it may not be. */
+  onLimited: OnLimited
   /** Reads what waits and what is live, whenever somebody asks. */
   watch(parts: Parts): void
 }
@@ -37,6 +40,11 @@ export function createChatMetrics(metrics: Metrics): ChatMetrics {
     "parley_chat_refusals_total",
     "Messages not taken, by error code.",
     ["code"],
+  )
+  const limited = metrics.counters(
+    "parley_chat_limited_total",
+    "Writes refused by a bound of their author's, by which.",
+    ["bound"],
   )
   const replays = metrics.counters("parley_chat_replays_total", "Replays, by what came of them.", [
     "outcome",
@@ -72,6 +80,7 @@ export function createChatMetrics(metrics: Metrics): ChatMetrics {
       },
     }),
 
+    onLimited: (bound) => limited.of(bound).inc(),
     onReplay(entries, outcome) {
       replays.of(outcome).inc()
       replayed.observe(entries)

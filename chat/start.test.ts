@@ -6,6 +6,9 @@ import { SECRET_HEADER } from "@parley/service/link.ts"
 import { until } from "@parley/service/test/until.ts"
 import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
+import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
+import type { Bus } from "./bus/bus.ts"
+import { createInProcessExchange } from "./bus/in-process.ts"
 import { readChatConfig } from "./config.ts"
 import { openStore } from "./store/store.ts"
 import { openLink } from "./test/link.ts"
@@ -48,6 +51,7 @@ async function spawnChat(dataDir: string, changes: Record<string, string> = {}) 
     env: {
       ...{ PORT: "0", DATA_DIR: dataDir, LINK_SECRET: SECRET, PUBLIC_URL, LOG_LEVEL: "warn" },
       AUTH_URL: `http://127.0.0.1:${auth.port}`,
+      ...LIFTED_LIMITS,
       ...changes,
     },
     stdout: "pipe",
@@ -223,6 +227,17 @@ test("a node whose store is gone is not ready, and says why", async () => {
   expect(refused.status).toBe(403)
 })
 
+test("a node whose bus is away is ready: nearly everything works without it", async () => {
+  using folder = temporaryFolder()
+  const bus: Bus = {
+    ...createInProcessExchange().join(),
+    state: () => ({ hears: false, speaks: false }),
+    ping: () => Promise.reject(unavailable("Kafka cannot be used.")),
+  }
+  await using node = await startNode(folder.path, { bus })
+  expect((await fetch(`http://127.0.0.1:${node.port}/readyz`)).status).toBe(200)
+})
+
 test("a node tells the gateway, and nobody else, which nodes there are", async () => {
   using folder = temporaryFolder()
   await using node = await startNode(folder.path)
@@ -260,6 +275,9 @@ test.each([
   [{ KAFKA_BROKERS: "127.0.0.1:1" }, /^KAFKA_BROKERS is set and MONGODB_URL is not: .*\.$/],
   [{ MONGODB_URL: "postgres://x", KAFKA_BROKERS: "k:1" }, /^MONGODB_URL cannot be used: .*\.$/],
   [{ MONGODB_URL: "mongodb://m", KAFKA_BROKERS: "http://k" }, /^KAFKA_BROKERS cannot be used/],
+  [{ GROUPS_PER_DAY: "0" }, /^GROUPS_PER_DAY cannot be used: .* whole number from 1 on/],
+  [{ MESSAGES_PER_MINUTE: "many" }, /^MESSAGES_PER_MINUTE cannot be used: .* whole number/],
+  [{ TEXT_BYTES_PER_DAY: "1e9" }, /^TEXT_BYTES_PER_DAY cannot be used: .* whole number/],
   [{ KAFKA_PARTITIONS: "0" }, /^KAFKA_PARTITIONS cannot be used: .* from 1 to 1024\.$/],
 ] as [Record<string, string>, RegExp][])("%p is refused with a sentence", (settings, sentence) => {
   const rest = { AUTH_URL: "http://127.0.0.1:1", LINK_SECRET: SECRET }

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { until } from "@parley/service/test/until.ts"
 import { type Db, MongoClient } from "mongodb"
 import { newDatabase } from "../dev/engines/test/mongo.ts"
+import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
 import { inRoot } from "../launcher/root.ts"
 import { type Parley, startParley } from "./parley.ts"
 import type { Person } from "./person.ts"
@@ -21,7 +22,7 @@ const EVERYTHING = `{ conversations(first: 5) { edges { node {
   members(first: 5) { totalCount edges { node { user { id username name } role joinedAt delivered read } } }
   lastMessage { status } log(after: 0, first: 500) { seq at by { id } ... on MessageSent { message { id text } }
     ... on MembersChanged { joined { id } left { id } promoted { id } demoted { id } } }
-} } } me { id username name about } sessions { id device createdAt } }`
+} } } settings { mayAdd } me { id username name about } sessions { id device createdAt } }`
 const seenBy = (people: Person[]) => Promise.all(people.map((person) => person.get(EVERYTHING)))
 
 let server: { url: string }
@@ -43,6 +44,7 @@ async function live(parley: Parley): Promise<void> {
   const { seq } = await bob.deliver(await alice.chatWith(bob), "Hello Alice")
   const read = "mutation($c: ID!, $s: Int!) { markRead(conversation: $c, seq: $s) { read } }"
   await alice.get(read, { c: await alice.chatWith(bob), s: seq })
+  await dave.get("mutation { updateSettings(input: { mayAdd: CONTACTS }) { mayAdd } }")
   await dave.get('mutation { updateProfile(input: { about: "Alone, mostly" }) { id } }')
   const long = await dave.chatWith(alice)
   for (let sent = 0; sent < MESSAGES; sent += 50) {
@@ -72,7 +74,9 @@ function promote(environment: Record<string, string>) {
 beforeAll(async () => {
   server = { url: (await sharedEngines()).mongodbUrl }
   people = []
-  await using parley = await startParley("one embedded node", { dataDir })
+  // Dave writes more than a person does.
+  const environment = LIFTED_LIMITS
+  await using parley = await startParley("one embedded node", { dataDir, environment })
   publicUrl = parley.url
   await live(parley)
   before = await seenBy(people)

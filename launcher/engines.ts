@@ -1,9 +1,11 @@
 import { join } from "node:path"
 import { ConfigError, type Environment } from "@parley/service/config.ts"
 import { type Engines, openEngines } from "../dev/engines/engines.ts"
+import { TIMING } from "./supervise.ts"
 
 /**
- * Opens the engines of a cluster on one machine; those that are started here keep what they store in the data folder.
+ * Opens the engines of a cluster on one machine; those that are started here keep what they store in the data folder,
+ * and are started again on it, at the same port, whenever they end by themselves.
  * @throws ConfigError where there are none to be had, or they do not start.
  */
 export async function openClusterEngines(
@@ -12,7 +14,10 @@ export async function openClusterEngines(
   say: (line: string) => void,
 ): Promise<Engines> {
   try {
-    return await openEngines(environment, say, { dataDir: join(dataDir, "engines") })
+    return await openEngines(environment, say, {
+      dataDir: join(dataDir, "engines"),
+      keep: { say, timing: TIMING },
+    })
   } catch (error) {
     if (!(error instanceof Error)) throw error
     throw new ConfigError(error.message, { cause: error })

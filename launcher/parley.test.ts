@@ -22,7 +22,8 @@ const PINNED = Bun.version
 beforeAll(() => {
   for (const sub of ["launcher", "bench"]) mkdirSync(join(clone, sub), { recursive: true })
   copyFileSync(inRoot("parley"), join(clone, "parley"))
-  writeFileSync(join(clone, "package.json"), `{ "packageManager": "bun@${PINNED}" }`)
+  const manifest = { version: "1.2.3", packageManager: `bun@${PINNED}` }
+  writeFileSync(join(clone, "package.json"), JSON.stringify(manifest, null, 2))
   writeFileSync(join(clone, "bunfig.toml"), "")
   const says = (who: string) => `console.log("${who}", ...process.argv.slice(2), Bun.version)`
   writeFileSync(join(clone, "launcher/prepare.ts"), says("prepare"))
@@ -85,6 +86,16 @@ describe("./parley", () => {
       const { status, out } = await call(args, { PATH: path({}) })
       expect(status).toBe(0)
       for (const command of ["start", "test", "bench"]) expect(out).toContain(`./parley ${command}`)
+    }
+  })
+
+  test("says which version it is, without needing anything", async () => {
+    for (const args of [["version"], ["--version"]]) {
+      const { status, out } = await call(args, { PATH: path({}) })
+      expect({ status, out }).toEqual({
+        status: 0,
+        out: `Parley 1.2.3\nBun ${PINNED}\n`,
+      })
     }
   })
 
@@ -175,6 +186,7 @@ describe("./parley", () => {
       const { status } = await call(["test"], { PATH })
       expect([version, status === 0]).toEqual([version, taken])
     }
-    writeFileSync(join(clone, "package.json"), `{ "packageManager": "bun@${PINNED}" }`)
+    const manifest = { version: "1.2.3", packageManager: `bun@${PINNED}` }
+    writeFileSync(join(clone, "package.json"), JSON.stringify(manifest, null, 2))
   })
 })

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from "node:fs"
 import { readFile, writeFile } from "node:fs/promises"
 import { fingerprint } from "./fingerprint.ts"
 import { type Lock, takeLock } from "./lock.ts"
+import { missingPatches } from "./patches.ts"
 import { inRoot, ROOT } from "./root.ts"
 import { run, step } from "./step.ts"
 
@@ -19,6 +20,8 @@ interface Need {
   stamp: string
   /** What it is made from: files and whole folders of the clone. */
   sources: string[]
+  /** Says what is wrong with what was made, though its stamp is right; undefined where nothing is. */
+  flaw?(): string | undefined
   /** What Bun is run with. */
   args: string[]
   cwd: string
@@ -47,6 +50,12 @@ const needs: Record<string, Need> = {
     label: "installing packages",
     stamp: "node_modules/.parley-stamp",
     sources: packageFiles,
+    flaw: () => {
+      const missing = missingPatches(ROOT)
+      return missing.length > 0
+        ? `The packages lack ${missing.join(" and ")}: remove node_modules and let ./parley install them (npm applies no patches).`
+        : undefined
+    },
     args: ["install", "--frozen-lockfile"],
     cwd: ROOT,
     failed: "The packages could not be installed: see above, then try again.",
@@ -90,13 +99,18 @@ async function fulfil(need: Need): Promise<boolean> {
     process.stderr.write(`${output.trimEnd()}\n${need.failed}${hung}\n`)
     return false
   }
+  const flaw = need.flaw?.()
+  if (flaw) {
+    process.stderr.write(`${flaw}\n`)
+    return false
+  }
   await writeFile(inRoot(need.stamp), sources)
   return true
 }
 
 async function isCurrent(need: Need): Promise<boolean> {
   const stamp = await readFile(inRoot(need.stamp), "utf8").catch(() => undefined)
-  return stamp === sourcesOf(need)
+  return stamp === sourcesOf(need) && need.flaw?.() === undefined
 }
 
 const sourcesOf = (need: Need) => fingerprint(ROOT, need.sources, NO_SOURCE)

@@ -32,7 +32,7 @@ export interface Timing {
   recovered: number
 }
 
-const TIMING: Timing = { first: 100, longest: 5_000, recovered: 30_000 }
+export const TIMING: Timing = { first: 100, longest: 5_000, recovered: 30_000 }
 
 const LISTENING = /^listening (\d+)$/
 

@@ -17,6 +17,7 @@ import { step } from "../launcher/step.ts"
 import { compareAccounts, copyAccounts, copyKeys } from "./accounts.ts"
 import { compareConversations, copyConversations } from "./conversations.ts"
 import { digest } from "./digest.ts"
+import { comparePeople, copyPeople } from "./people.ts"
 import { openSource, type Source } from "./source.ts"
 import { openTarget, type Target } from "./target.ts"
 
@@ -31,7 +32,10 @@ const MAX_TRIES = 10
 const AGAIN_AFTER = 2_000
 
 /** What is counted on both sides, by the name that it has on both. */
-const KINDS = ["users", "sessions", "counters", "conversations", "entries", "members"] as const
+const KINDS = [
+  ...(["users", "sessions", "counters", "conversations", "entries", "members"] as const),
+  ...(["settings", "usage"] as const),
+]
 
 /**
  * Moves what an embedded installation has kept in its data folder into MongoDB, reads it back, and says on stdout what
@@ -71,11 +75,13 @@ async function move(source: Source, target: Target): Promise<string> {
   const patient = (label: string, work: () => Promise<void>) => step(label, () => retry(work))
   await patient("copying accounts", () => copyAccounts(source, target.auth))
   await patient("copying conversations", () => copyConversations(source, target.chat))
+  await patient("copying settings", () => copyPeople(source, target.chat))
   // Last: with them an auth could start, and people could write.
   await patient("copying keys", () => copyKeys(source, target.auth))
   await patient("reading everything back", async () => {
     await compareAccounts(source, target.auth)
     await compareConversations(source, target.chat)
+    await comparePeople(source, target.chat)
     await compareCounts(source, target)
   })
   await target.finish()

@@ -11,6 +11,10 @@ import {
 } from "../auth/store/store.ts"
 import { type Store as ChatStore, openStore as openChatStore } from "../chat/store/store.ts"
 
+type Table =
+  | ("users" | "sessions" | "counters")
+  | ("conversations" | "entries" | "members" | "settings" | "usage")
+
 /** An embedded installation at rest: its stores, and the ids of what they keep, which no port lists. */
 export interface Source extends AsyncDisposable {
   auth: AuthStore
@@ -22,8 +26,11 @@ export interface Source extends AsyncDisposable {
   conversations: string[]
   /** Everyone who is or was a member of anything. */
   members: string[]
+  /** The users who have chosen any. */
+  settings: string[]
+  usage: { user: string; day: number }[]
   /** How much there is of something, which the file of its service has a table for. */
-  count(table: "users" | "sessions" | "counters" | "conversations" | "entries" | "members"): number
+  count(table: Table): number
 }
 
 /**
@@ -51,6 +58,8 @@ export async function openSource(dataDir: string, log: Logger): Promise<Source> 
     counters: idsIn(files.auth, "SELECT key AS id FROM counters ORDER BY key"),
     conversations: idsIn(files.chat, "SELECT id FROM conversations ORDER BY id"),
     members: idsIn(files.chat, "SELECT DISTINCT user AS id FROM members ORDER BY user"),
+    settings: idsIn(files.chat, "SELECT user AS id FROM settings ORDER BY user"),
+    usage: usageIn(files.chat),
     count: (table) => countIn(table in AUTH_TABLES ? files.auth : files.chat, table),
     async [Symbol.asyncDispose]() {
       await auth[Symbol.asyncDispose]()
@@ -64,6 +73,11 @@ const AUTH_TABLES = { users: true, sessions: true, counters: true }
 function countIn(file: string, table: string): number {
   using db = new Database(file, { readonly: true })
   return db.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
+}
+
+function usageIn(file: string): { user: string; day: number }[] {
+  using db = new Database(file, { readonly: true })
+  return db.query<{ user: string; day: number }, []>("SELECT user, day FROM usage").all()
 }
 
 function idsIn(file: string, sql: string): string[] {

@@ -38,8 +38,9 @@ export interface TargetOptions {
   log: Logger
 }
 
-const ACCOUNTS = [...Object.keys(AUTH_INDEXES), "secrets"]
-const EVERYTHING = [...ACCOUNTS, ...Object.keys(CHAT_INDEXES)]
+/** What is copied anew by each attempt. */
+const ACCOUNTS = [...Object.keys(AUTH_INDEXES), "secrets", "settings", "usage"]
+const EVERYTHING = [...new Set([...ACCOUNTS, ...Object.keys(CHAT_INDEXES)])]
 
 /** @throws ConfigError where it cannot be reached or used. */
 export async function openTarget({ mongodbUrl, linkSecret, log }: TargetOptions): Promise<Target> {

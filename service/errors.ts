@@ -23,6 +23,8 @@ export interface ErrorDetails {
   field?: string
   /** How long to wait before the same request can succeed, in ms; always present with RATE_LIMITED. */
   retryAfterMs?: number
+  /** The users who stand in the way of a change of members, where they do. */
+  users?: string[]
 }
 
 /** A refusal that the caller is meant to see. Every other error is masked as INTERNAL at the door. */

@@ -15,7 +15,7 @@ const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--f
   --seed      decides what goes wrong, and what everyone does; a new one where nothing is said
   --folder    where history, logs and picture go; torture/results/<time> otherwise
   --attackers so many accounts beside the others flood, bomb, spam and guess passwords; none where nothing is said
-  --untimed   how soon everyone had caught up is told and not judged, only that they did: for machines that
+  --untimed   how soon everyone had caught up, or heard, is told and not judged, only that they did: for machines that
               others use, too
   --bugs      plants each of the known bugs in turn, to see the checker catch it; quick: those that
               show soonest; a word: those that have it in their name

@@ -45,6 +45,7 @@ const LONG = 5
 const LONG_SPANS: Spans = {
   frozen: [2_000, 20_000],
   down: [1_000, 8_000],
+  away: [60_000, 60_000],
   wire: [1_000, 8_000],
   clock: [2_000, 6_000],
   disk: [1_000, 6_000],
@@ -52,6 +53,7 @@ const LONG_SPANS: Spans = {
 const SHORT_SPANS: Spans = {
   frozen: [1_000, 3_000],
   down: [500, 2_000],
+  away: [8_000, 8_000],
   wire: [500, 2_000],
   clock: [1_500, 2_500],
   disk: [500, 1_500],

@@ -7,10 +7,11 @@ import { addressGroup } from "./address.ts"
 import { deviceName } from "./device.ts"
 import type { Hasher } from "./hashing.ts"
 import { givenPassword, newPassword } from "./passwords.ts"
-import { foldUsername, newName, newUsername, type ProfileInput, profileChange } from "./profile.ts"
+import { newName, type ProfileInput, profileChange } from "./profile.ts"
 import type { RateLimit } from "./rate-limits.ts"
 import { nameTerms, searchUsers } from "./search.ts"
 import type { Sessions, SignedIn } from "./sessions.ts"
+import { foldUsername, newUsername } from "./usernames.ts"
 
 /** Where a request comes from. */
 export interface Origin {

@@ -1,6 +1,6 @@
 import { badInput } from "@parley/service/errors.ts"
+import { mustBeText } from "@parley/service/names.ts"
 import list from "./common-passwords.txt" with { type: "text" }
-import { mustBeText } from "./text.ts"
 
 const MIN_CHARACTERS = 10
 const MAX_BYTES = 256

@@ -1,9 +1,8 @@
 import { badInput } from "@parley/service/errors.ts"
+import { lineOfText, mixesLookalikes, mustBeText } from "@parley/service/names.ts"
 import type { ProfileChange } from "../store/store.ts"
 import { nameTerms } from "./search.ts"
-import { lineOfText, mustBeText } from "./text.ts"
 
-const USERNAME = /^[A-Za-z0-9_.]{3,32}$/
 const MAX_AVATAR_URL = 2_048
 
 /** What a user may send of their profile: absent is "leave it", null is "take it away". */
@@ -14,24 +13,16 @@ export interface ProfileInput {
 }
 
 /**
- * The one spelling of a username, in lower case.
- * @throws ParleyError BAD_INPUT unless it is 3 to 32 of a-z 0-9 _ and .
+ * Checks a person's name and answers it in the form of the Nickname profile.
+ * @throws ParleyError BAD_INPUT unless it is a line of 1 to 64 characters without words that pass for others.
  */
-export function newUsername(given: string): string {
-  const username = given.trim()
-  // Checked before it is folded: some letters outside ASCII have a lower case inside it.
-  if (USERNAME.test(username)) return username.toLowerCase()
-  throw badInput("username", "A username has 3 to 32 characters: letters a to z, digits, _ and .")
+export function newName(given: string): string {
+  const name = lineOfText("name", given, 64, "nickname")
+  if (mixesLookalikes(name)) {
+    throw badInput("name", "A word of a name is of one alphabet.")
+  }
+  return name
 }
-
-/** The same for a username that is looked up: anything that cannot be one stays what it is, and is nobody's. */
-export const foldUsername = (given: string): string => {
-  const username = given.trim()
-  return USERNAME.test(username) ? username.toLowerCase() : username
-}
-
-/** @throws ParleyError BAD_INPUT unless it is a line of 1 to 64 characters. */
-export const newName = (given: string): string => lineOfText("name", given, 64)
 
 /**
  * Checks a change of the profile of `username`; a name taken away becomes the username again.

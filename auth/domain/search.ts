@@ -1,6 +1,6 @@
 import { badInput } from "@parley/service/errors.ts"
+import { mustBeText } from "@parley/service/names.ts"
 import type { Store, User } from "../store/store.ts"
-import { mustBeText } from "./text.ts"
 
 const MAX_RESULTS = 50
 const MAX_SEARCH = 64

@@ -3,8 +3,9 @@ import { startParts } from "../test/parts.ts"
 import { addressGroup } from "./address.ts"
 import { deviceName } from "./device.ts"
 import { givenPassword, newPassword } from "./passwords.ts"
-import { newName, newUsername, profileChange } from "./profile.ts"
+import { newName, profileChange } from "./profile.ts"
 import { nameTerms } from "./search.ts"
+import { newUsername } from "./usernames.ts"
 
 const refuses = (field: string, attempt: () => unknown) => {
   try {
@@ -30,6 +31,44 @@ describe("usernames", () => {
       "ａｌｉｃｅ",
     ]) {
       refuses("username", () => newUsername(name))
+    }
+  })
+
+  test("part words by single dots, and have something to read", () => {
+    expect(newUsername("a.b_c")).toBe("a.b_c")
+    expect(newUsername("_alice_")).toBe("_alice_")
+    for (const name of [".alice", "alice.", "a..b", "___", "._.", "..."]) {
+      refuses("username", () => newUsername(name))
+    }
+  })
+
+  test("do not speak for the installation, nor look as if they did", () => {
+    for (const name of [
+      ...[
+        "admin",
+        "Support",
+        "parley",
+        "SYSTEM",
+        "parley_support",
+        "admin.team",
+        "all",
+        "everyone",
+      ],
+      ...[
+        "adm1n",
+        "supp0rt",
+        "par1ey",
+        "pariey",
+        "5ystem",
+        "paRLey.5upport",
+        "4dm1n",
+        "p.a.r.l.e.y",
+      ],
+    ]) {
+      refuses("username", () => newUsername(name))
+    }
+    for (const name of ["ali", "alison", "adminis", "teamwork", "supporter", "parley2", "owen"]) {
+      expect(newUsername(name)).toBe(name)
     }
   })
 })
@@ -72,6 +111,9 @@ describe("profiles", () => {
       "a\u202Eb",
       "a\u0000b",
       "a\u2028b",
+      "\u3164",
+      "\u2800",
+      "P\u0430ypal",
       "\uD800",
       "x".repeat(65),
       "😀".repeat(65),

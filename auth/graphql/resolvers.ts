@@ -1,4 +1,5 @@
 import { ParleyError, unauthenticated } from "@parley/service/errors.ts"
+import { shownLine } from "@parley/service/names.ts"
 import type { SignInInput, SignUpInput } from "../domain/accounts.ts"
 import type { ProfileInput } from "../domain/profile.ts"
 import type { SignedIn } from "../domain/sessions.ts"
@@ -94,9 +95,12 @@ export const resolvers = {
     async __resolveReference({ id }: { id: string }, { user }: Operation) {
       return (await user(id)) ?? null
     },
+    name: ({ name, username }: User) => shownLine(name, username),
+    about: ({ about }: User) => about && (shownLine(about, "") || null),
     createdAt: (user: User) => rfc3339(user.createdAt),
   },
   Session: {
+    device: ({ device }: Session) => shownLine(device, "Unknown device"),
     createdAt: (session: Session) => rfc3339(session.createdAt),
     lastSeenAt: (session: Session) => rfc3339(session.lastSeenAt),
     current: (session: Session, _: unknown, { call }: Operation) =>

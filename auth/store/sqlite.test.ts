@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
+import { syncsBeforeEach } from "@parley/service/test/synced.ts"
 import { openSqliteStore } from "./sqlite.ts"
 import { storeContract } from "./store.contract.ts"
 
@@ -42,6 +43,14 @@ describe("the file of the SQLite engine", () => {
     expect(db.query("PRAGMA synchronous").get()).toEqual({ synchronous: full })
     await store[Symbol.asyncDispose]()
   })
+
+  test("has on the disk what is acknowledged", async () => {
+    using place = newFolder()
+    const script = join(import.meta.dir, "../test/insert-one-by-one.ts")
+    const syncs = await syncsBeforeEach(script, place.folder, "20")
+    expect(syncs).toHaveLength(20)
+    expect(Math.min(...syncs)).toBeGreaterThan(0)
+  }, 60_000)
 
   test("of a newer Parley is refused with a sentence, and left as it is", () => {
     using place = newFolder()

@@ -1,6 +1,7 @@
 import { bothOrNone } from "@parley/service/both-or-none.ts"
 import { type Kafka, startKafka } from "../../dev/engines/kafka.ts"
 import { type Mongo, startMongo } from "../../dev/engines/mongo.ts"
+import { LIFTED_LIMITS } from "../../dev/lifted-limits.ts"
 import type { Child } from "./child.ts"
 import { temporaryFolder } from "./folder.ts"
 import { linkSecret, startService, untilReady } from "./installation.ts"
@@ -44,6 +45,7 @@ export async function startCluster(
     PUBLIC_URL: "http://localhost:4000",
     LINK_SECRET: linkSecret(),
     SIGNUPS_PER_ADDRESS: "1000000",
+    ...LIFTED_LIMITS,
     MONGODB_URL: mongo.url,
     KAFKA_BROKERS: kafka.brokers,
   }

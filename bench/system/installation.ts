@@ -1,3 +1,4 @@
+import { LIFTED_LIMITS } from "../../dev/lifted-limits.ts"
 import { type Child, startChild } from "./child.ts"
 import { type Folder, temporaryFolder } from "./folder.ts"
 import { inRoot } from "./root.ts"
@@ -49,6 +50,7 @@ export async function startInstallation(): Promise<Installation> {
     PUBLIC_URL: publicUrl,
     LINK_SECRET: secret,
     SIGNUPS_PER_ADDRESS: "1000000",
+    ...LIFTED_LIMITS,
   }
   const services: Child[] = []
   const start = async (name: string, more: Record<string, string> = {}) => {

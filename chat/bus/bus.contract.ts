@@ -56,6 +56,12 @@ export function busContract(name: string, prepare: () => Promise<BusPlace>): voi
     const ofKind = ({ received }: Node, kind: BusEvent["kind"]) =>
       received.filter(({ event }) => event.kind === kind)
 
+    test("says that it works, both ways, once it does", async () => {
+      const { bus } = await join()
+      await until(() => bus.state().hears && bus.state().speaks, "the bus to work")
+      expect(bus.state()).toEqual({ hears: true, speaks: true })
+    })
+
     test("brings an event, whole, to the nodes that hold the channels of its users", async () => {
       const [from, to] = [await join(), await join()]
       await to.bus.hold(channel(to, "bob"))

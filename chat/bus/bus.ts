@@ -44,9 +44,19 @@ export interface Bus extends AsyncDisposable {
    * received. What was missed is in the log.
    */
   onGap(handler: (partition: number) => void): void
+  /** What of it works just now. While it does not, nothing is lost, and much comes late: see `chat/cluster/lookout.ts`. */
+  state(): BusState
   /** Resolves where this node is joined to the others; rejects with the reason where it is not just now. */
   ping(): Promise<void>
   stats(): BusStats
+}
+
+/** Two nodes may see it differently: each has connections of its own. */
+export interface BusState {
+  /** Records of other nodes get here. False some 1 s after they do not any more. */
+  hears: boolean
+  /** What this node publishes gets to the bus. False some 1 s after something could not be published. */
+  speaks: boolean
 }
 
 /** For whoever watches a node. */
@@ -64,6 +74,9 @@ export interface BusStats {
   gaps: number
   /** How often this node has taken its place at the bus: once, and again after each loss of it. */
   joins: number
+  /** How often this node had to go on without the bus, and how many entries of others it read from the store then. */
+  absences: number
+  found: number
 }
 
 /** One record per partition among the users. */

@@ -51,10 +51,11 @@ export function createInProcessExchange(): InProcessExchange {
         },
         // A call reaches everybody or nobody: nothing is ever missed.
         onGap() {},
+        state: () => ({ hears: true, speaks: true }),
         async ping() {},
         stats: () => ({
           ...{ held: self.held.size, waiting: 0, waitingBytes: 0, lag: 0 },
-          ...{ received, setAside: 0, gaps: 0, joins: 1 },
+          ...{ received, setAside: 0, gaps: 0, joins: 1, absences: 0, found: 0 },
         }),
         async [Symbol.asyncDispose]() {
           nodes.delete(self)

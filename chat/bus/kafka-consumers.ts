@@ -1,7 +1,9 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Consumer, EachBatchPayload } from "kafkajs"
+import { BUS_FETCH_BYTES, BUS_FETCH_BYTES_PER_PARTITION, BUS_SILENT_AFTER } from "../limits.ts"
 import { ANSWER_WITHIN, discard, type NewClient, RETRY } from "./kafka-client.ts"
+import { createPulse } from "./pulse.ts"
 import { pause, within } from "./waiting.ts"
 
 /** One consumer of all partitions at a time, replaced by the next one whenever it fails. */
@@ -12,6 +14,8 @@ export interface Consumers {
   tell(instruct: (consumer: Consumer) => void): void
   replace(reason: Error): void
   readonly isJoined: boolean
+  /** Whether the present consumer has joined, and every broker has answered its last fetch in time. */
+  readonly hears: boolean
   /** How often a consumer has joined its group. */
   readonly joins: number
   close(): Promise<void>
@@ -47,6 +51,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
   const all = Array.from({ length: partitions }, (_, partition) => partition)
   let consumer: Consumer | undefined
   let replace: (reason: Error) => void = () => {}
+  const pulse = createPulse(BUS_SILENT_AFTER)
   let resting: Promise<void> | undefined
   let [isRunning, isJoined, joins] = [false, false, 0]
 
@@ -70,7 +75,8 @@ export function createConsumers(options: ConsumersOptions): Consumers {
   async function live(groupId: string): Promise<{ error: Error; hadJoined: boolean }> {
     const mine = newClient().consumer({
       ...{ groupId, sessionTimeout: 30_000, heartbeatInterval: 3_000, rebalanceTimeout: 5_000 },
-      ...{ minBytes: 1, maxWaitTimeInMs: FETCH_WAIT, maxBytesPerPartition: 512 * 1024 },
+      ...{ minBytes: 1, maxWaitTimeInMs: FETCH_WAIT },
+      ...{ maxBytes: BUS_FETCH_BYTES, maxBytesPerPartition: BUS_FETCH_BYTES_PER_PARTITION },
       ...{ metadataMaxAge: 1_000, allowAutoTopicCreation: false },
       // Nobody's open transaction stops us.
       readUncommitted: true,
@@ -79,6 +85,13 @@ export function createConsumers(options: ConsumersOptions): Consumers {
     const over = Promise.withResolvers<Error>()
     replace = over.resolve
     let hadJoined = false
+    pulse.rest()
+    mine.on(mine.events.FETCH_START, ({ payload }) => {
+      if (consumer === mine) pulse.begin(payload.nodeId, performance.now())
+    })
+    mine.on(mine.events.FETCH, ({ payload }) => {
+      if (consumer === mine) pulse.end(payload.nodeId, performance.now())
+    })
     mine.on(mine.events.CRASH, ({ payload }) => over.resolve(payload.error))
     // kafkajs calls this before it fetches anything; it may have forgotten what was paused.
     mine.on(mine.events.GROUP_JOIN, ({ payload }) => {
@@ -144,6 +157,9 @@ export function createConsumers(options: ConsumersOptions): Consumers {
 
     get isJoined() {
       return isJoined
+    },
+    get hears() {
+      return isJoined && pulse.beats(performance.now())
     },
     get joins() {
       return joins

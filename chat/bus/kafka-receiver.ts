@@ -19,6 +19,8 @@ export interface Receiver {
   /** Positions mean nothing any more: everything that is held begins anew from the newest, and may have missed records. */
   loseTrack(reason: string): void
   readonly isJoined: boolean
+  /** Whether records get here just now. */
+  readonly hears: boolean
   readonly held: number
   readonly lag: number
   readonly joins: number
@@ -211,6 +213,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
     get isJoined() {
       return consumers.isJoined
+    },
+    get hears() {
+      return consumers.hears
     },
     get held() {
       return channels.size

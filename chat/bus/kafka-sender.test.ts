@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
 import type { Kafka, ProducerBatch, RecordMetadata } from "kafkajs"
+import { BUS_RECORD_OVERHEAD } from "../limits.ts"
 import { refusal } from "../test/world.ts"
 import { createSender, type SenderOptions } from "./kafka-sender.ts"
 
@@ -38,7 +39,7 @@ function startCluster(given: Partial<SenderOptions> = {}) {
     sender.send(
       "t",
       partitions.map((partition) => ({ partition, value: Buffer.from(value), headers: {} })),
-      1,
+      { conversation: `of ${value}`, linger: 1 },
     )
   return { cluster, sender, send, records: () => cluster.batches.map(({ records }) => records) }
 }
@@ -117,14 +118,17 @@ describe("the sender", () => {
   })
 
   test("lets only so much wait, and takes more when there is room again", async () => {
-    const { cluster, sender, send } = startCluster({ maxEvents: 3, maxBytes: 100 })
+    const { cluster, sender, send } = startCluster({
+      maxEvents: 3,
+      maxBytes: 100 + 5 * BUS_RECORD_OVERHEAD,
+    })
     const first = Promise.withResolvers<void>()
     cluster.answer = async (partitions) => {
       await first.promise
       return partitions
     }
     const sent = [send("a", 1), send("b".repeat(30), 1, 2, 3)]
-    expect([sender.waiting, sender.waitingBytes]).toEqual([2, 91])
+    expect([sender.waiting, sender.waitingBytes]).toEqual([2, 91 + 4 * BUS_RECORD_OVERHEAD])
     expect(await refusal(send("c".repeat(10), 1))).toMatchObject({ code: "UNAVAILABLE" })
     sent.push(send("d", 1))
     expect(await refusal(send("e", 1))).toMatchObject({ code: "UNAVAILABLE" })
@@ -132,6 +136,81 @@ describe("the sender", () => {
     await Promise.all(sent)
     expect([sender.waiting, sender.waitingBytes]).toEqual([0, 0])
     await send("c".repeat(10), 1)
+  })
+
+  /** A cluster that takes nothing until it is told to. */
+  function stuck(given: Parameters<typeof startCluster>[0]) {
+    const { cluster, sender } = startCluster(given)
+    const first = Promise.withResolvers<void>()
+    cluster.answer = async (partitions) => {
+      await first.promise
+      return partitions
+    }
+    const send = (conversation: string, share?: number, size = 1) =>
+      sender.send("t", [{ partition: 1, value: Buffer.alloc(size), headers: {} }], {
+        ...{ conversation, linger: 1, share },
+      })
+    return { send, sender, answer: first.resolve }
+  }
+
+  test("lets receipts fill a part of that, so that there is room for entries", async () => {
+    const { send, answer } = stuck({ maxEvents: 4 })
+    const sent = [send("a", 0.5), send("b", 0.5)]
+    expect(await refusal(send("c", 0.5))).toMatchObject({ code: "UNAVAILABLE" })
+    sent.push(send("c"), send("d"))
+    expect(await refusal(send("e"))).toMatchObject({ code: "UNAVAILABLE" })
+    answer()
+    await Promise.all(sent)
+  })
+
+  test("lets one conversation fill a part of that, by number and by size, and others the rest", async () => {
+    const maxBytes = 4 * (1_000 + BUS_RECORD_OVERHEAD)
+    for (const [given, size] of [
+      [{ maxEvents: 8 }, 1],
+      [{ maxBytes: 2 * maxBytes }, 1_000],
+    ] as const) {
+      const { send, sender, answer } = stuck(given)
+      const sent = [send("busy", 1, size), send("busy", 1, size)]
+      expect(await refusal(send("busy", 1, size))).toMatchObject({ code: "UNAVAILABLE" })
+      for (const other of ["a", "b", "c"]) sent.push(send(other, 1, size))
+      answer()
+      await Promise.all(sent)
+      expect([sender.waiting, sender.waitingBytes]).toEqual([0, 0])
+      await send("busy", 1, size)
+    }
+    // What is larger than its part goes where nothing of the same waits.
+    const { send, answer } = stuck({ maxBytes })
+    const large = send("large", 1, 3_000)
+    expect(await refusal(send("large"))).toMatchObject({ code: "UNAVAILABLE" })
+    answer()
+    await large
+  })
+
+  test("says that it is stuck where something does not get through, and not that it is idle", async () => {
+    const { cluster, sender, send } = startCluster()
+    expect(sender.isStuck).toBe(false)
+    const first = Promise.withResolvers<void>()
+    cluster.answer = async (partitions) => {
+      await first.promise
+      return partitions
+    }
+    const frozen = send("a", 1)
+    await until(() => sender.isStuck, "the frozen cluster to be noticed")
+    first.resolve()
+    await frozen
+    await until(() => !sender.isStuck, "it to be over")
+    cluster.connect = async () => {
+      throw new Error("refused")
+    }
+    cluster.answer = async () => {
+      throw new Error("gone")
+    }
+    const refused = send("b", 1)
+    await until(() => sender.isStuck, "the lost cluster to be noticed")
+    cluster.connect = async () => {}
+    cluster.answer = async (partitions) => partitions
+    await refused
+    expect(sender.isStuck).toBe(false)
   })
 
   test("keeps a batch so small that Kafka takes it", async () => {

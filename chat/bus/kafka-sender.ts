@@ -1,6 +1,16 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type Message, Partitioners, type Producer } from "kafkajs"
+import {
+  BUS_CONVERSATION_SHARE,
+  BUS_MAX_BYTES,
+  BUS_MAX_BYTES_AT_ONCE,
+  BUS_MAX_BYTES_PER_PARTITION,
+  BUS_MAX_EVENTS,
+  BUS_MAX_RECORDS_AT_ONCE,
+  BUS_RECORD_OVERHEAD,
+  BUS_SILENT_AFTER,
+} from "../limits.ts"
 import { ANSWER_WITHIN, discard, type NewClient } from "./kafka-client.ts"
 import type { WireRecord } from "./record.ts"
 import { pause, within } from "./waiting.ts"
@@ -8,10 +18,10 @@ import { pause, within } from "./waiting.ts"
 export interface Sender {
   /**
    * Resolves once the cluster has all of an event's records, in the order of the calls in each partition. A record may
-   * get there twice. They wait for others that go with them, for up to so many ms.
-   * @throws UNAVAILABLE where too much waits already, or the sender closes first
+   * get there twice.
+   * @throws UNAVAILABLE where too much waits already, in all or of the same conversation, or the sender closes first
    */
-  send(topic: string, records: readonly WireRecord[], linger: number): Promise<void>
+  send(topic: string, records: readonly WireRecord[], about: Sending): Promise<void>
   /** Connects, so that the first event need not wait for that. */
   warmUp(): void
   /** What waits: events, and bytes. */
@@ -19,8 +29,19 @@ export interface Sender {
   readonly waitingBytes: number
   /** Why nothing gets through just now. */
   readonly trouble: Error | undefined
+  /** Whether something waits that does not get through. */
+  readonly isStuck: boolean
   /** Sends what waits, for some seconds at most. */
   close(): Promise<void>
+}
+
+export interface Sending {
+  /** What it is of: one conversation fills a part of the queue at most. */
+  conversation: string
+  /** It waits for others that go with it, for up to so many ms. */
+  linger: number
+  /** The part of the queue that its kind may fill: 1 unless given. */
+  share?: number
 }
 
 export interface SenderOptions {
@@ -32,13 +53,6 @@ export interface SenderOptions {
   maxBytes?: number
 }
 
-const MAX_EVENTS = 10_000
-const MAX_BYTES = 32 * 1024 * 1024
-/** kafkajs needs the square of their number for those of one partition. */
-const MAX_RECORDS_AT_ONCE = 1_000
-/** Kafka counts the size of a message over all records that go to one partition at once; in bytes. */
-const MAX_BYTES_PER_PARTITION = 512 * 1024
-const MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
 /** A batch of so many events says that much is going on: the next one waits for more, since requests cost, not records. */
 const BUSY_FROM = 8
 const BUSY_LINGER = 30
@@ -52,6 +66,7 @@ interface Parcel {
 }
 
 interface PendingEvent extends PromiseWithResolvers<void> {
+  conversation: string
   records: number
 }
 
@@ -61,11 +76,12 @@ interface PendingEvent extends PromiseWithResolvers<void> {
  * batch goes again.
  */
 export function createSender(options: SenderOptions): Sender {
-  const { newClient, headers, log, maxEvents = MAX_EVENTS, maxBytes = MAX_BYTES } = options
+  const { newClient, headers, log, maxEvents = BUS_MAX_EVENTS, maxBytes = BUS_MAX_BYTES } = options
   const queue: Parcel[] = []
   const closing = new AbortController()
   const over = new AbortController()
-  let [waiting, waitingBytes] = [0, 0]
+  const all: Weight = { events: 0, bytes: 0 }
+  const ofConversation = new Map<string, Weight>()
   let trouble: Error | undefined
   let producer: Promise<Producer> | undefined
   let sending: Promise<void> | undefined
@@ -73,6 +89,8 @@ export function createSender(options: SenderOptions): Sender {
   let timer: ReturnType<typeof setTimeout> | undefined
   let due = Number.POSITIVE_INFINITY
   let isBusy = false
+  /** When the batch that is under way was sent; infinite where none is. */
+  let begun = Number.POSITIVE_INFINITY
 
   function schedule(): void {
     if (sending || queue.length === 0) return
@@ -81,6 +99,7 @@ export function createSender(options: SenderOptions): Sender {
       () => {
         sending = sendBatch().finally(() => {
           sending = undefined
+          begun = Number.POSITIVE_INFINITY
           schedule()
         })
       },
@@ -90,6 +109,7 @@ export function createSender(options: SenderOptions): Sender {
 
   async function sendBatch(): Promise<void> {
     underWay = takeBatch(queue)
+    begun = performance.now()
     isBusy = new Set(underWay.map(({ event }) => event)).size >= BUSY_FROM
     due = queue.length > 0 ? performance.now() : Number.POSITIVE_INFINITY
     for (let tries = 0; underWay.length > 0; tries++) {
@@ -143,10 +163,12 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   function settle({ message, event }: Parcel): void {
-    waitingBytes -= message.value.length
+    const mine = ofConversation.get(event.conversation)!
+    for (const weight of [all, mine]) weight.bytes -= weightOf(message)
     event.records -= 1
     if (event.records > 0) return
-    waiting -= 1
+    for (const weight of [all, mine]) weight.events -= 1
+    if (mine.events === 0) ofConversation.delete(event.conversation)
     event.resolve()
   }
 
@@ -155,23 +177,30 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   return {
-    send(topic, records, linger) {
+    send(topic, records, { conversation, linger, share = 1 }) {
       if (closing.signal.aborted) return Promise.reject(unavailable("The bus is closed."))
-      const bytes = records.reduce((sum, { value }) => sum + value.length, 0)
-      if (waiting >= maxEvents || waitingBytes + bytes > maxBytes) {
+      const bytes = records.reduce((sum, record) => sum + weightOf(record), 0)
+      const mine = ofConversation.get(conversation) ?? { events: 0, bytes: 0 }
+      const isFull = ({ events, bytes: before }: Weight, part: number) =>
+        events >= maxEvents * part || before + bytes > maxBytes * part
+      // The first of a conversation may be large; what it has to share is the queue.
+      if (isFull(all, share) || (mine.events > 0 && isFull(mine, BUS_CONVERSATION_SHARE))) {
         return Promise.reject(unavailable("Too many events wait to be published."))
       }
       if (records.length === 0) return Promise.resolve()
-      const event = { ...Promise.withResolvers<void>(), records: records.length }
-      waiting += 1
-      waitingBytes += bytes
+      const event = { ...Promise.withResolvers<void>(), conversation, records: records.length }
+      ofConversation.set(conversation, mine)
+      for (const weight of [all, mine]) {
+        weight.events += 1
+        weight.bytes += bytes
+      }
       for (const record of records) {
         const message = { ...record, headers: { ...headers, ...record.headers } }
         queue.push({ topic, message, event })
       }
-      const mine = performance.now() + (isBusy ? Math.max(linger, BUSY_LINGER) : linger)
-      if (mine < due) {
-        due = mine
+      const goes = performance.now() + (isBusy ? Math.max(linger, BUSY_LINGER) : linger)
+      if (goes < due) {
+        due = goes
         schedule()
       }
       return event.promise
@@ -186,10 +215,13 @@ export function createSender(options: SenderOptions): Sender {
     },
 
     get waiting() {
-      return waiting
+      return all.events
     },
     get waitingBytes() {
-      return waitingBytes
+      return all.bytes
+    },
+    get isStuck() {
+      return trouble !== undefined || performance.now() - begun > BUS_SILENT_AFTER
     },
     get trouble() {
       return trouble
@@ -212,6 +244,14 @@ export function createSender(options: SenderOptions): Sender {
   }
 }
 
+/** What waits. */
+interface Weight {
+  events: number
+  bytes: number
+}
+
+const weightOf = ({ value }: WireRecord) => value.length + BUS_RECORD_OVERHEAD
+
 const placeOf = ({ topic, message }: Parcel) => `${topic} ${message.partition}`
 
 /** Takes as much from the head of the queue as may go at once. */
@@ -223,9 +263,9 @@ function takeBatch(queue: Parcel[]): Parcel[] {
     const place = placeOf(parcel)
     const sum = (perPartition.get(place) ?? 0) + size
     const isFull =
-      count === MAX_RECORDS_AT_ONCE ||
-      bytes + size > MAX_BYTES_AT_ONCE ||
-      sum > MAX_BYTES_PER_PARTITION
+      count === BUS_MAX_RECORDS_AT_ONCE ||
+      bytes + size > BUS_MAX_BYTES_AT_ONCE ||
+      sum > BUS_MAX_BYTES_PER_PARTITION
     if (isFull && count > 0) break
     perPartition.set(place, sum)
     count += 1

@@ -15,6 +15,8 @@ const PARTITIONS = 8
 const users = Array.from({ length: 12 }, (_, i) => `user-${i}`)
 /** Longer than a request may take, so that somebody gives up; in ms. */
 const FROZEN_FOR = 8_000
+/** A node knows that it hears nothing; in ms. */
+const NOTICED_WITHIN = 2_500
 /** From the end of a fault on; in ms. */
 const CAUGHT_UP_WITHIN = 10_000
 
@@ -62,20 +64,25 @@ async function flowDuring(cluster: Kafka, fault: (to: Bus) => Promise<void>): Pr
   await until(() => to.stats().received > received + 100, "the flow again", CAUGHT_UP_WITHIN)
   await heardInOrder(heard, await stream.stop(), CAUGHT_UP_WITHIN - (performance.now() - ended))
   await until(async () => (await isReady(from)) && (await isReady(to)), "both nodes")
+  const works = (bus: Bus) => bus.state().hears && bus.state().speaks
+  await until(() => works(from) && works(to), "both to say so")
   expect(gaps).toBe(0)
 }
 
 test("loses and reorders nothing when the broker is killed and comes back", () =>
   flowDuring(kafka, async (to) => {
     await kafka.kill()
+    await until(() => !to.state().hears, "the node to hear nothing", NOTICED_WITHIN)
     await until(async () => !(await isReady(to)), "the node to notice")
     await kafka.restart()
   }))
 
 test("loses and reorders nothing when the broker is frozen", () =>
-  flowDuring(kafka, async () => {
+  flowDuring(kafka, async (to) => {
     kafka.freeze()
-    await Bun.sleep(FROZEN_FOR)
+    const begun = performance.now()
+    await until(() => !to.state().hears, "the node to hear nothing", NOTICED_WITHIN)
+    await Bun.sleep(FROZEN_FOR - (performance.now() - begun))
     kafka.thaw()
   }))
 

@@ -2,6 +2,7 @@ import { ConfigError } from "@parley/service/config.ts"
 import { unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { KafkaMessage } from "kafkajs"
+import { BUS_SIGNALS_SHARE } from "../limits.ts"
 import type { Bus, BusRecord } from "./bus.ts"
 import { createQuestions, kafkaClients } from "./kafka-client.ts"
 import { createReceiver } from "./kafka-receiver.ts"
@@ -27,6 +28,8 @@ const LOOK_EVERY = 2_000
 const START_WITHIN = 5_000
 /** What goes together costs one request: entries wait for up to so many ms, receipts for longer. */
 const LINGER = { events: 5, signals: 20 }
+/** The part of what may wait that each kind may fill. */
+const SHARE = { events: 1, signals: BUS_SIGNALS_SHARE }
 /** A flood of what is no record is told of now and then; in ms. */
 const COMPLAIN_EVERY = 1_000
 
@@ -151,7 +154,9 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     publish(event, users) {
       const kind = event.kind === "entry" ? "events" : "signals"
       const records = encodeRecords(event, users(), partitions)
-      return sender.send(topics[kind], records, LINGER[kind])
+      const { conversation } = event.kind === "entry" ? event.entry : event
+      const about = { conversation, linger: LINGER[kind], share: SHARE[kind] }
+      return sender.send(topics[kind], records, about)
     },
     hold: receiver.hold,
     release: receiver.release,
@@ -161,6 +166,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     onGap(handler) {
       onGap = handler
     },
+    state: () => ({ hears: receiver.hears, speaks: !sender.isStuck }),
     async ping() {
       const reason =
         trouble ??
@@ -171,7 +177,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     stats: () => ({
       ...{ held: receiver.held, lag: receiver.lag, joins: receiver.joins },
       ...{ waiting: sender.waiting, waitingBytes: sender.waitingBytes },
-      ...{ received, setAside, gaps },
+      ...{ received, setAside, gaps, absences: 0, found: 0 },
     }),
     [Symbol.asyncDispose]: close,
   }

@@ -1,6 +1,6 @@
 import { type Cause, readCause } from "@parley/service/cause.ts"
 import * as v from "valibot"
-import { MAX_TEXT_LENGTH } from "../domain/checks.ts"
+import { MAX_TEXT_LENGTH } from "../limits.ts"
 import { type BusEvent, type BusRecord, toRecords } from "./bus.ts"
 
 /**

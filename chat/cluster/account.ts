@@ -1,4 +1,5 @@
 import type { Outbox } from "../domain/outbox.ts"
+import { OUTBOX_MAX_DOUBTS } from "../limits.ts"
 import type { Stamp } from "../store/nodes.ts"
 
 /** Numbers to look up in the log again, both ends included. */
@@ -31,8 +32,6 @@ export interface Account extends Outbox {
 
 /** A write that failed may still arrive, within the time-outs of the connection. In ms. */
 const TIMES = { lookAfter: 6_000, giveUpAfter: 30_000 }
-/** More doubtful writes than this are looked up as one stretch, whole. */
-const MAX_DOUBTS = 10_000
 
 export interface AccountOptions {
   /** A new id for a life of this node. */
@@ -99,7 +98,7 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
       if (of !== node) return
       for (let i = number; i < number + count; i++) {
         open.delete(i)
-        if (doubtful.size < MAX_DOUBTS) doubtful.set(i, now())
+        if (doubtful.size < OUTBOX_MAX_DOUBTS) doubtful.set(i, now())
         else fallBehind(i)
       }
     },

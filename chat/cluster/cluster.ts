@@ -34,6 +34,10 @@ export interface ClusterOptions {
   /** Where gateways reach this node. */
   url: string
   log: Logger
+  /** Whether this node cannot publish just now: the others are told. */
+  isMute(): boolean
+  /** Told of what the registry says, each time that it is read. */
+  onSeen(records: readonly NodeRecord[]): void
   /** In ms; the same on every node. */
   beatEvery?: number
 }
@@ -55,7 +59,10 @@ export function joinCluster(options: ClusterOptions): Cluster {
   let draining = false
 
   const put = () =>
-    nodes.put({ id: account.node, url, beat: ++beat, draining, announced: account.announced() })
+    nodes.put({
+      ...{ id: account.node, url, beat: ++beat, draining, announced: account.announced() },
+      mute: options.isMute(),
+    })
 
   async function live(): Promise<void> {
     if (!(await put())) {
@@ -63,7 +70,9 @@ export function joinCluster(options: ClusterOptions): Cluster {
       account.renew()
       await put()
     }
-    watch.see(await nodes.all(), now())
+    const records = await nodes.all()
+    watch.see(records, now())
+    options.onSeen(records)
   }
 
   async function catchUp(): Promise<void> {

@@ -1,10 +1,12 @@
 import type { Cause } from "@parley/service/cause.ts"
 import type { Clock } from "@parley/service/clock.ts"
 import { ParleyError, unavailable } from "@parley/service/errors.ts"
+import { MAX_LOST } from "../limits.ts"
 import type { Stamp } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
 import type { Trail } from "../trail.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
+import { Lane, type Queued } from "./lane.ts"
 import { type Outbox, stampAt } from "./outbox.ts"
 import { fold, type Picture } from "./picture.ts"
 import type { Pictures } from "./pictures.ts"
@@ -15,6 +17,10 @@ export type Draft =
   | Pick<MembersEntry, "kind" | "by" | "joined" | "left" | "promoted" | "demoted" | "created">
 
 export interface Intent<T> {
+  /** Who wants it: what one person wants waits behind what they wanted before, and not before what others want. */
+  by: string
+  /** The bytes of its text. */
+  bytes: number
   /** A change of members is checked against everything before it, so it gets a batch of its own. */
   changesMembers: boolean
   /**
@@ -49,16 +55,11 @@ export interface AppenderOptions {
   /** Where there are other nodes. */
   outbox?: Outbox
   trail?: Pick<Trail, "stored">
+  /** Told of each intent that is refused because too much waits. */
+  onRefused?(): void
 }
 
-/** One batch is one write; large enough for a busy group, small enough to be quick. */
-const MAX_BATCH = 256
-/** More intents than this for one conversation at one node are refused. */
-const MAX_WAITING = 10_000
-/** Losing a seq this often in a row means something else is wrong. */
-const MAX_LOST = 100
-
-interface Waiting {
+interface Waiting extends Queued {
   intent: Intent<unknown>
   resolve(result: unknown): void
   reject(reason: unknown): void
@@ -74,16 +75,15 @@ interface Checked {
  * another node took that seq, the entries it wrote are folded in, every intent is checked again, and the rest retried.
  */
 export function createAppender(options: AppenderOptions): Appender {
-  const { store, pictures, clock, onStored, outbox, trail } = options
-  const lanes = new Map<string, Waiting[]>()
+  const { store, pictures, clock, onStored, outbox, trail, onRefused } = options
+  const lanes = new Map<string, Lane<Waiting>>()
 
-  async function drain(conversation: string, lane: Waiting[]): Promise<void> {
-    while (lane.length > 0) {
-      const batch = nextBatch(lane)
+  async function drain(conversation: string, lane: Lane<Waiting>, first: Waiting): Promise<void> {
+    for (let batch = [first]; batch.length > 0; batch = lane.next()) {
       try {
         await commit(conversation, batch)
       } catch (error) {
-        // The write may or may not have happened: whoever retries by the same id finds out from the log.
+        // The write may or may not have happened: a client that retries by the same id finds out from the log.
         pictures.forget(conversation)
         for (const waiting of batch) waiting.reject(error)
       }
@@ -130,15 +130,16 @@ export function createAppender(options: AppenderOptions): Appender {
       for (let i = stored; stamp && i < entries.length; i++) outbox?.unused(stampAt(stamp, i))
       if (stored === entries.length) return
       rest = rest.slice(stored)
-      const { cause } = rest[0]!.intent
-      const known = await answeredByLog(entries[stored]!, rest[0]!)
-      if (known) rest.shift()
-      lost = known || stored > 0 ? 0 : lost + 1
+      const known = await answeredByLog(entries.slice(stored), rest)
+      if (known.size > 0) rest = rest.filter((waiting) => !known.has(waiting))
+      lost = known.size > 0 || stored > 0 ? 0 : lost + 1
       await pictures.catchUp(picture)
-      // Taken, and not to be seen yet: whoever took it is about to be answered.
+      // The seq is taken, and the log does not show it yet: the node that took it is about to be answered.
       if (lost > 0 && picture.head === head) await Bun.sleep(lost)
-      // Whoever stored it may have failed before telling anyone; being told twice harms nobody.
-      if (known?.conversation === conversation) onStored(known, picture, cause)
+      // The node that stored it may have failed before it told the others; being told twice harms none of them.
+      const here = [...known].filter(([, message]) => message.conversation === conversation)
+      here.sort(([, a], [, b]) => a.seq - b.seq)
+      for (const [{ intent }, message] of here) onStored(message, picture, intent.cause)
     }
   }
 
@@ -151,17 +152,34 @@ export function createAppender(options: AppenderOptions): Appender {
     }
   }
 
-  /** Where an entry was refused for its message id, not its seq: answers whoever sent it with what is stored. */
-  async function answeredByLog(entry: Entry, waiting: Waiting): Promise<MessageEntry | undefined> {
-    if (entry.kind !== "message") return undefined
-    const [message] = await store.messagesById([entry.id])
-    if (!message) return undefined
-    try {
-      waiting.resolve(waiting.intent.taken?.(message))
-    } catch (error) {
-      waiting.reject(error)
+  /**
+   * Where the first of these entries was refused for its message id, not its seq: answers its sender with what is
+   * stored, and so every other whose id is in the log. A client that lost its answers sends many again at once.
+   */
+  async function answeredByLog(entries: Entry[], waiting: Waiting[]) {
+    const known = new Map<Waiting, MessageEntry>()
+    const [first] = entries
+    if (first?.kind !== "message") return known
+    const found = await store.messagesById([first.id])
+    if (found.length === 0) return known
+    const others = entries.slice(1).flatMap((entry) => (entry.kind === "message" ? entry.id : []))
+    if (others.length > 0) found.push(...(await store.messagesById(others)))
+    const byId = new Map(found.map((message) => [message.id, message]))
+    for (const [index, entry] of entries.entries()) {
+      const message = entry.kind === "message" ? byId.get(entry.id) : undefined
+      if (!message) continue
+      known.set(waiting[index]!, message)
+      answer(waiting[index]!, message)
     }
-    return message
+    return known
+  }
+
+  function answer({ intent, resolve, reject }: Waiting, message: MessageEntry): void {
+    try {
+      resolve(intent.taken?.(message))
+    } catch (error) {
+      reject(error)
+    }
   }
 
   /** What those intents that hold want appended, and how to answer the others. */
@@ -217,28 +235,23 @@ export function createAppender(options: AppenderOptions): Appender {
   return {
     append<T>(conversation: string, intent: Intent<T>) {
       return new Promise<T>((resolve, reject) => {
-        const waiting = { intent, resolve, reject } as Waiting
+        const { by, bytes, changesMembers: alone } = intent
+        const waiting = { by, bytes, alone, intent, resolve, reject } as Waiting
         const lane = lanes.get(conversation)
         if (!lane) {
-          const opened = [waiting]
+          const opened = new Lane<Waiting>()
           lanes.set(conversation, opened)
-          void drain(conversation, opened)
-        } else if (lane.length < MAX_WAITING) {
-          lane.push(waiting)
-        } else {
-          reject(tooBusy())
+          void drain(conversation, opened, waiting)
+          return
         }
+        const refused = lane.push(waiting)
+        if (!refused) return
+        onRefused?.()
+        refused.reject(tooBusy())
       })
     },
-    waiting: () => [...lanes.values()].reduce((sum, lane) => sum + lane.length, 0),
+    waiting: () => [...lanes.values()].reduce((sum, lane) => sum + lane.size, 0),
   }
-}
-
-/** The waiting messages up to the next change of members, or that change alone. */
-function nextBatch(lane: Waiting[]): Waiting[] {
-  const change = lane.findIndex(({ intent }) => intent.changesMembers)
-  const length = change === 0 ? 1 : change < 0 ? MAX_BATCH : Math.min(change, MAX_BATCH)
-  return lane.splice(0, length)
 }
 
 const tooBusy = () =>

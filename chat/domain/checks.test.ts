@@ -47,8 +47,15 @@ describe("a text", () => {
 describe("a title", () => {
   test("is trimmed and has 1 to 100 characters", () => {
     expect(checkTitle("  Friends \n")).toBe("Friends")
-    expect(checkTitle("𝒳".repeat(100))).toBe("𝒳".repeat(100))
+    expect(checkTitle("😀".repeat(100))).toBe("😀".repeat(100))
     for (const title of ["", "   ", "x".repeat(101), "a\0", "\ud83d"]) {
+      expect(thrown(() => checkTitle(title))).toEqual(badInput("title"))
+    }
+  })
+
+  test("is a line of which every character is to be seen", () => {
+    expect(checkTitle("Family 👨‍👩‍👧\u3000２")).toBe("Family 👨‍👩‍👧 2")
+    for (const title of ["\u202egnp.exe", "a\nb", "\u001b[2J", "\u200b", "\u3164", "\u2800"]) {
       expect(thrown(() => checkTitle(title))).toEqual(badInput("title"))
     }
   })

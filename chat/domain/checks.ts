@@ -1,16 +1,12 @@
 import { badInput } from "@parley/service/errors.ts"
 import { isUuidv7, uuidv7Time } from "@parley/service/ids.ts"
-
-const DAY_MS = 24 * 60 * 60 * 1000
-export const MAX_TEXT_LENGTH = 8_000
-export const MAX_TITLE_LENGTH = 100
-/** As many as one fold, one frame of members and one screen carry with ease. */
-export const MAX_MEMBERS = 1_024
+import { lineOfText, mustBeText } from "@parley/service/names.ts"
+import { MAX_ID_AHEAD, MAX_ID_LENGTH, MAX_TEXT_LENGTH, MAX_TITLE_LENGTH } from "../limits.ts"
 
 /** @throws ParleyError BAD_INPUT where the text has no or more than 8,000 characters, a NUL or half a surrogate pair. */
 export function checkText(text: string | null | undefined, field = "text"): string {
   if (!text) throw badInput(field, "A message has 1 to 8,000 characters.")
-  checkUnicode(text, field)
+  mustBeText(field, text)
   // A character is a code point; only a text that may be too long is worth counting.
   if (text.length > MAX_TEXT_LENGTH && [...text].length > MAX_TEXT_LENGTH) {
     throw badInput(field, "A message has 1 to 8,000 characters.")
@@ -18,30 +14,25 @@ export function checkText(text: string | null | undefined, field = "text"): stri
   return text
 }
 
-export function checkTitle(title: string): string {
-  const trimmed = title.trim()
-  checkUnicode(trimmed, "title")
-  if (trimmed.length === 0 || [...trimmed].length > MAX_TITLE_LENGTH) {
-    throw badInput("title", "A title has 1 to 100 characters.")
-  }
-  return trimmed
-}
-
-function checkUnicode(text: string, field: string): void {
-  if (!text.isWellFormed()) throw badInput(field, "That is not well-formed Unicode.")
-  if (text.includes("\0")) throw badInput(field, "NUL characters cannot be sent.")
-}
+/** @throws ParleyError BAD_INPUT unless it is a line of 1 to 100 characters, all of them to be seen (docs/names.md). */
+export const checkTitle = (title: string): string =>
+  lineOfText("title", title, MAX_TITLE_LENGTH, "nickname")
 
 /** @throws ParleyError BAD_INPUT unless it is a UUIDv7 whose time is at most a day ahead of ours. */
-export function checkMessageId(id: string, now: number): string {
-  if (!isUuidv7(id)) throw badInput("id", "A message's id is a UUIDv7 in lower case.")
-  if (uuidv7Time(id) > now + DAY_MS) throw badInput("id", "That id lies more than a day ahead.")
+export function checkClientId(id: string, field: string, now: number): string {
+  if (!isUuidv7(id)) throw badInput(field, "An id is a UUIDv7 in lower case.")
+  if (uuidv7Time(id) > now + MAX_ID_AHEAD) {
+    throw badInput(field, "That id lies more than a day ahead.")
+  }
   return id
 }
 
+/** @throws ParleyError BAD_INPUT unless it may be the id of a message. */
+export const checkMessageId = (id: string, now: number): string => checkClientId(id, "id", now)
+
 /** Ids of users and conversations are opaque; this only keeps absurd ones away from the store. */
 export function checkId(id: string, field: string): string {
-  if (id.length === 0 || id.length > 64 || !/^[\w.:-]+$/.test(id)) {
+  if (id.length === 0 || id.length > MAX_ID_LENGTH || !/^[\w.:-]+$/.test(id)) {
     throw badInput(field, "That is not an id.")
   }
   return id

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { MAX_MEMBERS } from "../limits.ts"
+import { messageId } from "../test/log-builder.ts"
 import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
-import { MAX_MEMBERS } from "./checks.ts"
 
 let world: World
 beforeAll(async () => {
@@ -33,6 +34,41 @@ describe("a group", () => {
 
   test("may have its creator alone", async () => {
     expect(await members(await newGroup())).toEqual({ alice: "ADMIN" })
+  })
+
+  test("that is made again by the same id and creator is the same; another's is CONFLICT", async () => {
+    const id = messageId(world.clock.time)
+    const create = (node: number, by: string, title = "Friends") =>
+      groups(node).create(by, title, ["bob"], undefined, id)
+    const made = Array.from({ length: 6 }, (_, i) => create(i % 2, "alice"))
+    expect(await Promise.all(made)).toEqual(Array(6).fill(id))
+    expect(await create(1, "alice", "After a while")).toBe(id)
+    expect(await logOf(world.store, id)).toHaveLength(1)
+    for (const node of [0, 1]) {
+      expect(await refusal(create(node, "mallory"))).toMatchObject(code("CONFLICT"))
+    }
+    // A member is no creator.
+    expect(await refusal(create(0, "bob"))).toMatchObject(code("CONFLICT"))
+    expect(await members(id)).toEqual({ alice: "ADMIN", bob: "MEMBER" })
+  })
+
+  test("has no id that a client did not make as it should", async () => {
+    const create = (id: string) => groups().create("alice", "Friends", [], undefined, id)
+    const direct = await groups().startDirect("alice", "bob")
+    const ahead = messageId(world.clock.time + 25 * 60 * 60 * 1000)
+    for (const id of ["", "group", crypto.randomUUID(), direct, ahead]) {
+      expect(await refusal(create(id))).toMatchObject(code("BAD_INPUT", "id"))
+    }
+  })
+
+  test("made twice at once by one id has one creator", async () => {
+    const id = messageId(world.clock.time)
+    const tries = ["alice", "mallory"].map((by, node) =>
+      groups(node).create(by, "Mine", [], undefined, id),
+    )
+    const outcomes = await Promise.allSettled(tries)
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"])
+    expect(await logOf(world.store, id)).toHaveLength(1)
   })
 
   test("is refused with a title that is none, a user who is none, an id that is none", async () => {

@@ -1,17 +1,32 @@
 import type { Cause } from "@parley/service/cause.ts"
+import type { Clock } from "@parley/service/clock.ts"
 import { badInput, notFound, ParleyError } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
 import type { Directory } from "../directory.ts"
+import { MAX_MEMBERS } from "../limits.ts"
+import type { Store } from "../store/store.ts"
+import type { Adding, Admission } from "./admission.ts"
+import type { Allowance } from "./allowance.ts"
 import type { Appender, Draft } from "./appender.ts"
-import { checkId, checkTitle, MAX_MEMBERS } from "./checks.ts"
-import type { MembersEntry, Origin } from "./entry.ts"
+import { checkClientId, checkId, checkTitle } from "./checks.ts"
+import type { Entry, MembersEntry, Origin } from "./entry.ts"
 import type { Picture } from "./picture.ts"
+import type { Pictures } from "./pictures.ts"
 
 export interface Groups {
   /** Gets or creates the one direct conversation of two users (or of one with themselves); answers its id. */
   startDirect(by: string, other: string, cause?: Cause): Promise<string>
-  /** Creates a group, its creator an admin; answers its id. */
-  create(by: string, title: string, members: readonly string[], cause?: Cause): Promise<string>
+  /**
+   * Creates a group, its creator an admin; answers its id. With an id of the client's, a retry answers the same group.
+   * @throws ParleyError CONFLICT where that id names another's conversation.
+   */
+  create(
+    by: string,
+    title: string,
+    members: readonly string[],
+    cause?: Cause,
+    id?: string | null,
+  ): Promise<string>
   /** Admins only. Who is a member already stays as they are. */
   add(by: string, conversation: string, users: readonly string[], cause?: Cause): Promise<void>
   /** Admins only, or the user themselves. */
@@ -22,29 +37,87 @@ export interface Groups {
 
 export interface GroupsOptions {
   appender: Appender
+  pictures: Pictures
+  /** The first entry of a conversation says who began it. */
+  store: Pick<Store, "entry">
   directory: Directory
+  admission: Admission
+  allowance: Pick<Allowance, "change">
+  clock: Clock
   newId: IdSource
 }
 
 type Founders = Pick<MembersEntry, "joined" | "promoted">
 
-/** Whoever breaks a rule hears of it here; every check runs against the conversation as it is at the head of its log. */
-export function createGroups({ appender, directory, newId }: GroupsOptions): Groups {
-  async function change(
+/** Every rule is checked against the conversation as it is at the head of its log. */
+export function createGroups(options: GroupsOptions): Groups {
+  const { appender, pictures, store, directory, admission, allowance, clock, newId } = options
+
+  /** What is being created by an id of a client's right now, by the creator and the id. */
+  const underWay = new Map<string, Promise<string>>()
+
+  /** Answers whether there was anything to change. */
+  function change(
+    by: string,
     conversation: string,
     cause: Cause | undefined,
     check: (picture: Picture) => Draft | undefined,
-  ) {
-    const result = () => undefined
-    await appender.append(conversation, { changesMembers: true, cause, check, result })
+  ): Promise<boolean> {
+    const result = (_picture: Picture, entry: Entry | undefined) => entry !== undefined
+    const intent = { by, bytes: 0, changesMembers: true, cause, check, result }
+    return appender.append(conversation, intent)
   }
 
   const found = (id: string, by: string, origin: Origin, members: Founders, cause?: Cause) =>
-    change(id, cause, (picture) =>
+    change(by, id, cause, (picture) =>
       picture.head > 0
         ? undefined
         : { kind: "members", by, ...members, left: [], demoted: [], created: origin },
     )
+
+  /** Does what makes people members, if that is admitted. What is not done after all counts for nothing. */
+  async function admitted(adding: Adding, act: () => Promise<boolean>): Promise<void> {
+    const giveBack = await admission.admit(adding)
+    let isDone: boolean | undefined
+    try {
+      isDone = await act()
+    } catch (error) {
+      // Where the store did not answer, it may be done all the same.
+      if (error instanceof ParleyError && error.code !== "UNAVAILABLE") isDone = false
+      throw error
+    } finally {
+      // A count that stays too high until tomorrow is no reason to fail.
+      if (isDone === false) await giveBack().catch(() => {})
+    }
+  }
+
+  /** @throws ParleyError CONFLICT where another has begun a conversation of that id. */
+  async function isBegun(id: string, by: string): Promise<boolean> {
+    const first = await store.entry(id, 1)
+    if (first && first.by !== by) {
+      throw new ParleyError("CONFLICT", "That id already names another conversation.")
+    }
+    return first !== undefined
+  }
+
+  /**
+   * The picture in which the user is an admin. Before it counts that they are not, or that one of these is a member
+   * already, it is compared with the log.
+   */
+  async function pictureForAdmin(
+    conversation: string,
+    by: string,
+    users: readonly string[],
+  ): Promise<Picture> {
+    const picture = await pictures.get(conversation)
+    const { members, heard, head } = picture
+    const isAdmin = members.get(by)?.role === "ADMIN"
+    if (!isAdmin || heard > head || users.some((user) => members.has(user))) {
+      await pictures.catchUp(picture)
+    }
+    checkAdmin(picture, by)
+    return picture
+  }
 
   async function known(users: readonly string[], field: string): Promise<string[]> {
     const distinct = [...new Set(users.map((user) => checkId(user, field)))]
@@ -53,41 +126,88 @@ export function createGroups({ appender, directory, newId }: GroupsOptions): Gro
     return distinct
   }
 
+  async function createGroup(
+    id: string,
+    by: string,
+    title: string,
+    members: readonly string[],
+    cause: Cause | undefined,
+  ): Promise<string> {
+    const users = await known(members, "members")
+    const joined = [...new Set([by, ...users])]
+    if (joined.length > MAX_MEMBERS) throw tooMany("members")
+    const people = joined.filter((user) => user !== by)
+    await admitted({ by, people, begins: "GROUP" }, () =>
+      found(id, by, { kind: "GROUP", title }, { joined, promoted: [by] }, cause),
+    )
+    return id
+  }
+
+  /** The same, by an id of the client's: where the log has begun, it is the same group, or another's. */
+  async function createOnce(...[id, by, ...rest]: Parameters<typeof createGroup>): Promise<string> {
+    if (await isBegun(id, by)) return id
+    await createGroup(id, by, ...rest)
+    await isBegun(id, by)
+    return id
+  }
+
   return {
     async startDirect(by, other, cause) {
-      const [user] = await known([other], "user")
-      const id = directId(by, user!)
-      const joined = [...new Set([by, user!])]
-      await found(id, by, { kind: "DIRECT", title: null }, { joined, promoted: [] }, cause)
+      checkId(other, "user")
+      allowance.change(by)
+      const id = directId(by, other)
+      if ((await pictures.get(id)).head > 0) return id
+      await known([other], "user")
+      const joined = [...new Set([by, other])]
+      const people = joined.filter((user) => user !== by)
+      await admitted({ by, people, begins: "DIRECT" }, () =>
+        found(id, by, { kind: "DIRECT", title: null }, { joined, promoted: [] }, cause),
+      )
       return id
     },
 
-    async create(by, title, members, cause) {
+    async create(by, title, members, cause, given) {
       const checkedTitle = checkTitle(title)
-      const users = await known(members, "members")
-      const joined = [...new Set([by, ...users])]
-      if (joined.length > MAX_MEMBERS) throw tooMany("members")
-      const id = newId()
-      await found(id, by, { kind: "GROUP", title: checkedTitle }, { joined, promoted: [by] }, cause)
-      return id
+      const id = given == null ? newId() : checkClientId(given, "id", clock.now())
+      allowance.change(by, members.length)
+      if (given == null) return createGroup(id, by, checkedTitle, members, cause)
+      // A retry that overtakes its original waits for it.
+      const key = `${by} ${id}`
+      const before = underWay.get(key)
+      if (before) return before
+      const created = createOnce(id, by, checkedTitle, members, cause)
+      underWay.set(key, created)
+      try {
+        return await created
+      } finally {
+        underWay.delete(key)
+      }
     },
 
     async add(by, conversation, users, cause) {
       checkId(conversation, "conversation")
+      allowance.change(by, users.length)
       const wanted = await known(users, "users")
-      await change(conversation, cause, (picture) => {
-        checkAdmin(picture, by)
-        const joined = wanted.filter((user) => !picture.members.has(user))
-        if (picture.members.size + joined.length > MAX_MEMBERS) throw tooMany("users")
-        if (joined.length === 0) return undefined
-        return { kind: "members", by, joined, left: [], promoted: [], demoted: [] }
-      })
+      const before = await pictureForAdmin(conversation, by, wanted)
+      const people = wanted.filter((user) => !before.members.has(user))
+      if (before.members.size + people.length > MAX_MEMBERS) throw tooMany("users")
+      if (people.length === 0) return
+      await admitted({ by, people }, () =>
+        change(by, conversation, cause, (picture) => {
+          checkAdmin(picture, by)
+          const joined = people.filter((user) => !picture.members.has(user))
+          if (picture.members.size + joined.length > MAX_MEMBERS) throw tooMany("users")
+          if (joined.length === 0) return undefined
+          return { kind: "members", by, joined, left: [], promoted: [], demoted: [] }
+        }),
+      )
     },
 
     async remove(by, conversation, user, cause) {
       checkId(conversation, "conversation")
       checkId(user, "user")
-      await change(conversation, cause, (picture) => {
+      allowance.change(by)
+      await change(by, conversation, cause, (picture) => {
         if (user === by) checkGroup(picture, by)
         else checkAdmin(picture, by)
         if (!picture.members.has(user)) throw notFound("member")
@@ -97,7 +217,8 @@ export function createGroups({ appender, directory, newId }: GroupsOptions): Gro
 
     async leave(by, conversation, cause) {
       checkId(conversation, "conversation")
-      await change(conversation, cause, (picture) => {
+      allowance.change(by)
+      await change(by, conversation, cause, (picture) => {
         checkGroup(picture, by)
         return departure(picture, by, by)
       })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { unavailable } from "@parley/service/errors.ts"
 import { until } from "@parley/service/test/until.ts"
+import { WRITE_LIMITS } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"
 import { openSession } from "../test/subscriber.ts"
@@ -201,5 +202,58 @@ describe("a write whose outcome is not known", () => {
     expect(log.map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
     await until(() => bob.entries().length === 2, "the other message")
     expect(bob.entries().map(({ seq }) => seq)).toEqual([3, 4])
+  })
+})
+
+describe("a sender who may write no more", () => {
+  test("still hears what became of a message that is stored", async () => {
+    await using full = await createWorld(2, undefined, { TEXT_BYTES_PER_PERSON: 10 })
+    const [one, other] = full.nodes
+    const conversation = await one!.services.groups.create("alice", "Friends", ["bob"])
+    const same = messageId(full.clock.now())
+    const stored = await send(one!, "alice", conversation, "0123456789", same)
+    const refused = { code: "FORBIDDEN" }
+    expect(await refusal(send(one!, "alice", conversation, "more"))).toMatchObject(refused)
+    for (const node of [one!, other!]) {
+      expect(await send(node, "alice", conversation, "0123456789", same)).toEqual(stored)
+      expect(await refusal(send(node, "bob", conversation, "0123456789", same))).toMatchObject(
+        conflict,
+      )
+    }
+    await send(one!, "bob", conversation, "another's")
+  })
+
+  test("is told when to come again, and others write on", async () => {
+    await using world = await createWorld(1, undefined, WRITE_LIMITS)
+    const [node] = world.nodes
+    const conversation = await node!.services.groups.create("alice", "Friends", ["bob"])
+    const sent = await Promise.allSettled(
+      Array.from({ length: 1_200 }, () => send(node!, "alice", conversation, "")),
+    )
+    expect(sent.every(({ status }) => status === "rejected")).toBe(true)
+    const flood = await Promise.allSettled(
+      Array.from({ length: 1_200 }, () => send(node!, "alice", conversation, "hello")),
+    )
+    const refused = flood.flatMap((one) => (one.status === "rejected" ? [one.reason] : []))
+    // What is no message has cost nothing.
+    expect(refused.length).toBeGreaterThan(150)
+    expect(refused.length).toBeLessThanOrEqual(210)
+    for (const { code, details } of refused) {
+      expect(code).toBe("RATE_LIMITED")
+      expect(details.retryAfterMs).toBeWithin(1, 1_000)
+    }
+    await send(node!, "bob", conversation)
+  })
+
+  test("is not told to wait for a clock that was set back", async () => {
+    await using world = await createWorld(1, undefined, WRITE_LIMITS)
+    const [node] = world.nodes
+    const conversation = await node!.services.groups.create("alice", "Friends", [])
+    const at = messageId(world.clock.now())
+    await send(node!, "alice", conversation, "before", at)
+    world.clock.time -= 2 * 60 * 60 * 1000
+    await send(node!, "alice", conversation, "after", messageId(world.clock.now()))
+    await node!.services.receipts.mark("alice", conversation, "read", 2)
+    await node!.services.groups.create("alice", "More", [])
   })
 })

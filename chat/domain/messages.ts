@@ -2,9 +2,11 @@ import type { Cause } from "@parley/service/cause.ts"
 import type { Clock } from "@parley/service/clock.ts"
 import { notFound, ParleyError } from "@parley/service/errors.ts"
 import type { Store } from "../store/store.ts"
+import type { Allowance } from "./allowance.ts"
 import type { Appender } from "./appender.ts"
 import { checkId, checkMessageId, checkText } from "./checks.ts"
 import type { MessageEntry } from "./entry.ts"
+import type { StoredBytes } from "./stored-bytes.ts"
 
 export interface Sending {
   id: string
@@ -16,7 +18,8 @@ export interface Messages {
   /**
    * Stores a message, once, however often and wherever it is sent: the client's id is what makes a retry safe.
    * Resolves when the message is durable.
-   * @throws ParleyError NOT_FOUND where the sender is no member; CONFLICT where the id names another message.
+   * @throws ParleyError NOT_FOUND where the sender is no member; CONFLICT where the id names another message;
+   * RATE_LIMITED where the sender sends too much.
    */
   send(sender: string, sending: Sending, cause?: Cause): Promise<MessageEntry>
 }
@@ -25,31 +28,45 @@ export interface MessagesOptions {
   store: Store
   appender: Appender
   clock: Clock
+  allowance: Pick<Allowance, "send">
+  storedBytes: Pick<StoredBytes, "check" | "add">
 }
 
 type Message = Required<{ [K in keyof Sending]: string }> & { sender: string }
 
-export function createMessages({ store, appender, clock }: MessagesOptions): Messages {
+export function createMessages(options: MessagesOptions): Messages {
+  const { store, appender, clock, allowance, storedBytes } = options
   /** What is being stored right now, so that a retry that overtakes its original waits for it. */
   const underWay = new Map<string, { message: Message; stored: Promise<MessageEntry> }>()
 
   /** The log refuses an id that it has, so nothing need be looked up before the write. */
-  async function storeOnce(message: Message, cause: Cause | undefined): Promise<MessageEntry> {
+  async function storeOnce(
+    message: Message,
+    bytes: number,
+    cause: Cause | undefined,
+  ): Promise<MessageEntry> {
     const { id, text, conversation, sender } = message
     try {
+      storedBytes.check(sender, bytes)
       return await appender.append(conversation, {
+        by: sender,
+        bytes,
         changesMembers: false,
         cause,
         check(picture) {
           if (!picture.members.has(sender)) throw notFound("conversation")
           return { kind: "message", by: sender, id, text }
         },
-        result: (_picture, entry) => entry as MessageEntry,
+        result(_picture, entry) {
+          storedBytes.add(sender, bytes)
+          return entry as MessageEntry
+        },
         taken: (stored) => sameOrConflict(message, stored),
       })
     } catch (error) {
-      // A sender who has left since may still ask what became of a message: it was acknowledged, or it was not.
-      if (!(error instanceof ParleyError) || error.code !== "NOT_FOUND") throw error
+      // A sender who has left since, or may store no more, may still ask what became of a message: it is stored, or not.
+      const isFinal = error instanceof ParleyError && /^(NOT_FOUND|FORBIDDEN)$/.test(error.code)
+      if (!isFinal) throw error
       const [stored] = await store.messagesById([id])
       if (!stored || stored.by !== sender) throw error
       return sameOrConflict(message, stored)
@@ -64,12 +81,14 @@ export function createMessages({ store, appender, clock }: MessagesOptions): Mes
         text: checkText(sending.text),
         sender,
       }
+      const bytes = Buffer.byteLength(message.text)
+      allowance.send(sender, bytes)
       const before = underWay.get(message.id)
       if (before) {
         if (isSame(message, before.message)) return before.stored
         throw idTaken()
       }
-      const stored = storeOnce(message, cause)
+      const stored = storeOnce(message, bytes, cause)
       underWay.set(message.id, { message, stored })
       try {
         return await stored

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test"
 import { openSqliteStore } from "../store/sqlite.ts"
+import { unlimited } from "../test/lifted.ts"
 import { createLog, type LogBuilder } from "../test/log-builder.ts"
 import { refusal } from "../test/world.ts"
 import type { Entry } from "./entry.ts"
@@ -12,7 +13,7 @@ let told: { receipt: Receipt; users: string[] }[] = []
 
 const receiptsOfNode = () =>
   createReceipts({
-    ...{ store, pictures: createPictures(store) },
+    ...{ store, pictures: createPictures(store), allowance: unlimited },
     onMoved: (receipt, users) => told.push({ receipt, users: [...users].sort() }),
   })
 let receipts = receiptsOfNode()

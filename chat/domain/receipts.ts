@@ -1,6 +1,8 @@
 import type { Cause } from "@parley/service/cause.ts"
 import { badInput, notFound } from "@parley/service/errors.ts"
+import { MAX_RECEIPT_SPAN, MAX_SEQ } from "../limits.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
+import type { Allowance } from "./allowance.ts"
 import { checkCount, checkId } from "./checks.ts"
 import type { Pictures } from "./pictures.ts"
 
@@ -13,7 +15,7 @@ export interface Receipt {
 }
 
 export interface Receipts {
-  /** Moves the member's watermarks up to `seq`; never back. Read is delivered too. @throws ParleyError NOT_FOUND, BAD_INPUT */
+  /** Moves the member's watermarks up to `seq`; never back. Read is delivered too. @throws ParleyError NOT_FOUND, BAD_INPUT, RATE_LIMITED */
   mark(
     user: string,
     conversation: string,
@@ -26,15 +28,14 @@ export interface Receipts {
 export interface ReceiptsOptions {
   store: Store
   pictures: Pictures
+  allowance: Pick<Allowance, "mark">
   /** Told of every watermark that moved, with those whom it concerns. */
   onMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
 }
 
-const MAX_SEQ = 2 ** 31 - 1
-/** How far back authors are told of a receipt: a reader who returns to thousands of messages tells the recent ones. */
-const MAX_RECEIPT_SPAN = 500
+export function createReceipts(options: ReceiptsOptions): Receipts {
+  const { store, pictures, allowance, onMoved } = options
 
-export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): Receipts {
   /** @throws ParleyError BAD_INPUT beyond the head of the log, as any node knows it. */
   async function checkSeq(conversation: string, seq: number): Promise<void> {
     checkCount(seq, "seq", MAX_SEQ)
@@ -62,6 +63,7 @@ export function createReceipts({ store, pictures, onMoved }: ReceiptsOptions): R
   return {
     async mark(user, conversation, mark, seq, cause) {
       checkId(conversation, "conversation")
+      allowance.mark(user)
       const member = await store.member(conversation, user)
       if (!member || member.until !== null) throw notFound("conversation")
       await checkSeq(conversation, seq)

@@ -5,6 +5,7 @@ import type { Messages } from "../domain/messages.ts"
 import type { Pictures } from "../domain/pictures.ts"
 import type { Reader } from "../domain/reader.ts"
 import type { Receipts } from "../domain/receipts.ts"
+import type { PersonalSettings } from "../domain/settings.ts"
 import type { Store } from "../store/store.ts"
 
 /** What the resolvers call: the domain, and nothing below it but plain look-ups. */
@@ -15,6 +16,7 @@ export interface Services {
   messages: Messages
   groups: Groups
   receipts: Receipts
+  settings: PersonalSettings
 }
 
 export interface ChatContext {

@@ -1,4 +1,5 @@
 import { badInput, notFound } from "@parley/service/errors.ts"
+import { shownLine } from "@parley/service/names.ts"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
 import type { Created, Member, MembershipView } from "../store/store.ts"
@@ -90,7 +91,7 @@ export const Conversation = {
     return membership?.until === null ? { id, membership } : null
   },
   kind: withOrigin(({ origin }) => origin?.kind),
-  title: withOrigin(({ origin }) => origin?.title),
+  title: withOrigin(({ origin }) => origin?.title && shownLine(origin.title, "Group")),
   createdAt: withOrigin(({ createdAt }) => createdAt),
   me: (ref: ConversationRef, _args: unknown, context: ChatContext) => membershipOf(ref, context),
 

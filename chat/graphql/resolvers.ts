@@ -4,6 +4,7 @@ import type { SessionEvent } from "../delivery/session.ts"
 import type { MembersEntry, MessageEntry } from "../domain/entry.ts"
 import type { Sending } from "../domain/messages.ts"
 import type { Receipt } from "../domain/receipts.ts"
+import type { Adders } from "../domain/settings.ts"
 import type { Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import { Conversation, type ConversationRef } from "./conversation.ts"
@@ -56,6 +57,9 @@ const Query = {
 
   message: (_root: unknown, { id }: { id: string }, context: ChatContext) =>
     context.services.reader.message(viewerOf(context), id),
+
+  settings: (_root: unknown, _args: unknown, context: ChatContext) =>
+    context.services.settings.of(viewerOf(context)),
 }
 
 const Mutation = {
@@ -67,11 +71,12 @@ const Mutation = {
 
   async createGroup(
     _root: unknown,
-    { title, members }: { title: string; members: string[] },
+    { title, members, id }: { title: string; members: string[]; id?: string | null },
     context: ChatContext,
   ) {
     const { groups } = context.services
-    return conversationRef(await groups.create(viewerOf(context), title, members, context.cause))
+    const viewer = viewerOf(context)
+    return conversationRef(await groups.create(viewer, title, members, context.cause, id))
   },
 
   sendMessage: (_root: unknown, { input }: { input: Sending }, context: ChatContext) =>
@@ -106,6 +111,12 @@ const Mutation = {
     await context.services.groups.leave(viewerOf(context), conversation, context.cause)
     return true
   },
+
+  updateSettings: (
+    _root: unknown,
+    { input }: { input: { mayAdd?: Adders | null } },
+    context: ChatContext,
+  ) => context.services.settings.update(viewerOf(context), input),
 }
 
 function mark(kind: "delivered" | "read") {

@@ -1,8 +1,6 @@
 import type { Database } from "bun:sqlite"
 import { unavailable } from "@parley/service/errors.ts"
-
-/** More than this waiting means the disk has stopped, not that it is busy. */
-const MAX_WAITING = 50_000
+import { MAX_UNCOMMITTED } from "../limits.ts"
 
 interface Work {
   run(): unknown
@@ -55,7 +53,7 @@ export function createGroupCommit(db: Database): GroupCommit {
 
   return {
     write<T>(run: () => T) {
-      if (waiting.length >= MAX_WAITING) {
+      if (waiting.length >= MAX_UNCOMMITTED) {
         return Promise.reject(unavailable("The store has too much to write just now."))
       }
       if (!scheduled) {

@@ -2,6 +2,7 @@ import { LruMap } from "@parley/service/lru.ts"
 import { isDuplicate, type Mongo, twice } from "@parley/service/mongo.ts"
 import { MongoBulkWriteError, type WithId } from "mongodb"
 import type { MembersEntry } from "../domain/entry.ts"
+import { MAX_APPLIED_KNOWN, MAX_INTENTS } from "../limits.ts"
 import {
   type ConversationDocument,
   changesOf,
@@ -21,13 +22,10 @@ export interface Members {
   repair(): Promise<void>
 }
 
-/** Conversations of which is remembered how far their members are up to date. */
-const MAX_KNOWN = 50_000
 /** An intent seen for longer than this is somebody's who cannot finish, in ms. */
 const OVERDUE = 2_000
 /** An entry that was not there for so long will not come any more; in ms. A frozen node may come back within it. */
 const HOPELESS = 10 * 60_000
-const MAX_INTENTS = 1_000
 
 /**
  * The collection `members`, which follows the logs. A change of members is its entry in the log; what follows from it
@@ -39,7 +37,7 @@ export function createMembers(mongo: Mongo): Members {
   const conversations = mongo.collection<ConversationDocument>("conversations")
   const members = mongo.collection<MemberDocument>("members")
   const intents = mongo.collection<IntentDocument>("intents")
-  const known = new LruMap<string, number>(MAX_KNOWN)
+  const known = new LruMap<string, number>(MAX_APPLIED_KNOWN)
   /** When each intent was first seen, by this process's own clock. */
   let seen = new Map<string, number>()
 

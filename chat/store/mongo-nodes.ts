@@ -11,12 +11,12 @@ export function mongoNodes(mongo: Mongo): Nodes {
   const recordOf = ({ _id: id, ...record }: NodeDocument): NodeRecord => ({ id, ...record })
 
   return {
-    put: ({ id, url, beat, draining, announced }) =>
+    put: ({ id, url, beat, draining, announced, mute = false }) =>
       run(async () => {
         try {
           await nodes.updateOne(
             { _id: id, heir: null },
-            { $set: { url, beat, draining }, $max: { announced } },
+            { $set: { url, beat, draining, mute }, $max: { announced } },
             { upsert: true },
           )
           return true
@@ -45,15 +45,27 @@ export function mongoNodes(mongo: Mongo): Nodes {
         await nodes.deleteOne({ _id: id })
       }),
 
-    storedBy: (id, after, limit) =>
+    storedBy: (id, after, limit, also = []) =>
       run(async () => {
         if (limit <= 0) return []
-        const found = entries.find({ node: id, number: { $gt: after } }).sort({ number: 1 })
-        const documents = await found.limit(limit).batchSize(limit).toArray()
-        return documents.map((document) => ({
+        const find = (number: { $gt: number } | { $in: number[] }) =>
+          entries.find({ node: id, number }).sort({ number: 1 }).limit(limit).batchSize(limit)
+        // Two plain queries: each walks the index alone, whatever a planner makes of `$or`.
+        const [late, later] = await Promise.all([
+          also.length > 0 ? find({ $in: [...also] }).toArray() : [],
+          find({ $gt: after }).toArray(),
+        ])
+        return [...late, ...later].slice(0, limit).map((document) => ({
           number: document.number!,
           entry: entryOf(document),
         }))
+      }),
+
+    newestOf: (id) =>
+      run(async () => {
+        const found = entries.find({ node: id }).sort({ number: -1 }).limit(1)
+        const [newest] = await found.project<{ number: number }>({ _id: 0, number: 1 }).toArray()
+        return newest?.number ?? 0
       }),
   }
 }

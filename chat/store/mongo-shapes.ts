@@ -2,6 +2,8 @@ import type { IndexDescription } from "mongodb"
 import type { Entry, MembersEntry, MessageEntry, Origin, Tally } from "../domain/entry.ts"
 import { stampAt } from "../domain/outbox.ts"
 import type { Role } from "../domain/picture.ts"
+import type { Settings } from "../domain/settings.ts"
+import type { Usage } from "../domain/usage.ts"
 import type { NodeRecord, Stamp } from "./nodes.ts"
 import type { Member } from "./store.ts"
 
@@ -47,6 +49,12 @@ export interface IntentDocument {
   seq: number
 }
 
+/** What a user did on a day, under the day and the user. */
+export type UsageDocument = Usage & { _id: string }
+
+/** What a user has chosen, under their id. */
+export type SettingsDocument = Settings & { _id: string }
+
 export type NodeDocument = Omit<NodeRecord, "id"> & { _id: string }
 
 export const INDEXES: Record<string, IndexDescription[]> = {
@@ -59,11 +67,14 @@ export const INDEXES: Record<string, IndexDescription[]> = {
   members: [
     { key: { conversation: 1, user: 1 }, unique: true },
     { key: { user: 1 } },
+    { key: { user: 1, until: 1, conversation: 1 } },
     { key: { conversation: 1, until: 1, delivered: 1 } },
     { key: { conversation: 1, until: 1, read: 1 } },
   ],
   intents: [],
   nodes: [],
+  usage: [],
+  settings: [],
 }
 
 /** @param index of the entry among those that were given the stamp together. */

@@ -10,6 +10,7 @@ import { createAppender } from "../domain/appender.ts"
 import type { Entry } from "../domain/entry.ts"
 import { createMessages } from "../domain/messages.ts"
 import { createPictures } from "../domain/pictures.ts"
+import { unlimited } from "../test/lifted.ts"
 import { createLog, messageId } from "../test/log-builder.ts"
 import { createShaker, shakeStore } from "../test/shaker.ts"
 import { createMongoStore, openMongoStore } from "./mongo.ts"
@@ -35,7 +36,7 @@ function writerOn(store: Store) {
   const pictures = createPictures(store)
   const clock = { now: () => Date.now() }
   const appender = createAppender({ store, pictures, clock, onStored: () => undefined })
-  return createMessages({ store, appender, clock })
+  return createMessages({ store, appender, clock, allowance: unlimited, storedBytes: unlimited })
 }
 
 const seqs = (entries: readonly Entry[]) => entries.map(({ seq }) => seq)

@@ -4,19 +4,23 @@ import { newDatabase, useTestMongo } from "../../dev/engines/test/mongo.ts"
 import { shareStore } from "../test/shared-store.ts"
 import { openMongoStore } from "./mongo.ts"
 import { nodesContract, type SharedStore } from "./nodes.contract.ts"
+import { peopleContract } from "./people.contract.ts"
 import { openSqliteStore } from "./sqlite.ts"
-import { storeContract } from "./store.contract.ts"
+import { type StorePlace, storeContract } from "./store.contract.ts"
 
 setDefaultTimeout(60_000)
 const server = useTestMongo()
 
-storeContract("MongoDB", async () => {
+async function preparePlace(): Promise<StorePlace> {
   const database = newDatabase(server)
   return {
     open: () => openMongoStore(database.url, silentLogger),
     [Symbol.asyncDispose]: database[Symbol.asyncDispose],
   }
-})
+}
+
+storeContract("MongoDB", preparePlace)
+peopleContract("MongoDB", preparePlace)
 
 nodesContract("MongoDB", async () => {
   const database = newDatabase(server)

@@ -8,6 +8,7 @@ import { emptyPicture, type Picture } from "../domain/picture.ts"
 import { createLogs } from "./mongo-logs.ts"
 import { createMembers } from "./mongo-members.ts"
 import { mongoNodes } from "./mongo-nodes.ts"
+import { mongoPeople } from "./mongo-people.ts"
 import { createReads } from "./mongo-reads.ts"
 import {
   type ConversationDocument,
@@ -20,6 +21,7 @@ import {
   topOf,
   VERSION,
 } from "./mongo-shapes.ts"
+import { mongoUsage } from "./mongo-usage.ts"
 import type { Stamp } from "./nodes.ts"
 import type { Created, MembershipView, Store } from "./store.ts"
 
@@ -160,6 +162,8 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
 
   return {
     nodes: mongoNodes(registry),
+    usage: mongoUsage(mongo),
+    people: mongoPeople(mongo),
 
     append: (given, stamp) =>
       mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, stamp))),

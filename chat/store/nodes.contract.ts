@@ -26,7 +26,7 @@ export function nodesContract(name: string, open: () => Promise<SharedStore>): v
       expect(await nodes.put(record("a"))).toBe(true)
       const newer = { ...record("a", 2), draining: true, announced: 7, url: "http://elsewhere" }
       expect(await nodes.put(newer)).toBe(true)
-      expect(await find("a")).toEqual({ ...newer, heir: null })
+      expect(await find("a")).toMatchObject({ ...newer, heir: null })
     })
 
     test("lets one inherit, and only from the node that was seen", async () => {
@@ -83,6 +83,30 @@ export function nodesContract(name: string, open: () => Promise<SharedStore>): v
       expect(await nodes.storedBy("n", 1, 1)).toEqual([stored[1]!])
       expect(await nodes.storedBy("n", 6, 10)).toEqual([])
       expect(await nodes.storedBy("nobody", 0, 10)).toEqual([])
+    })
+
+    test("gives back what came late, too, under numbers that are asked for", async () => {
+      const log = createLog(crypto.randomUUID())
+      const all = [log.founded("alice"), ...[1, 2, 3, 4].map((n) => log.message("alice", `${n}`))]
+      expect(await nodes.newestOf("late")).toBe(0)
+      for (const [index, entry] of all.entries()) {
+        await store.append([entry], { node: "late", number: [9, 2, 5, 3, 7][index]! })
+      }
+      const numbers = async (after: number, limit: number, also?: number[]) =>
+        (await nodes.storedBy("late", after, limit, also)).map(({ number }) => number)
+      expect(await numbers(5, 10)).toEqual([7, 9])
+      expect(await numbers(5, 10, [])).toEqual([7, 9])
+      expect(await numbers(5, 10, [1, 2, 3, 4])).toEqual([2, 3, 7, 9])
+      expect(await numbers(5, 3, [3, 2])).toEqual([2, 3, 7])
+      expect(await numbers(9, 10, [4])).toEqual([])
+      expect(await nodes.newestOf("late")).toBe(9)
+    })
+
+    test("says which node cannot publish", async () => {
+      await nodes.put({ ...record("mute"), mute: true })
+      expect((await find("mute"))!.mute).toBe(true)
+      await nodes.put(record("mute", 2))
+      expect((await find("mute"))!.mute ?? false).toBe(false)
     })
 
     test("knows nothing of what was refused, and needs no stamp", async () => {

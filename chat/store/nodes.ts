@@ -9,6 +9,8 @@ export interface NodeRecord {
   beat: number
   /** It is stopping: sessions are to move elsewhere. */
   draining: boolean
+  /** It cannot publish on the bus just now: others read what it stores from the log. Absent means that it can. */
+  mute?: boolean
   /** Of the entries that it stored, numbered from 1, all up to this one have been announced on the bus. */
   announced: number
   /** The node that announces the rest in its place, since it was counted as dead. */
@@ -41,6 +43,16 @@ export interface Nodes {
   /** Notes how far a dead node's entries have been announced in its place; never back. */
   announce(id: string, upTo: number): Promise<void>
   forget(id: string): Promise<void>
-  /** What a node stored with number > after, in ascending order of the numbers; some numbers were never used. */
-  storedBy(id: string, after: number, limit: number): Promise<StampedEntry[]>
+  /**
+   * What a node stored with number > after, and what it stored under the numbers in `also`, none of which is beyond
+   * `after`: in ascending order of the numbers. Some numbers were never used.
+   */
+  storedBy(
+    id: string,
+    after: number,
+    limit: number,
+    also?: readonly number[],
+  ): Promise<StampedEntry[]>
+  /** The highest number under which a node has stored something; 0 where it has stored nothing. */
+  newestOf(id: string): Promise<number>
 }

@@ -1,5 +1,8 @@
 import { Database } from "bun:sqlite"
+import { chmodSync, existsSync } from "node:fs"
 import { ConfigError } from "@parley/service/config.ts"
+import { PEOPLE_SCHEMA } from "./sqlite-people.ts"
+import { USAGE_SCHEMA } from "./sqlite-usage.ts"
 
 const SCHEMA_VERSION = 1
 
@@ -31,9 +34,17 @@ const SCHEMA = `
 export function openDatabase(path: string): Database {
   try {
     const db = new Database(path, { create: true, strict: true })
+    // SQLite gives the files beside it, which come with WAL, the same mode; those of an earlier run have theirs.
+    if (path !== ":memory:") chmodSync(path, 0o600)
+    for (const beside of [`${path}-wal`, `${path}-shm`])
+      if (existsSync(beside)) chmodSync(beside, 0o600)
+    db.run("PRAGMA busy_timeout = 2000")
     db.run("PRAGMA journal_mode = WAL")
     db.run("PRAGMA synchronous = FULL")
     migrate(db, path)
+    // What an older Parley does not know and does not touch needs no version: it may be started on this file again.
+    db.run(PEOPLE_SCHEMA)
+    db.run(USAGE_SCHEMA)
     return db
   } catch (error) {
     if (error instanceof ConfigError) throw error

@@ -1,21 +1,26 @@
 import { Database } from "bun:sqlite"
 import { expect, spyOn, test } from "bun:test"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { syncsBeforeEach } from "@parley/service/test/synced.ts"
 import { until } from "@parley/service/test/until.ts"
 import { createLog } from "../test/log-builder.ts"
 import { temporaryFolder } from "../test/node.ts"
+import { peopleContract } from "./people.contract.ts"
 import { openSqliteStore } from "./sqlite.ts"
-import { storeContract } from "./store.contract.ts"
+import { type StorePlace, storeContract } from "./store.contract.ts"
 import { openStore } from "./store.ts"
 
-storeContract("SQLite", async () => {
+async function preparePlace(): Promise<StorePlace> {
   const folder = temporaryFolder()
   return {
     open: () => openStore({ dataDir: folder.path }),
     [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
   }
-})
+}
+
+storeContract("SQLite", preparePlace)
+peopleContract("SQLite", preparePlace)
 
 const refused = { code: "UNAVAILABLE" }
 
@@ -44,6 +49,14 @@ test("what was acknowledged survives kill -9", async () => {
   expect(seqs.length).toBeGreaterThanOrEqual(Math.max(...acknowledged))
   expect((await store.picture(conversation)).head).toBe(seqs.length)
 }, 30_000)
+
+test("what is acknowledged is on the disk, not only in the kernel's memory", async () => {
+  using folder = temporaryFolder()
+  const script = join(import.meta.dir, "../test/append-one-by-one.ts")
+  const syncs = await syncsBeforeEach(script, folder.path, "50")
+  expect(syncs).toHaveLength(50)
+  expect(Math.min(...syncs)).toBeGreaterThan(0)
+}, 60_000)
 
 test("a store that a newer version wrote is refused with a sentence", async () => {
   using folder = temporaryFolder()
@@ -142,4 +155,38 @@ test("writes of one moment are one commit, and a commit is on disk", async () =>
   expect(run.mock.calls.filter(([sql]) => sql === "COMMIT")).toHaveLength(1)
   run.mockRestore()
   await store[Symbol.asyncDispose]()
+})
+
+test("no other user of the machine can read the messages", async () => {
+  using folder = temporaryFolder()
+  const chat = join(folder.path, "chat")
+  const modeOf = (path: string) => statSync(path).mode & 0o777
+  // As an earlier version left it.
+  mkdirSync(chat, { mode: 0o755 })
+  for (const name of ["chat.sqlite", "chat.sqlite-wal"]) {
+    writeFileSync(join(chat, name), "", { mode: 0o644 })
+  }
+  const store = await openStore({ dataDir: folder.path })
+  await store.append([createLog("private").founded("alice")])
+  expect(modeOf(chat)).toBe(0o700)
+  const files = readdirSync(chat)
+  expect(files).toContain("chat.sqlite-wal")
+  for (const name of files) expect([name, modeOf(join(chat, name))]).toEqual([name, 0o600])
+  await store[Symbol.asyncDispose]()
+})
+
+test("counting the conversations of people who are in thousands lets others have their turn", async () => {
+  await using store = openSqliteStore(":memory:")
+  const people = ["alice", "bob", "carol"]
+  const appending = Array.from({ length: 10_000 }, (_, i) =>
+    store.append([createLog(`conversation-${i}`).founded("alice", people)]),
+  )
+  await Promise.all(appending)
+  let isCounted = false
+  const counting = store.people.countConversations(people, 10_000).finally(() => {
+    isCounted = true
+  })
+  await new Promise(setImmediate)
+  expect(isCounted).toBe(false)
+  expect(await counting).toEqual(new Map(people.map((user) => [user, 10_000])))
 })

@@ -1,9 +1,11 @@
-import { unavailable } from "@parley/service/errors.ts"
 import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
 import { emptyPicture } from "../domain/picture.ts"
 import { createGroupCommit } from "./group-commit.ts"
+import { sqlitePeople } from "./sqlite-people.ts"
+import { sqliteReading as reading } from "./sqlite-reading.ts"
 import { type EntryRow, type MemberRow, toEntry, toMember, toRow } from "./sqlite-rows.ts"
 import { openDatabase } from "./sqlite-schema.ts"
+import { sqliteUsage } from "./sqlite-usage.ts"
 import type { MembershipView, Store } from "./store.ts"
 
 /**
@@ -110,6 +112,9 @@ export function openSqliteStore(path: string): Store {
   const lowestRead = lowest("read")
 
   return {
+    usage: sqliteUsage(db, write),
+    people: sqlitePeople(db, write),
+
     append: (entries) =>
       entries.length === 0 ? Promise.resolve(0) : write(() => appendNow(entries)),
 
@@ -221,14 +226,3 @@ export function openSqliteStore(path: string): Store {
     },
   }
 }
-
-/** A read that the disk, or a store that has been closed, does not answer is UNAVAILABLE. */
-const reading =
-  <A extends unknown[], T>(read: (...args: A) => T) =>
-  async (...args: A): Promise<T> => {
-    try {
-      return read(...args)
-    } catch (error) {
-      throw unavailable("The store cannot be read just now.", error)
-    }
-  }

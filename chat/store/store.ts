@@ -1,10 +1,12 @@
-import { mkdirSync } from "node:fs"
+import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { ConfigError } from "@parley/service/config.ts"
 import { type Logger, silentLogger } from "@parley/service/log.ts"
 import type { Entry, MessageEntry, Origin } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
 import type { Nodes, Stamp } from "./nodes.ts"
+import type { People } from "./people.ts"
+import type { UsageStore } from "./usage.ts"
 
 /** One user's relation to one conversation, present or past, with how far they have got in its log. */
 export interface Member {
@@ -54,6 +56,9 @@ export interface Range {
 export interface Store extends AsyncDisposable {
   /** Who shares this store; undefined for an engine that is one node's own. */
   readonly nodes?: Nodes
+  /** Counts what people do. */
+  readonly usage: UsageStore
+  readonly people: People
 
   /**
    * Appends entries of one conversation, in order, and brings everything derived from them (members, heads) up to
@@ -141,6 +146,8 @@ export async function openStore(config: StoreConfig, log: Logger = silentLogger)
   const folder = join(config.dataDir, "chat")
   try {
     mkdirSync(folder, { recursive: true })
+    // All messages are in it: a folder that was made with another mode is closed to other users too.
+    chmodSync(folder, 0o700)
   } catch (error) {
     throw new ConfigError(`${folder} cannot be made: ${(error as Error).message}.`)
   }

@@ -10,6 +10,7 @@ import type { ChatConfig } from "../config.ts"
 import type { ChatOverrides } from "../context.ts"
 import type { Directory } from "../directory.ts"
 import { startChat } from "../start.ts"
+import { LIFTED } from "./lifted.ts"
 
 export const SECRET = "the link secret of a chat node under test"
 
@@ -51,6 +52,7 @@ export async function startNode(
     logLevel: "error" as const,
     nodeUrl: undefined,
     cluster: undefined,
+    writeLimits: LIFTED,
     ...settings,
   }
   const log = createLogger("chat", "error")

@@ -54,6 +54,7 @@ export const shakeBus = (bus: Bus, shaker: Shaker): Bus => ({
     await shaker.pause()
   },
   release: (partition) => bus.release(partition),
+  state: () => bus.state(),
   onRecord(handler) {
     bus.onRecord((record: BusRecord) => {
       const wire = JSON.stringify(record)

@@ -26,11 +26,13 @@ export function shareStore(
       if (record) record.announced = Math.max(record.announced, upTo)
     },
     forget: async (id) => void records.delete(id),
-    storedBy: async (id, after, limit) =>
+    storedBy: async (id, after, limit, also = []) =>
       (stored.get(id) ?? [])
-        .filter(({ number }) => number > after)
+        .filter(({ number }) => number > after || also.includes(number))
         .sort((a, b) => a.number - b.number)
         .slice(0, limit),
+    newestOf: async (id) =>
+      (stored.get(id) ?? []).reduce((newest, { number }) => Math.max(newest, number), 0),
   }
   return {
     ...store,

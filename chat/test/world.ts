@@ -1,10 +1,12 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
+import type { WriteLimits } from "../config.ts"
 import { type ChatContainer, type ChatOverrides, createChat } from "../context.ts"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { Store } from "../store/store.ts"
+import { LIFTED } from "./lifted.ts"
 import { messageId } from "./log-builder.ts"
 import { everyone, tokens } from "./node.ts"
 
@@ -26,11 +28,16 @@ export interface World extends AsyncDisposable {
   nodes: ChatContainer[]
 }
 
-/** Some nodes in one process that share one store and one bus. Fast: the store is in memory. */
+/**
+ * Some nodes in one process that share one store and one bus. Fast: the store is in memory.
+ * @param limits of what one person may write; the others are lifted.
+ */
 export async function createWorld(
   size = 1,
   override: (store: Store, node: number) => Partial<ChatOverrides> = () => ({}),
+  limits: Partial<WriteLimits> = {},
 ): Promise<World> {
+  const settings = { ...config, writeLimits: { ...LIFTED, ...limits } }
   const store = openSqliteStore(":memory:")
   const exchange = createInProcessExchange()
   const clock = {
@@ -49,7 +56,7 @@ export async function createWorld(
       directory: everyone,
       log: silentLogger,
     }
-    nodes.push(await createChat(config, { ...defaults, ...override(store, i) }))
+    nodes.push(await createChat(settings, { ...defaults, ...override(store, i) }))
   }
   return { store, clock, nodes, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }

@@ -5,6 +5,7 @@ import { inRoot } from "../../launcher/root.ts"
 import { type Service, startComposed } from "./compose.ts"
 import { openInstallation } from "./fetch.ts"
 import { type Kafka, startKafka } from "./kafka.ts"
+import type { Keeping } from "./keep.ts"
 import { type Mongo, startMongo } from "./mongo.ts"
 import type { Report } from "./report.ts"
 
@@ -27,6 +28,8 @@ export interface EnginesOptions {
   /** How many Kafka brokers, where they are started here: 1 or 3. */
   brokers?: number
   composeFile?: string
+  /** Engines that are started here are started again whenever they end by themselves. */
+  keep?: Keeping
 }
 
 /**
@@ -39,7 +42,7 @@ export async function openEngines(
   report: Report,
   options: EnginesOptions = {},
 ): Promise<Engines> {
-  const { dataDir, brokers, composeFile = inRoot("compose.yaml") } = options
+  const { dataDir, brokers, keep, composeFile = inRoot("compose.yaml") } = options
   const named = { mongo: environment.MONGODB_URL, kafka: environment.KAFKA_BROKERS }
   const services = (["mongo", "kafka"] satisfies Service[]).filter((service) => !named[service])
   const composed =
@@ -62,10 +65,10 @@ export async function openEngines(
   const folder = (service: Service) => dataDir && join(dataDir, service)
   const [mongo, kafka] = await bothOrNone(
     own.includes("mongo")
-      ? startMongo({ dataDir: folder("mongo"), environment, report })
+      ? startMongo({ dataDir: folder("mongo"), environment, report, keep })
       : undefined,
     own.includes("kafka")
-      ? startKafka({ dataDir: folder("kafka"), brokers, environment, report })
+      ? startKafka({ dataDir: folder("kafka"), brokers, environment, report, keep })
       : undefined,
   )
   const stop = async () => {

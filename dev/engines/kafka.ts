@@ -6,6 +6,7 @@ import type { Environment } from "@parley/service/config.ts"
 import { claimPorts } from "../../launcher/ports.ts"
 import { type Installation, lockEngines, openInstallation } from "./fetch.ts"
 import { type BrokerProperties, brokerProperties } from "./kafka-properties.ts"
+import { type Keeping, keepRunning } from "./keep.ts"
 import { type EngineProcess, startEngine } from "./process.ts"
 import { type Report, timed } from "./report.ts"
 
@@ -36,6 +37,8 @@ export interface KafkaOptions {
   advertisedPort?: number
   environment?: Environment
   report?: Report
+  /** Each broker is started again whenever it ends by itself, until the cluster is stopped; unset: it is not. */
+  keep?: Keeping
 }
 
 /** The same for every cluster: none ever meets another. 16 bytes, as Kafka writes them. */
@@ -78,7 +81,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     label,
     () => allOrNone(ports.map(start)),
     () => `, at ${ports.join(", ")}`,
-  )
+  ).then((engines) => engines.map((engine) => keepRunning(engine, options.keep)))
   const broker = (index: number): EngineProcess => {
     const found = running[index]
     if (!found) throw new RangeError(`there is no broker ${index}`)

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { Environment } from "@parley/service/config.ts"
 import { claimPorts } from "../../launcher/ports.ts"
 import { openInstallation } from "./fetch.ts"
+import { type Keeping, keepRunning } from "./keep.ts"
 import { startEngine } from "./process.ts"
 import { type Report, timed } from "./report.ts"
 
@@ -32,6 +33,8 @@ export interface MongoOptions {
   heap?: number
   environment?: Environment
   report?: Report
+  /** It is started again whenever it ends by itself, until it is stopped; unset: it is not. */
+  keep?: Keeping
 }
 
 const JVM = ["-Xms32m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -66,7 +69,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
         scratch,
       }),
     () => `, at ${port}`,
-  )
+  ).then((started) => keepRunning(started, options.keep))
   const stop = async () => {
     await engine.stop()
     if (scratch) rmSync(scratch, { recursive: true, force: true })

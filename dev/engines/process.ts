@@ -2,8 +2,12 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node
 
 /** An engine's process: what a test does to it, and how it ends. */
 export interface EngineProcess {
+  /** What it is called. */
+  readonly name: string
   /** Of the engine itself; another one after each restart. */
   readonly pid: number
+  /** Resolves once the present process has ended, with how it did. */
+  ended(): Promise<string>
   /** SIGKILL; resolves once it is gone. */
   kill(): Promise<void>
   /** SIGSTOP: it holds its sockets and answers nothing. */
@@ -11,7 +15,7 @@ export interface EngineProcess {
   thaw(): void
   /** Starts it anew on what it has kept, after ending it where it still runs. Resolves once it serves. */
   restart(): Promise<void>
-  /** SIGTERM, and SIGKILL where that takes too long. Nothing of it is left then. */
+  /** SIGTERM, and SIGKILL where that takes too long, and where it is about to serve. Nothing of it is left then. */
   stop(): Promise<void>
 }
 
@@ -26,6 +30,8 @@ export interface EngineOptions {
   scratch?: string
 }
 
+/** What a shell adds to the number of the signal that ended its child. */
+const SIGNALLED = 128
 /** Longer than the slowest start on a busy machine, in ms. */
 const READY_WITHIN = 120_000
 /** An engine has ended well or does not end by itself, in ms. */
@@ -67,6 +73,8 @@ wait $!
  */
 export async function startEngine(options: EngineOptions): Promise<EngineProcess> {
   let engine = await launch(options)
+  let starting: Promise<Launched> | undefined
+  const closed = new AbortController()
 
   async function end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     if (engine.child.exitCode !== null || engine.child.signalCode !== null) return
@@ -79,8 +87,15 @@ export async function startEngine(options: EngineOptions): Promise<EngineProcess
   }
 
   return {
+    name: options.name,
     get pid() {
       return engine.pid
+    },
+    async ended() {
+      const status = await engine.child.exited
+      return status > SIGNALLED
+        ? `was ended by signal ${status - SIGNALLED}`
+        : `ended: status ${status}`
     },
     kill: () => end("SIGKILL"),
     freeze() {
@@ -91,9 +106,15 @@ export async function startEngine(options: EngineOptions): Promise<EngineProcess
     thaw: () => send(engine.pid, "SIGCONT"),
     async restart() {
       await end("SIGTERM")
-      engine = await launch(options)
+      if (closed.signal.aborted) throw new Error(`${options.name} has been stopped.`)
+      starting = launch(options, closed.signal)
+      engine = await starting
     },
-    stop: () => end(options.scratch ? "SIGKILL" : "SIGTERM"),
+    async stop() {
+      closed.abort()
+      await starting?.catch(() => {})
+      await end(options.scratch ? "SIGKILL" : "SIGTERM")
+    },
   }
 }
 
@@ -117,13 +138,16 @@ interface Launched {
   pid: number
 }
 
-async function launch(options: EngineOptions): Promise<Launched> {
+async function launch(options: EngineOptions, stop?: AbortSignal): Promise<Launched> {
   const log = openSync(options.logFile, "a")
   const child = Bun.spawn(
     ["/bin/sh", "-c", WATCHDOG, "sh", options.scratch ?? "", ...options.command],
     { stdin: "pipe", stdout: "pipe", stderr: log, detached: true },
   )
   closeSync(log)
+  // The watchdog kills it then.
+  const abandon = () => void child.stdin.end()
+  stop?.addEventListener("abort", abandon)
 
   // Which of the two comes first is anybody's guess.
   let pid: number | undefined
@@ -144,6 +168,7 @@ async function launch(options: EngineOptions): Promise<Launched> {
     }
   } finally {
     clearTimeout(timer)
+    stop?.removeEventListener("abort", abandon)
   }
   const status = await child.exited
   const how = timedOut ? `was not ready in ${READY_WITHIN / 1000} s` : `ended with status ${status}`

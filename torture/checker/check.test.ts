@@ -66,6 +66,12 @@ function interleaved(lines: Line[], seed: string): Line[] {
   return mixed
 }
 
+/** The same 5 s later, to its end. */
+const delayed = (line: Line) => ({
+  t: line.t + 5_000,
+  ...("done" in line && { done: line.done + 5_000 }),
+})
+
 /** A way to spoil a history; undefined where there is nothing in it to be spoiled so. */
 type Spoiler = (history: History, random: ReturnType<typeof createRandom>) => History | undefined
 
@@ -265,6 +271,38 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
       const lose = (line: Line): Line =>
         line.k === "send" && line.id === id ? { ...line, answer: { lost: "gone" } } : line
       return { store, lines: lines.map(lose) }
+    },
+  ],
+  "a message comes late while the bus is away": [
+    "outage",
+    ({ lines, store }) => {
+      const from = lines.findIndex((line) => line.k === "fault" && line.name === "broker away")
+      const to = lines.findIndex((line) => line.k === "healed" && line.fault === 2)
+      const during = lines.slice(from, to)
+      // Who is not loading anything just then, and resumes.
+      const ready = new Set(lines.flatMap((l) => (l.k === "open" && l.after ? [l.sub] : [])))
+      const late = during.find((line) => isEntry(line) && line.message && ready.has(line.sub))
+      if (!late || !isEntry(late)) return undefined
+      // All that this device was told from there on, and whatever else happened afterwards.
+      const at = lines.indexOf(late)
+      return {
+        store,
+        lines: lines.map((line, index) =>
+          index >= at && "t" in line ? { ...line, ...delayed(line) } : line,
+        ),
+      }
+    },
+  ],
+  "a session is not opened while the bus is away": [
+    "outage",
+    ({ lines, store }) => {
+      const to = lines.findIndex((line) => line.k === "healed" && line.fault === 2)
+      const t = lines[to]!.t
+      const waiting: Line[] = [
+        { k: "open", t: t - 1, sub: 998, reader: "ana's tablet", who: "ana", after: {} },
+        { k: "close", t: t + 10_000, sub: 998, why: "UNAVAILABLE" },
+      ]
+      return { store, lines: lines.toSpliced(to, 0, ...waiting) }
     },
   ],
   "a reader comes back too late": [

@@ -6,6 +6,7 @@ import { durable } from "./properties/durable.ts"
 import { identity } from "./properties/identity.ts"
 import { order } from "./properties/order.ts"
 import { origin } from "./properties/origin.ts"
+import { outage } from "./properties/outage.ts"
 import { privacy } from "./properties/privacy.ts"
 import { recovery } from "./properties/recovery.ts"
 import { unread } from "./properties/unread.ts"
@@ -25,6 +26,7 @@ export const PROPERTIES: readonly Property[] = [
   watermarks,
   unread,
   recovery,
+  outage,
 ]
 
 export interface Finding {

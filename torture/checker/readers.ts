@@ -160,3 +160,14 @@ function followSub(reading: Reading, sub: Sub, logs: Logs, joinings: Joinings): 
     } else if (ready === undefined) blame("heard of a receipt before Ready", event.line)
   }
 }
+
+/** The first step that got as far as a seq. */
+export function firstFrom(steps: readonly Step[], seq: number): Step | undefined {
+  let [low, high] = [0, steps.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (steps[middle]!.seq < seq) low = middle + 1
+    else high = middle
+  }
+  return steps[low]
+}

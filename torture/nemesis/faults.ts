@@ -27,6 +27,8 @@ type Span = [number, number]
 export interface Spans {
   frozen: Span
   down: Span
+  /** How long people have to do without the bus. */
+  away: Span
   wire: Span
   clock: Span
   disk: Span
@@ -56,6 +58,7 @@ export function faultKinds(system: System, spans: Spans): FaultKind[] {
   }
   if (broker) {
     kinds.push(
+      one("broker away", [broker], (it, random) => down(it, random.between(...spans.away))),
       one("broker frozen, chat killed", of("chat"), (service) => ({
         // What the node stores now, it cannot publish; and then it is no more.
         async strike() {

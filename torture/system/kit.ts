@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { LIFTED_LIMITS } from "../../dev/lifted-limits.ts"
 import { claimPorts } from "../../launcher/ports.ts"
 import { createClock, type FakeClock, fakeTimeLibrary } from "./clock.ts"
 import { httpUrl } from "./loopback.ts"
@@ -48,10 +49,13 @@ export class Kit {
       // Everyone signs up from this machine.
       SIGNUPS_PER_ADDRESS: "100000",
       GUESSES_PER_ADDRESS: "100000",
-      // The workload's people write faster than people do; those who attack write faster than that.
+      // A few accounts write what many people do; those who attack do more than that.
+      ...LIFTED_LIMITS,
       MESSAGES_PER_MINUTE: "1200",
       MARKS_PER_MINUTE: "12000",
       CHANGES_PER_MINUTE: "600",
+      GROUPS_PER_DAY: "200",
+      STRANGERS_PER_DAY: "2000",
     }
   }
 

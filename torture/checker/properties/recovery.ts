@@ -1,7 +1,7 @@
 import type { Evidence, FaultSpan } from "../evidence.ts"
 import type { Logs } from "../logs.ts"
 import type { Property, Violation } from "../property.ts"
-import { follow, type Reading, type Step } from "../readers.ts"
+import { firstFrom, follow, type Reading } from "../readers.ts"
 import { OPEN } from "./origin.ts"
 
 /** Everyone is to have caught up so soon after a single fault, in ms. */
@@ -110,14 +110,4 @@ function timeOf({ who, progress }: Reading, due: Map<string, number>, logs: Logs
     latest = Math.max(latest, step?.t ?? Number.POSITIVE_INFINITY)
   }
   return latest
-}
-
-function firstFrom(steps: readonly Step[], seq: number): Step | undefined {
-  let [low, high] = [0, steps.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (steps[middle]!.seq < seq) low = middle + 1
-    else high = middle
-  }
-  return steps[low]
 }

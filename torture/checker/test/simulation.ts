@@ -181,6 +181,16 @@ export function simulate(seed: string, steps = 120): History {
     }
   }
 
+  // The last words, with the bus away: everyone who is there hears them.
+  lines.push({
+    ...{ k: "fault", t: tick(), fault: 2, name: "broker away", target: "the broker" },
+    alone: true,
+  })
+  for (const who of members.keys()) {
+    send(who)
+    for (const device of devices) if (device.sub !== undefined) deliver(device, head())
+  }
+  lines.push({ k: "healed", t: tick(), fault: 2 })
   lines.push({ k: "fault", t: tick(), fault: 1, name: "kill chat", target: "chat", alone: true })
   lines.push({ k: "healed", t: tick(), fault: 1 })
   for (const device of devices) {

@@ -1,0 +1,199 @@
+const KIB = 1024
+const MIB = 1024 * KIB
+const DAY_MS = 24 * 60 * 60 * 1000
+
+// Writing: what one account may cause.
+
+/** Characters (code points) of a message: some four pages. In UTF-8 that is at most 32,000 bytes. */
+export const MAX_TEXT_LENGTH = 8_000
+/** Characters of a title: one line on any screen. */
+export const MAX_TITLE_LENGTH = 100
+/** Characters of an id: longer than any that Parley makes, and short enough for every key that it is part of. */
+export const MAX_ID_LENGTH = 64
+/** How far ahead of the node's clock a client's id may lie, in ms: clocks are wrong by hours, not by days. */
+export const MAX_ID_AHEAD = DAY_MS
+/** The largest seq: what GraphQL's Int holds. */
+export const MAX_SEQ = 2 ** 31 - 1
+/** As many as one fold, one frame of members and one screen carry with ease. */
+export const MAX_MEMBERS = 1_024
+/** Present memberships of one person: what a list, a resume and a search over all of them carry within a second. */
+export const MAX_CONVERSATIONS = 10_000
+/** How far back authors are told of a receipt: a reader who returns to thousands of messages tells the recent ones. */
+export const MAX_RECEIPT_SPAN = 500
+/** People that a refusal names as not to be added: as many as a screen shows. */
+export const MAX_REFUSED_NAMED = 100
+/** Memberships that one look for conversations in common reads: two people in 10,000 conversations each, in some 10 ms. */
+export const MAX_COMMON_READS = 20_000
+
+/**
+ * What an operator may set, by the environment variable of that name. A person who types, pastes or flushes the outbox
+ * of a long flight meets none of them; a program does within seconds.
+ */
+export const WRITE_LIMITS = {
+  /** Tokens for sending that come back in a minute: five messages a second, for hours. */
+  MESSAGES_PER_MINUTE: 300,
+  /** Moves of watermarks: twenty a second, for a person whose busy groups deliver all day. */
+  MARKS_PER_MINUTE: 1_200,
+  /** Changes of members, conversations begun and settings: one a second. */
+  CHANGES_PER_MINUTE: 60,
+  /** Bytes of text that one person may store in a day (UTC): 64 MiB are sixty novels. */
+  TEXT_BYTES_PER_DAY: 64 * MIB,
+  /** Bytes of text that one person may store in all: 4 GiB are what 64 full days make. */
+  TEXT_BYTES_PER_PERSON: 4 * 1024 * MIB,
+  /** Groups that one person may make in a day (UTC). */
+  GROUPS_PER_DAY: 100,
+  /** People that one person may add to groups, or begin a direct conversation with, in a day (UTC): ten full groups. */
+  ADDS_PER_DAY: 10_000,
+  /** Of these, people who share no conversation with them: one full group. */
+  STRANGERS_PER_DAY: 1_024,
+} as const
+
+/** Sends that a full bucket holds: the outbox of a long flight, or fifty pasted messages twenty times over. */
+export const SEND_BURST = 1_000
+/** Bytes of text that cost as much as one send more: a bucket of 1,000 holds 1 MiB of text, or 1,000 short messages. */
+export const BYTES_PER_SEND = KIB
+/** Marks that a full bucket holds: one for each conversation that a person may be in, as after a long absence. */
+export const MARK_BURST = MAX_CONVERSATIONS
+/** Changes that a full bucket holds: an evening of tidying up. */
+export const CHANGE_BURST = 300
+/** People named by a change that cost as much as one change more: a full group costs 17. */
+export const PEOPLE_PER_CHANGE = 64
+
+/** People of whom is remembered, on one node, how many bytes they have stored. */
+export const MAX_BYTE_COUNTS = 50_000
+/** Bytes of one person that are written down at once; a node that is killed forgets fewer than that. */
+export const COUNT_BYTES_AT = 64 * KIB
+/** Between two writes of what is below that, in ms. */
+export const COUNT_BYTES_EVERY = 60_000
+/** How long a node that stops waits for that, in ms. */
+export const COUNT_BYTES_WITHIN = 2_000
+/** People with bytes that are not written down yet: beyond it they are written at once. */
+export const MAX_UNCOUNTED = 10_000
+/** How old a count of stored bytes may be before the store is asked anew, in ms: another node may have added to it. */
+export const COUNT_FRESH_FOR = 10 * 60_000
+/** How long after the store could not say it, it is asked again; in ms. */
+export const COUNT_AGAIN_AFTER = 5_000
+/** Marks and changes of one person that a node works on at a time: a store has 50 connections, and 20,000 steps for all. */
+export const MAX_AT_ONCE = 32
+/** People whose bytes are written down at a time. */
+export const COUNTS_AT_ONCE = 500
+/** For how many days is kept how much a person did in each. */
+export const KEEP_USAGE_DAYS = 7
+
+// Writing: what waits for its place in a log.
+
+/** Entries of one write; large enough for a busy group, small enough to be quick. */
+export const MAX_BATCH = 256
+/** Bytes of text of one write, beyond which it takes no further message. */
+export const MAX_BATCH_BYTES = MIB
+/** Writes of one person that wait for one conversation at one node: what a full bucket lets in at once. */
+export const MAX_WAITING_OF_ONE = 1_000
+/** Bytes of text of these. */
+export const MAX_WAITING_BYTES_OF_ONE = 4 * MIB
+/** Writes that wait for one conversation at one node. Beyond it the newest of the sender with the most waiting is refused. */
+export const MAX_WAITING = 10_000
+/** Losing a seq to other nodes this often in a row means that something else is wrong. */
+export const MAX_LOST = 100
+
+// Writing: what the store keeps at hand.
+
+/** Writes that wait for one commit of SQLite. More than this means that the disk has stopped, not that it is busy. */
+export const MAX_UNCOMMITTED = 50_000
+/** Conversations of which a node remembers how far their members in MongoDB are up to date. */
+export const MAX_APPLIED_KNOWN = 50_000
+/** Changes of members that others began and did not finish, which a node looks after at a time. */
+export const MAX_INTENTS = 1_000
+/** Accounts that a node remembers to exist. */
+export const MAX_KNOWN_ACCOUNTS = 100_000
+/** Memberships that SQLite counts without a pause: some 5 ms. */
+export const COUNTED_AT_A_TIME = 20_000
+/** Memberships that MongoDB sends at a time where only their keys are read: some 500 KB. */
+export const KEYS_AT_A_TIME = 5_000
+// --- bus and cluster
+
+/**
+ * A bus from which nothing was heard for this long counts as away, in ms. A broker answers each fetch within some 50 ms;
+ * a busy node or a broker that collects garbage is seldom silent for longer than half of it.
+ */
+export const BUS_SILENT_AFTER = 1_000
+
+/**
+ * How long a session waits for the bus to hold its partition, in ms; after that it goes on, and the node reads what
+ * concerns it from the store. A bus that works holds a partition in some 10 ms.
+ */
+export const HOLD_PATIENCE = 500
+
+/** How often a node looks whether the bus is away, in ms. */
+export const LOOK_AT_BUS_EVERY = 250
+
+/**
+ * How often a node reads what the other nodes stored, while the bus is away, in ms. An entry of another node is 250 ms
+ * late on average and 500 ms at most because of it; each round costs the store one query for each other node and one more.
+ */
+export const READ_OTHERS_EVERY = 500
+
+/** Entries of another node that one query reads: at 32 KiB of text each, some 6 MiB in memory. */
+export const OTHERS_PAGE = 200
+
+/**
+ * Pages that one round reads of each other node, before the node does something else: 10,000 entries a second of each.
+ * What is beyond is read in the next round.
+ */
+export const OTHERS_PAGES_PER_ROUND = 25
+
+/**
+ * Entries of another node that a node goes back at most where it begins to read, so that a long backlog of what was
+ * never announced does not keep it from what is new. Of what lies further back sessions hear when the bus is back.
+ */
+export const OTHERS_MAX_BEHIND = 10_000
+
+/**
+ * A node begins to read from where another node's announcements stood this many ms ago: longer than it takes to notice
+ * that the bus is away, with a busy moment on top.
+ */
+export const OTHERS_LOOK_BACK = 5_000
+
+/** Numbers of another node whose entries may still arrive in the log; beyond it the oldest are given up. */
+export const OTHERS_MAX_HOLES = 1_000
+
+/** For how long such a number is looked for, in ms: longer than the time-outs within which a write may arrive late. */
+export const OTHERS_HOLE_WITHIN = 30_000
+
+/** For how long a node that has left the registry is still read, in ms: what it stored last may not have been. */
+export const OTHERS_KEEP_GONE = 30_000
+
+/** Events that wait to be published; beyond it, entries wait in the log, and receipts are dropped. */
+export const BUS_MAX_EVENTS = 10_000
+
+/** What a record that waits counts for beside its value, in bytes: its headers, its place in the queue, the event that it is of. */
+export const BUS_RECORD_OVERHEAD = 300
+
+/** The bytes of these: so much memory, and what one request carries once more while it is written. */
+export const BUS_MAX_BYTES = 32 * 1024 * 1024
+
+/** The part of both that receipts may fill, so that they never crowd out entries. */
+export const BUS_SIGNALS_SHARE = 0.5
+
+/**
+ * The part of both that one conversation may fill: beyond it, its entries wait in the log, so that a group that is busy
+ * or whose members write long texts does not send the entries of all others there.
+ */
+export const BUS_CONVERSATION_SHARE = 0.25
+
+/** Kafka counts the size of a message over all records that go to one partition at once; in bytes. */
+export const BUS_MAX_BYTES_PER_PARTITION = 512 * 1024
+
+/** What one request to the bus carries, in bytes: it goes out within some 100 ms, so that nothing waits long behind it. */
+export const BUS_MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
+
+/** And in records: kafkajs needs the square of their number for those of one partition. */
+export const BUS_MAX_RECORDS_AT_ONCE = 1_000
+
+/** What one fetch brings at most, in bytes: handled in one turn, within some 100 ms. */
+export const BUS_FETCH_BYTES = 10 * 1024 * 1024
+
+/** What it brings of one partition, in bytes, so that a busy channel leaves room for the others. */
+export const BUS_FETCH_BYTES_PER_PARTITION = 512 * 1024
+
+/** Failed writes that may be in the log all the same; more are looked up as one stretch, whole. */
+export const OUTBOX_MAX_DOUBTS = 10_000
