@@ -1,4 +1,5 @@
 import {
+  answerVariables,
   type Environment,
   linkSecret,
   logLevel,
@@ -26,6 +27,8 @@ export interface AuthConfig {
   mongodbUrl: string | undefined
   linkSecret: string
   logLevel: LogLevel
+  /** Bytes of one answer or event; undefined: as many as the limits say. */
+  answerBytes?: number
   observability?: Observability
   /** Accounts that one address may create in an hour. */
   signUpsPerAddress: number
@@ -47,6 +50,7 @@ const variables = v.object({
   LINK_SECRET: linkSecret,
   MONGODB_URL: v.optional(mongodbUrl),
   LOG_LEVEL: v.optional(logLevel, "info"),
+  ...answerVariables,
   ...observabilityVariables,
   SIGNUPS_PER_ADDRESS: v.optional(count, "1000"),
   GUESSES_PER_ADDRESS: v.optional(count, "200"),
@@ -66,6 +70,7 @@ export function readAuthConfig(environment: Environment): AuthConfig {
     mongodbUrl: read.MONGODB_URL,
     linkSecret: read.LINK_SECRET,
     logLevel: read.LOG_LEVEL,
+    answerBytes: read.ANSWER_BYTES,
     observability: observability(read),
     signUpsPerAddress: read.SIGNUPS_PER_ADDRESS,
     guessesPerAddress: read.GUESSES_PER_ADDRESS,

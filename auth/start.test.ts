@@ -19,6 +19,7 @@ describe("the config", () => {
       mongodbUrl: undefined,
       linkSecret: SECRET,
       logLevel: "info",
+      answerBytes: 2_097_152,
       observability: { metrics: undefined, traces: undefined },
       signUpsPerAddress: 1_000,
       guessesPerAddress: 200,

@@ -31,6 +31,7 @@ export async function startAuth(
     watch: auth.metrics && watchSockets(auth.metrics, "parley_auth", "gateways"),
     context: createOperations(auth),
     ready: auth.ready,
+    answerBytes: config.answerBytes,
   }).use(routes(auth))
   const release = () => auth[Symbol.asyncDispose]()
   await listenOr(release, () => app.listen({ port: config.port, hostname: config.host }))

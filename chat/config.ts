@@ -1,4 +1,5 @@
 import {
+  answerVariables,
   type Environment,
   kafkaBrokers,
   linkSecret,
@@ -31,6 +32,8 @@ export interface ChatConfig {
   nodeUrl: string | undefined
   linkSecret: string
   logLevel: LogLevel
+  /** Bytes of one answer or event; undefined: as many as the limits say. */
+  answerBytes?: number
   observability?: Observability
   /** The engines of a cluster; undefined: the embedded ones, and this node is the only one. */
   cluster: ClusterConfig | undefined
@@ -81,6 +84,7 @@ const Variables = v.object({
   AUTH_URL: urls,
   LINK_SECRET: linkSecret,
   LOG_LEVEL: v.optional(logLevel, "info"),
+  ...answerVariables,
   MONGODB_URL: v.optional(mongodbUrl),
   KAFKA_BROKERS: v.optional(kafkaBrokers),
   KAFKA_PARTITIONS: v.optional(partitions, "64"),
@@ -101,6 +105,7 @@ export function readChatConfig(environment: Environment): ChatConfig {
     nodeUrl: given.NODE_URL,
     linkSecret: given.LINK_SECRET,
     logLevel: given.LOG_LEVEL,
+    answerBytes: given.ANSWER_BYTES,
     observability: observability(given),
     cluster: readCluster(given),
     writeLimits: readWriteLimits(given),

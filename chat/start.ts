@@ -27,6 +27,7 @@ export async function startChat(
     context: ({ viewer, cause }) => ({ viewer: viewer?.user, cause, services }),
     subscribe: chat.openEvents,
     ready: chat.ready,
+    answerBytes: config.answerBytes,
   }).use(
     routes(config.linkSecret, () => {
       const known = nodes()

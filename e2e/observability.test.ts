@@ -69,7 +69,8 @@ async function startTwoNodes() {
     { tokens, log: logOf("gateway"), every: 20 },
   )
   const linked = () => lines.filter(({ event, subgraph }) => event === "link up" && subgraph)
-  await until(() => linked().length === 2, "both links")
+  // Each node has a connection for answers and one for events.
+  await until(() => linked().length === 4, "both links")
   return {
     url: `http://127.0.0.1:${gateway.port}`,
     chatUrls,

@@ -1,5 +1,6 @@
 import type { BlockList } from "node:net"
 import {
+  answerVariables,
   type Environment,
   linkSecret,
   logLevel,
@@ -35,6 +36,8 @@ export interface GatewayConfig {
   /** Holds the playground's files, as an image does; undefined: they are bundled once, and kept. */
   playgroundDir?: string
   logLevel: LogLevel
+  /** Bytes of one answer or event; undefined: as many as the limits say. */
+  answerBytes?: number
   observability?: Observability
 }
 
@@ -50,6 +53,7 @@ const Variables = v.object({
   TRUSTED_PROXIES: v.optional(networks),
   INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
   LOG_LEVEL: v.optional(logLevel, "info"),
+  ...answerVariables,
   ...observabilityVariables,
 })
 
@@ -68,6 +72,7 @@ export function readGatewayConfig(environment: Environment): GatewayConfig {
     introspection: read.INTROSPECTION === "on",
     playgroundDir: read.PLAYGROUND_DIR,
     logLevel: read.LOG_LEVEL,
+    answerBytes: read.ANSWER_BYTES,
     observability: observability(read),
   }
 }

@@ -91,8 +91,14 @@ export function createGateway(
     ["chat", chat],
   ])
   const documents = createDocuments(graph, config)
-  const executor = createExecutor({ graph, pools, log, ...watchers })
-  const programs = createPrograms({ graph, executor, log })
+  const executor = createExecutor({
+    graph,
+    pools,
+    log,
+    answerBytes: config.answerBytes,
+    ...watchers,
+  })
+  const programs = createPrograms({ graph, executor, log, answerBytes: config.answerBytes })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({
     authUrls: config.authUrls,

@@ -1,3 +1,4 @@
+import { cancellationOf } from "@parley/service/cancellation.ts"
 import { type Cause, logFor, readCause } from "@parley/service/cause.ts"
 import { badInput, type ErrorCode, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
@@ -98,7 +99,9 @@ export function createHttp(options: HttpOptions) {
     const caller = await callerOf(request, operation, address, cause)
     const variables = executor.variables(operation, params.variables)
     if (variables.refusal) return refused({ errors: variables.refusal }, cause)
-    const result = await executor.run(operation, variables.values, caller)
+    // What a mutation changes it changes, whether its client waits or not.
+    const cancellation = operation.kind === "query" ? cancellationOf(request.signal) : undefined
+    const result = await executor.run(operation, variables.values, { ...caller, cancellation })
     if (result.setCookies.length > 0) await noteCookies(result.setCookies, cause)
     return result
   }

@@ -1,7 +1,9 @@
+import { Cancellation } from "@parley/service/cancellation.ts"
 import type { Clock } from "@parley/service/clock.ts"
-import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
+import { badInput, ParleyError, unauthenticated, unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
-import { type BunSocket, closeSocket, sendFrame } from "@parley/service/socket.ts"
+import { SingleAnswer } from "@parley/service/single-answer.ts"
+import { type BunSocket, closeSocket, sendAnswer, sendFrame } from "@parley/service/socket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import { type ExecutionArgs, GraphQLError } from "graphql"
 import { type Context, makeServer, type Server, type SubscribePayload } from "graphql-ws"
@@ -12,7 +14,8 @@ import type { Executor, Variables } from "./operations/executor.ts"
 import type { Operation } from "./operations/operation.ts"
 import type { Session, Sessions } from "./sessions.ts"
 import type { FanOut } from "./subscriptions/fan-out.ts"
-import type { Programs } from "./subscriptions/programs.ts"
+import type { Program, Programs } from "./subscriptions/programs.ts"
+import { createSubscriptionQuota } from "./subscriptions/quota.ts"
 import { type Reader, Subscriber } from "./subscriptions/subscriber.ts"
 import type { Caller, Pools } from "./upstream/caller.ts"
 import type { Watchers } from "./watchers.ts"
@@ -48,6 +51,8 @@ type Args = ExecutionArgs & {
   id: string
   operation: Operation
   variables: Variables
+  /** Of a subscription. */
+  program: Program | undefined
 }
 
 /** One browser's connection. Nothing of its handshake's request is kept but this. */
@@ -71,6 +76,11 @@ export class Client implements Reader {
 
   send(frame: string): void {
     if (this.socket) sendFrame(this.socket, frame)
+  }
+
+  /** Sends the answer to an operation; false where too much waits for the client to read it. */
+  answer(frame: string): boolean {
+    return !this.socket || sendAnswer(this.socket, frame)
   }
 
   close(code: number, reason: string): void {
@@ -117,6 +127,7 @@ export class Client implements Reader {
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
   const { documents, executor, programs, sessions, pools, deliver, figures, log } = options
+  const quota = createSubscriptionQuota()
 
   async function connect(connection: Connection): Promise<boolean> {
     const { client, socket } = connection.extra
@@ -153,6 +164,8 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     await authenticate(connection.extra.client, payload.extensions?.authorization)
     const variables = executor.variables(operation, payload.variables ?? {})
     if (variables.refusal) return variables.refusal
+    const program =
+      operation.kind === "subscription" ? programs.of(operation, variables.values) : undefined
     forget(payload)
     const { document } = operation
     return {
@@ -162,6 +175,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       id,
       operation,
       variables: variables.values,
+      program,
     }
   }
 
@@ -180,34 +194,50 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     client.mustBeValid()
   }
 
-  async function execute({ connection, id, operation, variables }: Args) {
+  /** Answers one operation; where its client completes it before, what it asked of the subgraphs is completed there. */
+  function execute({ connection, id, operation, variables }: Args): SingleAnswer<never> {
     const { client } = connection.extra
-    const { json, refused } = await executor.run(operation, variables, client.caller())
-    // The client may have lost interest meanwhile.
-    if (!(id in connection.subscriptions)) return NOTHING
-    if (!refused) {
-      client.send(`{"id":${JSON.stringify(id)},"type":"next","payload":${json}}`)
-      return NOTHING
-    }
-    // No data at all: an `error` message, which also completes the operation.
-    delete (connection.subscriptions as Record<string, unknown>)[id]
-    const errors = JSON.parse(json).errors
-    client.send(JSON.stringify({ id, type: "error", payload: errors }))
-    return NOTHING
+    const cancellation = new Cancellation()
+    return new SingleAnswer<never>(cancellation, async () => {
+      const caller = client.caller()
+      // What a mutation changes it changes, whether its client waits or not.
+      if (operation.kind === "query") caller.cancellation = cancellation
+      const { json, refused } = await executor.run(operation, variables, caller)
+      // The client may have lost interest meanwhile.
+      if (!(id in connection.subscriptions)) return undefined
+      if (!refused) {
+        const frame = `{"id":${JSON.stringify(id)},"type":"next","payload":${json}}`
+        if (client.answer(frame)) return undefined
+      }
+      // No data at all: an `error` message, which also completes the operation.
+      delete (connection.subscriptions as Record<string, unknown>)[id]
+      const errors = refused ? JSON.parse(json).errors : [tooManyAnswers()]
+      client.send(JSON.stringify({ id, type: "error", payload: errors }))
+      return undefined
+    })
   }
 
-  async function subscribe({ connection, id, operation, variables }: Args): Promise<Subscriber> {
+  async function subscribe(args: Args): Promise<Subscriber> {
+    const { connection, id, operation, variables } = args
     const { client } = connection.extra
-    const program = programs.of(operation, variables)
+    const program = args.program!
     const subscriber = new Subscriber(JSON.stringify(id), program, client, deliver)
+    const refusal = quota.enter(client.user, subscriber)
+    if (refusal) {
+      figures?.subscribed(refusal.code)
+      subscriber.refused(refusal)
+      return subscriber
+    }
     const pool = pools.get(program.subgraph)!
     try {
       const ask = programs.ask(operation, variables)
       subscriber.opened(await pool.subscribe(ask, client.caller(), subscriber))
       figures?.subscribed("OK")
-    } catch {
-      figures?.subscribed("UNAVAILABLE")
-      subscriber.unopened()
+    } catch (error) {
+      const { code } = error instanceof ParleyError ? error : unavailable("")
+      figures?.subscribed(code)
+      if (error instanceof ParleyError && code !== "UNAVAILABLE") subscriber.refused(error)
+      else subscriber.unopened()
     }
     return subscriber
   }
@@ -259,7 +289,11 @@ const tooManyOperations = () =>
     { retryAfterMs: 1_000 },
   )
 
-/** Results are written by ourselves; graphql-ws adds the `complete`. */
-const NOTHING: AsyncIterable<never> = {
-  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+const tooManyAnswers = () => {
+  const { message, extensions } = new ParleyError(
+    "RATE_LIMITED",
+    "Too many answers wait for this connection to read them.",
+    { retryAfterMs: 1_000 },
+  )
+  return { message, extensions }
 }

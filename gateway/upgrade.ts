@@ -1,19 +1,26 @@
-import { type SocketWatch, socketLimits, upgradeSocket } from "@parley/service/socket.ts"
+import { ANSWER_BYTES } from "@parley/service/limits.ts"
+import { type Hold, type SocketWatch, socketLimits, upgradeSocket } from "@parley/service/socket.ts"
 import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
 import { type CookieNames, readCredentials } from "./credentials.ts"
+import { CLIENT_HELD_ANSWER_BYTES, CLIENT_HELD_EVENT_BYTES, CLIENT_QUEUED_BYTES } from "./limits.ts"
 import { plain } from "./responses.ts"
 import { Client, type Extra, type SocketOptions } from "./socket.ts"
 
 /** In bytes. A longer frame closes the connection with 1009: Bun does so itself. */
 const MAX_FRAME_BYTES = 256 * 1024
-/** What may wait for a client that reads slowly, in bytes. Beyond it the connection ends and resumes by position. */
-const MAX_QUEUED_BYTES = 1024 * 1024
 
 export const GATEWAY_SOCKETS = socketLimits({
   maxFrameBytes: MAX_FRAME_BYTES,
-  maxQueuedBytes: MAX_QUEUED_BYTES,
+  // Never reached: what follows one longest answer is held, and bounded, before it gets here.
+  maxQueuedBytes: 2 * CLIENT_QUEUED_BYTES + ANSWER_BYTES,
 })
+/** What may wait for a client that reads slowly. Beyond it the connection ends, and its client resumes by position. */
+const HOLD: Hold = {
+  after: CLIENT_QUEUED_BYTES,
+  events: CLIENT_HELD_EVENT_BYTES,
+  answers: CLIENT_HELD_ANSWER_BYTES,
+}
 
 /** Lets browsers of our own origin, and clients that are no browsers, open a socket. */
 export function createUpgrade(options: {
@@ -32,7 +39,7 @@ export function createUpgrade(options: {
     const { token } = readCredentials(request.headers, cookies)
     const userAgent = request.headers.get("user-agent") ?? ""
     const client = new Client(token, address, userAgent, socket)
-    return upgradeSocket<Extra>(request, server, protocol, { client }, watch)
+    return upgradeSocket<Extra>(request, server, protocol, { client }, watch, HOLD)
   }
 }
 

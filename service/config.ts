@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import * as v from "valibot"
+import { ANSWER_BYTES } from "./limits.ts"
 
 /** A setting that cannot be used. The message is one sentence that says what to do; the process ends with status 1. */
 export class ConfigError extends Error {
@@ -94,6 +95,17 @@ export const kafkaBrokers = v.pipe(
 
 /** What only our own services know: it opens the subgraphs' endpoints. At least 32 characters. */
 export const linkSecret = v.pipe(v.string(), v.minLength(32, "it must have 32 characters or more"))
+
+const answerBytes = v.pipe(
+  v.string(),
+  v.regex(/^\d{5,8}$/, "it must be bytes, from 65536 to 16777216"),
+  v.transform(Number),
+  v.minValue(65_536, "it must be 65536 or more"),
+  v.maxValue(16_777_216, "it must be 16777216 or less"),
+)
+
+/** What the gateway and the subgraphs are to agree on, to be spread into the variables of a service. */
+export const answerVariables = { ANSWER_BYTES: v.optional(answerBytes, String(ANSWER_BYTES)) }
 
 export const logLevel = v.picklist(
   ["debug", "info", "warn", "error"],

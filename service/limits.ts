@@ -9,3 +9,35 @@ export const MAX_MARKS = 6
 
 /** How many keys one set of token buckets remembers: some 100 bytes each. The least recently used key is forgotten first, and has a full bucket when it comes back. */
 export const MAX_BUCKETS = 50_000
+// Links between gateway and subgraphs
+
+/**
+ * Bytes of one frame, or one request body, that a subgraph takes: four times what a client may send to the gateway, for
+ * the planner's text is longer than the client's. The gateway measures before it sends; a subgraph closes the connection
+ * of a peer that does not.
+ */
+export const LINK_FRAME_BYTES = 1024 * 1024
+
+/**
+ * Bytes of one operation's answer, and of one event, as JSON. A page of 50 of the longest messages has 1.6 MB; a screen
+ * needs 100 KB. An operator may set it: ANSWER_BYTES.
+ */
+export const ANSWER_BYTES = 2 * 1024 * 1024
+
+/** Bytes that wait for a gateway to read them: beyond these the subgraph begins no further operation of that connection. */
+export const ANSWERS_PAUSE_BYTES = 8 * 1024 * 1024
+
+/** Bytes that wait for a gateway to read them: an answer that would make them more fails with UNAVAILABLE instead. */
+export const ANSWERS_WAITING_BYTES = 32 * 1024 * 1024
+
+/** Bytes of the operations of one connection that wait for the gateway to read: the next one fails with UNAVAILABLE. */
+export const PAUSED_OPERATION_BYTES = 16 * 1024 * 1024
+
+/**
+ * Bytes of events that wait for a gateway to read them; then its connection for events is cut, and its clients resume by
+ * position. 2,000 events of the longest message.
+ */
+export const EVENTS_WAITING_BYTES = 64 * 1024 * 1024
+
+/** How long a subgraph works at one operation, in ms: twice as long as a gateway waits for the answer. */
+export const OPERATION_MS = 10_000

@@ -2,11 +2,14 @@ import * as v from "valibot"
 import { type Cause, readCause } from "./cause.ts"
 
 /**
- * The link: what the gateway and a subgraph say to each other. It is graphql-transport-ws with three additions, all
- * ours and all described in docs/protocol.md:
+ * The link: what the gateway and a subgraph say to each other, over two connections: events travel apart from answers,
+ * so that no answer delays or cuts an event. Each is graphql-transport-ws with four additions, all ours and all described
+ * in docs/protocol.md:
  *
  * - every `subscribe` payload carries `extensions` of the shape LinkExtensions: one socket serves all users, so who
  *   asks is said per operation and not per connection;
+ * - a connection says in `connection_init` what it `carries`: the answers to queries and mutations, or events. Where it
+ *   says nothing it carries both, as for any client of the protocol;
  * - where both ends named the feature `shared-next` in `connection_init` and `connection_ack`, one `next` frame may
  *   answer many subscriptions: `{"type":"next","ids":["1","2"],"payload":…}`, in exactly this order of keys;
  * - where both ends also named `cause`, such a frame may say what brought its result about:
@@ -16,7 +19,11 @@ import { type Cause, readCause } from "./cause.ts"
 export const LinkInit = v.object({
   secret: v.string(),
   features: v.optional(v.array(v.string()), []),
+  carries: v.optional(v.picklist(["answers", "events"])),
 })
+
+/** What one connection of a link is for. */
+export type Carries = "answers" | "events"
 
 export const SHARED_NEXT = "shared-next"
 export const CAUSE = "cause"

@@ -24,6 +24,7 @@ export function createOperationSteps(tracer: Tracer) {
     },
     end(call: Caused, { errors }: ExecutionResult): void {
       steps.get(call)?.end(errors?.[0] && String(errors[0].extensions.code))
+      steps.delete(call)
     },
   }
 }

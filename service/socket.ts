@@ -12,8 +12,32 @@ export interface SocketData {
   close(socket: BunSocket, code: number, reason: string): void
   handle?: (frame: string) => Promise<void>
   closed?: (code: number, reason: string) => Promise<void>
-  /** Frames of this turn of the event loop that have not been written yet. */
+  /** What was sent before has been read, in part at least. */
+  drain?: (socket: BunSocket) => void
+  drained?: () => void
+  /** Characters of the frame that is being handled. */
+  frameSize?: number
+  /** Absent: Bun alone decides how much may wait. */
+  hold?: Hold
+  /** Frames that have not been written yet: those of this turn of the event loop, and those that are held. */
   unsent?: string[]
+  /** Characters of these, and of the answers among them. */
+  unsentSize?: number
+  answersSize?: number
+  /** The peer reads slowly: what comes is held until it has caught up. */
+  isHeld?: boolean
+}
+
+/**
+ * What may wait for a peer that reads slowly, in bytes. Frames are written as long as no more than `after` waits in the
+ * socket, and the rest is held here: one frame may well be longer than all that, and what follows must not cut it.
+ */
+export interface Hold {
+  after: number
+  /** Of what comes by itself, such as events: a peer for which more is held is cut off. */
+  events: number
+  /** Of answers: a peer for which more would be held is refused the answer. */
+  answers: number
 }
 export type BunSocket = ServerWebSocket<SocketData>
 
@@ -35,6 +59,10 @@ export interface SocketWatch {
 
 let unflushed: BunSocket[] = []
 
+/** What waits for the peer to read it, in bytes: what has been written, and what will be. */
+export const waitingBytes = (socket: BunSocket): number =>
+  socket.getBufferedAmount() + (socket.data.unsentSize ?? 0)
+
 /**
  * Sends a frame together with the others that this turn of the event loop has for the socket: an operation's `next`
  * and `complete`, and the events around them, cost one write and not one each. Every frame of a socket goes this way,
@@ -44,18 +72,52 @@ export function sendFrame(socket: BunSocket, frame: string): boolean {
   const { data } = socket
   if (data.unsent) {
     data.unsent.push(frame)
+    data.unsentSize! += frame.length
+    if (data.isHeld) cutWhereTooMuchIsHeld(socket)
     return true
   }
   if (socket.readyState !== WebSocket.OPEN) return false
   data.unsent = [frame]
+  data.unsentSize = frame.length
+  data.answersSize = 0
   if (unflushed.push(socket) === 1) setImmediate(flushAll)
   return true
 }
 
+/** Sends an answer. False where so many wait for the peer to read them that this one is to be refused. */
+export function sendAnswer(socket: BunSocket, frame: string): boolean {
+  const { data } = socket
+  const waiting = data.answersSize ?? 0
+  if (data.hold && waiting > 0 && waiting + frame.length > data.hold.answers) return false
+  data.answersSize = waiting + frame.length
+  const isSent = sendFrame(socket, frame)
+  if (isSent) data.answersSize = waiting + frame.length
+  return true
+}
+
+function cutWhereTooMuchIsHeld(socket: BunSocket): void {
+  const { hold, unsentSize = 0, answersSize = 0 } = socket.data
+  if (!hold || unsentSize - answersSize <= hold.events) return
+  forget(socket.data)
+  socket.terminate()
+}
+
 /** Closes a connection after the frames that were sent before. */
 export function closeSocket(socket: BunSocket, code?: number, reason?: string): void {
-  flush(socket)
+  const { data } = socket
+  if (data.unsent) {
+    const frames = data.unsent
+    forget(data)
+    write(socket, frames)
+  }
   socket.close(code, reason)
+}
+
+function forget(data: SocketData): void {
+  data.unsent = undefined
+  data.unsentSize = 0
+  data.answersSize = 0
+  data.isHeld = false
 }
 
 function flushAll(): void {
@@ -64,10 +126,39 @@ function flushAll(): void {
   for (const socket of sockets) flush(socket)
 }
 
+/** Writes what has not been written yet; of a socket with a bound of its own as much as the peer takes. */
 function flush(socket: BunSocket): void {
-  const frames = socket.data.unsent
+  const { data } = socket
+  const frames = data.unsent
   if (!frames) return
-  socket.data.unsent = undefined
+  const after = data.hold?.after
+  if (
+    after === undefined ||
+    (!data.isHeld && data.unsentSize! <= after - socket.getBufferedAmount())
+  ) {
+    forget(data)
+    write(socket, frames)
+    return
+  }
+  let written = 0
+  socket.cork(() => {
+    while (written < frames.length && socket.getBufferedAmount() <= after) {
+      const frame = frames[written++]!
+      data.unsentSize! -= frame.length
+      socket.sendText(frame)
+    }
+  })
+  if (written === frames.length) {
+    forget(data)
+    return
+  }
+  frames.splice(0, written)
+  data.answersSize = Math.min(data.answersSize!, data.unsentSize!)
+  data.isHeld = true
+  cutWhereTooMuchIsHeld(socket)
+}
+
+function write(socket: BunSocket, frames: readonly string[]): void {
   if (frames.length === 1) {
     socket.sendText(frames[0]!)
     return
@@ -87,12 +178,14 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
   protocol: ProtocolServer<Extra>,
   extra: Omit<Extra, "socket">,
   watch?: SocketWatch,
+  hold?: Hold,
 ): Response | undefined {
   // Bun would echo whatever the client offered first: check before the upgrade.
   if (!handleProtocols(request.headers.get("sec-websocket-protocol") ?? "")) {
     return new Response("The WebSocket subprotocol is graphql-transport-ws.\n", { status: 400 })
   }
   const data: SocketData = {
+    hold,
     open(socket) {
       watch?.opened(socket)
       socket.data.closed = protocol.opened(
@@ -110,9 +203,13 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
       ) as SocketData["closed"]
     },
     message(socket, frame) {
-      socket.data
-        .handle?.(String(frame))
-        .catch(() => closeSocket(socket, 4500, "Internal server error"))
+      const text = String(frame)
+      socket.data.frameSize = text.length
+      socket.data.handle?.(text).catch(() => closeSocket(socket, 4500, "Internal server error"))
+    },
+    drain(socket) {
+      if (socket.data.isHeld) flush(socket)
+      socket.data.drained?.()
     },
     close(socket, code, reason) {
       watch?.closed(socket, code)

@@ -116,7 +116,7 @@ const answer = async (body: unknown, headers: Record<string, string> = {}) =>
   (await (await post(body, headers)).json()) as Answer
 
 /** A bare socket to the endpoint. */
-async function connect(init?: { secret?: unknown; features?: string[] }) {
+async function connect(init?: { secret?: unknown; features?: string[]; carries?: string }) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/graphql`, GRAPHQL_TRANSPORT_WS_PROTOCOL)
   const frames: { type: string; id?: string; payload?: unknown }[] = []
   let code: number | undefined
@@ -436,7 +436,7 @@ describe("a socket", () => {
     expect(await socket.closing()).toBe(4401)
   })
 
-  test("is closed for a frame of 2 MB", async () => {
+  test("is closed for a frame of 2 MB, which no gateway sends", async () => {
     using socket = await connect(trusted)
     socket.send({ type: "ping", payload: { x: "x".repeat(2_000_000) } })
     expect(await socket.closing()).toBeOneOf([1006, 1009])
@@ -483,6 +483,18 @@ describe("a socket", () => {
     expect(await got(asks)).toEqual({ type: "next", ids: ["asks"], cause, payload: {} } as never)
     expect(await got(doesNot)).toEqual({ type: "next", ids: ["doesNot"], payload: {} } as never)
     expect(await got(plain)).toEqual({ type: "next", id: "plain", payload: {} })
+  })
+
+  test("that carries answers, or events, carries nothing else", async () => {
+    const subscription = "subscription { ticks(n: 1) }"
+    const refused = { type: "error", payload: [{ extensions: { code: "BAD_INPUT" } }] }
+    using answers = await connect({ ...trusted, carries: "answers" })
+    expect((await answers.ask("1", "{ who }"))!.payload).toEqual({ data: { who: "nobody" } })
+    expect(await answers.ask("2", subscription)).toMatchObject(refused)
+    using events = await connect({ ...trusted, carries: "events" })
+    expect(await events.ask("1", "{ who }")).toMatchObject(refused)
+    events.send({ id: "of events", type: "subscribe", payload: { query: subscription } })
+    await until(() => open.has("of events"), "the subscription")
   })
 
   test("agrees on shared frames with whoever knows them", async () => {

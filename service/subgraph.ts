@@ -12,12 +12,24 @@ import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
+import { AnswerGate, boundAnswers, tooLarge } from "./answers.ts"
+import { isLongerThan } from "./bytes.ts"
+import {
+  Cancellation,
+  cancellationOf,
+  cancelWith,
+  notWaitedFor,
+  stopCancelled,
+} from "./cancellation.ts"
 import { type Cause, logFor, readCause } from "./cause.ts"
+import { createDeadlines } from "./deadlines.ts"
 import { badInput, type ParleyError } from "./errors.ts"
 import { extensionsOf, readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
+import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES, OPERATION_MS } from "./limits.ts"
 import {
   CAUSE,
+  type Carries,
   type LinkExtensions,
   LinkInit,
   plainNext,
@@ -28,12 +40,14 @@ import {
 import type { Logger } from "./log.ts"
 import { createOperationSteps } from "./operation-steps.ts"
 import { createDocumentCache } from "./operations.ts"
+import { SingleAnswer } from "./single-answer.ts"
 import {
   type BunSocket,
   type SocketWatch,
   sendFrame,
   socketLimits,
   upgradeSocket,
+  waitingBytes,
 } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 import type { Tracer } from "./tracing.ts"
@@ -49,6 +63,8 @@ export interface Call {
   cause: Cause | undefined
   /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
   isWaitedFor(): boolean
+  /** Aborted where the operation is over before its end: nobody waits for it, or it takes too long. Stores may look at it. */
+  readonly signal: AbortSignal
   /** `Set-Cookie` values for the browser. */
   setCookies: string[]
 }
@@ -57,9 +73,12 @@ export interface Call {
 export interface Link {
   /**
    * Sends one result, which is JSON already, to some of the subscriptions on this connection, with what brought it about
-   * where the gateway wants to know. False where the connection is gone; whoever is behind it resumes by position.
+   * where the gateway wants to know. One that is too long ends those subscriptions with TOO_LARGE. False where the
+   * connection is gone; its clients resume by position.
    */
   deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
+  /** What waits for the gateway to read it, in bytes. */
+  waitingBytes(): number
 }
 
 /** A checked subscription that is to be started. */
@@ -85,12 +104,11 @@ export interface SubgraphOptions<Context extends object> {
   subscribe?(subscription: Subscription<Context>): () => void
   /** Resolves once the service can do its work; rejects with the reason where it cannot. */
   ready(): Promise<void>
+  /** Bytes of one answer or event. */
+  answerBytes?: number
+  /** How long one operation may take, in ms. */
+  operationMs?: number
 }
-
-/** More than the gateway ever forwards, as one frame or one request body. */
-const MAX_MESSAGE_BYTES = 1024 * 1024
-/** What may wait for a slow gateway before its connection is closed. */
-const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 interface Params {
   query: string
@@ -101,10 +119,19 @@ interface Params {
 interface LinkExtra {
   socket: BunSocket
   link?: Link
+  gate?: AnswerGate
+  /** Undefined: anything. */
+  carries?: Carries
+  /** Ends the subscriptions of the connection, by their ids. */
+  ends?: Map<string, (error: ParleyError) => void>
 }
 
 /** Execution arguments that remember where a subscription came from: graphql-ws hands them from hook to hook. */
-type LinkArgs = ExecutionArgs & { id: string; link: Link }
+type LinkArgs = ExecutionArgs & {
+  id: string
+  link: Link
+  ends: Map<string, (error: ParleyError) => void>
+}
 
 /**
  * The endpoint of a subgraph: `/graphql` over HTTP and over graphql-transport-ws, for holders of the link secret only
@@ -112,9 +139,12 @@ type LinkArgs = ExecutionArgs & { id: string; link: Link }
  * extended and listened with.
  */
 export function createSubgraph<Context extends object>(options: SubgraphOptions<Context>) {
-  const { schema, log, tracer } = options
+  const { schema, log, tracer, answerBytes = ANSWER_BYTES } = options
+  stopCancelled(schema)
   const documents = createDocumentCache(schema)
   const calls = new WeakMap<object, Call>()
+  const cancellations = new WeakMap<Call, Cancellation>()
+  const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
   const steps = tracer && createOperationSteps(tracer)
   const mayEnter = secretCheck(options.secret)
   const refuse = gatewayOnly(options.secret)
@@ -122,22 +152,39 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   async function prepare(
     params: Params,
     extensions: unknown,
-    isWaitedFor: () => boolean,
+    isConnected: () => boolean,
+    cancellation: Cancellation,
+    carries?: Carries,
   ): Promise<ExecutionArgs | readonly GraphQLError[]> {
     let cause: Cause | undefined
     try {
       const given = readExtensions(extensions)
       cause = readCause(given.requestId, given.traceparent)
-      const call: Call = { ...(await askerOf(given)), cause, isWaitedFor, setCookies: [] }
+      const isWaitedFor = () => isConnected() && cancellation.reason === undefined
+      const asker = await askerOf(given)
+      const call: Call = {
+        ...asker,
+        cause,
+        isWaitedFor,
+        get signal() {
+          return cancellation.signal
+        },
+        setCookies: [],
+      }
       const checked = documents(params.query)
       if (checked.errors) return checked.errors
       const operation = getOperationAST(checked.document, params.operationName)
       if (!operation) {
         throw badInput("operationName", "The document has no one operation that this names.")
       }
+      if (carries && (carries === "events") !== (operation.operation === "subscription")) {
+        throw badInput("query", `This connection carries ${carries} alone.`)
+      }
       call.cause = steps ? steps.begin(call, operation) : call.cause
       const contextValue = options.context(call)
       calls.set(contextValue, call)
+      cancellations.set(call, cancellation)
+      cancelWith(contextValue, cancellation)
       return {
         schema,
         document: checked.document,
@@ -162,36 +209,79 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       : finish(args, result)
   }
 
-  function finish(args: ExecutionArgs, result: ExecutionResult): ExecutionResult {
+  function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
     const call = callOfArgs(args)
+    const reason = call && cancellations.get(call)?.reason
+    if (reason === notWaitedFor) {
+      steps?.end(call!, {})
+      return {}
+    }
+    // What its resolvers refused to begin is no error of its own.
+    const result = reason ? { errors: [wrap(reason)] } : whole
     const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
     if (call) steps?.end(call, shown)
     return shown
   }
 
+  /** Runs an operation, for so long as it may take: the answer is a refusal where it is not done by then. */
+  function runInTime(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
+    const cancellation = cancellationOfArgs(args)
+    if (!cancellation) return run(args)
+    const result = run(args)
+    if (!(result instanceof Promise)) return result
+    return new Promise((resolve, reject) => {
+      const giveUp = () => resolve(finish(args, {}))
+      const end = () => {
+        deadlines.end(cancellation)
+        cancellation.unlisten(giveUp)
+      }
+      cancellation.listen(giveUp)
+      deadlines.begin(cancellation)
+      result.then(resolve, reject).finally(end)
+    })
+  }
+
   const callOfArgs = ({ contextValue }: ExecutionArgs) => calls.get(contextValue as object)
+  const cancellationOfArgs = (args: ExecutionArgs) => {
+    const call = callOfArgs(args)
+    return call && cancellations.get(call)
+  }
   const cookiesOf = (args: ExecutionArgs) => callOfArgs(args)?.setCookies
 
-  function openSubscription({ id, link, ...args }: LinkArgs): AsyncGenerator<never, void, void> {
+  function openSubscription({
+    id,
+    link,
+    ends,
+    ...args
+  }: LinkArgs): AsyncGenerator<never, void, void> {
     const { promise, resolve, reject } = Promise.withResolvers<IteratorReturnResult<void>>()
     // Its client may be gone before anyone waits for the end.
     promise.catch(() => {})
+    const end = (error?: ParleyError) => {
+      ends.delete(id)
+      if (error) reject(wrap(error))
+      else resolve({ done: true, value: undefined })
+    }
     const stop = options.subscribe?.({
       id,
       link,
       cause: callOfArgs(args)?.cause,
       args: args as Subscription<Context>["args"],
-      end: (error) => (error ? reject(wrap(error)) : resolve({ done: true, value: undefined })),
+      end,
+    })
+    ends.set(id, (error) => {
+      stop?.()
+      end(error)
     })
     return untilStopped(promise, () => {
       stop?.()
-      resolve({ done: true, value: undefined })
+      end()
     })
   }
 
   const http = createHandler({
     schema,
-    execute: run,
+    execute: runInTime,
     // What the handler finds by itself, in a request that never got as far as an operation, has no code yet.
     formatError: (error) =>
       "extensions" in error && error.extensions.code
@@ -200,8 +290,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     async onSubscribe(request, params) {
       // graphql-http wants a context of its own shape; ours is whatever the service made.
       const { raw } = request
-      const isWaitedFor = () => !raw.signal.aborted
-      const args = await prepare(params as Params, extensionsOf(raw), isWaitedFor)
+      const isConnected = () => !raw.signal.aborted
+      const cancellation = cancellationOf(raw.signal)
+      const args = await prepare(params as Params, extensionsOf(raw), isConnected, cancellation)
       return args as OperationArgs<never>
     },
     onOperation(_request, args, result) {
@@ -218,23 +309,42 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
 
   const protocol = makeServer<Record<string, unknown>, LinkExtra>({
     schema,
-    execute: run,
+    execute(args) {
+      const cancellation = cancellationOfArgs(args)
+      if (!cancellation) return run(args)
+      return new SingleAnswer(cancellation, () => runInTime(args)) as never
+    },
     subscribe: (args) => openSubscription(args as LinkArgs),
     onConnect({ connectionParams, extra }) {
       const init = v.safeParse(LinkInit, connectionParams)
       if (!init.success || !mayEnter(init.output.secret)) return false
       const features = [SHARED_NEXT, CAUSE].filter((one) => init.output.features.includes(one))
-      if (!features.includes(SHARED_NEXT)) {
-        extra.link = plainLink(extra.socket)
-        return true
-      }
-      extra.link = sharedLink(extra.socket, features.includes(CAUSE))
-      return { features }
+      const isShared = features.includes(SHARED_NEXT)
+      const link = isShared
+        ? sharedLink(extra.socket, features.includes(CAUSE))
+        : plainLink(extra.socket)
+      const ends = new Map<string, (error: ParleyError) => void>()
+      extra.ends = ends
+      extra.carries = init.output.carries
+      extra.link = boundEvents(link, ends, answerBytes)
+      extra.gate = new AnswerGate(extra.socket)
+      return isShared ? { features } : true
     },
     async onSubscribe({ extra }, id, payload) {
-      const isWaitedFor = () => extra.socket.readyState === WebSocket.OPEN
-      const args = await prepare(payload, payload.extensions, isWaitedFor)
-      return "schema" in args ? ({ ...args, id, link: extra.link } as LinkArgs) : args
+      const { socket, gate, ends, link, carries } = extra
+      try {
+        const paused = gate?.enter(socket.data.frameSize ?? 0)
+        if (paused) await paused
+      } catch (error) {
+        return [publicError(wrap(error), log)]
+      }
+      const isConnected = () => socket.readyState === WebSocket.OPEN
+      const cancellation = new Cancellation()
+      const args = await prepare(payload, payload.extensions, isConnected, cancellation, carries)
+      return "schema" in args ? ({ ...args, id, link, ends } as LinkArgs) : args
+    },
+    onClose({ extra }) {
+      extra.gate?.close()
     },
     onNext(_context, _id, _payload, args, result) {
       const setCookies = cookiesOf(args)
@@ -243,9 +353,13 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     },
   })
 
+  const bounded = boundAnswers(protocol, answerBytes)
   return new Elysia({
-    serve: { reusePort: false, maxRequestBodySize: MAX_MESSAGE_BYTES },
-    websocket: socketLimits({ maxFrameBytes: MAX_MESSAGE_BYTES, maxQueuedBytes: MAX_QUEUED_BYTES }),
+    serve: { reusePort: false, maxRequestBodySize: LINK_FRAME_BYTES },
+    websocket: socketLimits({
+      maxFrameBytes: LINK_FRAME_BYTES,
+      maxQueuedBytes: EVENTS_WAITING_BYTES,
+    }),
   })
     .get("/healthz", () => "ok\n")
     .get("/readyz", () =>
@@ -259,7 +373,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       ({ request, server }) => {
         // A browser cannot set this header on a socket, and a gateway proves itself in connection_init.
         if (request.headers.get("upgrade") === "websocket") {
-          return upgradeSocket(request, server as never, protocol as never, {}, options.watch)
+          return upgradeSocket(request, server as never, bounded as never, {}, options.watch)
         }
         return refuse(request) ?? http(request)
       },
@@ -286,10 +400,26 @@ export function gatewayOnly(secret: string): (request: Request) => Response | un
 const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
   deliver: (ids, payload, cause) =>
     sendFrame(socket, sharedNext(ids, payload, withCause ? cause : undefined)),
+  waitingBytes: () => waitingBytes(socket),
 })
 
 const plainLink = (socket: BunSocket): Link => ({
   deliver: (ids, payload) => ids.every((id) => sendFrame(socket, plainNext(id, payload))),
+  waitingBytes: () => waitingBytes(socket),
+})
+
+/** The same link, on which an event that is too long ends the subscriptions that it is for. */
+const boundEvents = (
+  link: Link,
+  ends: ReadonlyMap<string, (error: ParleyError) => void>,
+  bytes: number,
+): Link => ({
+  ...link,
+  deliver(ids, payload, cause) {
+    if (!isLongerThan(payload, bytes)) return link.deliver(ids, payload, cause)
+    for (const id of ids) ends.get(id)?.(tooLarge(bytes))
+    return true
+  },
 })
 
 const wrap = (error: unknown): GraphQLError =>

@@ -14,6 +14,7 @@ const nobody = {
   address: "",
   cause: undefined,
   isWaitedFor: () => true,
+  signal: new AbortController().signal,
   setCookies: [],
 }
 

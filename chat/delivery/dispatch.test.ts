@@ -12,6 +12,7 @@ const event: BusEvent = { kind: "entry", entry: createLog("group").founded("alic
 function createLink() {
   const frames: { ids: string[]; payload: string }[] = []
   const link: Link = {
+    waitingBytes: () => 0,
     deliver(ids, payload) {
       frames.push({ ids: [...ids], payload })
       return true

@@ -33,6 +33,7 @@ export function openSession(
   const causes: (Cause | undefined)[] = []
   let error: Error | undefined
   const link: Link = {
+    waitingBytes: () => 0,
     deliver(_ids, payload, cause) {
       // What is written to a connection that is gone reaches nobody.
       if (session.phase === "ended") return false

@@ -1,3 +1,5 @@
+import { tooLarge } from "@parley/service/answers.ts"
+import { isLongerThan } from "@parley/service/bytes.ts"
 import { ERROR_CODES, type ErrorCode, isErrorCode, ParleyError } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { WireError } from "../upstream/link.ts"
@@ -49,6 +51,14 @@ export function answer(
     ? JSON.stringify({ errors, data: outcome.data })
     : JSON.stringify({ data: outcome.data })
   return { json, refused: undefined, code, retryable, setCookies }
+}
+
+/** The same answer, or TOO_LARGE where it has more bytes than one may have. What it changed, it has changed. */
+export function bounded(answer: Answer, bytes: number): Answer {
+  if (!isLongerThan(answer.json, bytes)) return answer
+  const { message, extensions } = tooLarge(bytes)
+  const json = JSON.stringify({ errors: [{ message, extensions }] })
+  return { ...answer, json, refused: "TOO_LARGE", code: "TOO_LARGE", retryable: false }
 }
 
 /** The answer to a request that is refused as a whole. */

@@ -1,6 +1,7 @@
 import { executeQueryPlan } from "@apollo/gateway"
 import { logFor } from "@parley/service/cause.ts"
 import { badInput } from "@parley/service/errors.ts"
+import { ANSWER_BYTES } from "@parley/service/limits.ts"
 import { type Logger, silentLogger } from "@parley/service/log.ts"
 import { LruMap } from "@parley/service/lru.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
@@ -9,8 +10,9 @@ import { createViewerCheck } from "../supergraph/viewer-check.ts"
 import type { Caller, Pools } from "../upstream/caller.ts"
 import { createDataSources, type Scope, type SubgraphResult } from "../upstream/data-sources.ts"
 import type { Upstreamed } from "../upstream/link.ts"
+import { Spent } from "../upstream/spent.ts"
 import type { Watchers } from "../watchers.ts"
-import { type Answer, answer, type ExecutionOutcome, refusal } from "./answer.ts"
+import { type Answer, answer, bounded, type ExecutionOutcome, refusal } from "./answer.ts"
 import type { Operation, OperationContext } from "./operation.ts"
 
 export type Variables = Record<string, unknown>
@@ -43,10 +45,12 @@ export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
   graph: Graph
   pools: Pools<S>
   log: Logger
+  /** Bytes of one answer. */
+  answerBytes?: number
 }
 
 export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>): Executor {
-  const { graph, pools, log, trail, figures } = options
+  const { graph, pools, log, trail, figures, answerBytes = ANSWER_BYTES } = options
   const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
   const introspected = new LruMap<Operation, Answer>(10)
@@ -93,12 +97,12 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
       if (operation.roots.introspectionOnly) return introspect(operation, variables)
       const route = operation.route()
       if (route.kind === "direct") {
-        return await direct(route.subgraph, operation, variables, caller)
+        return bounded(await direct(route.subgraph, operation, variables, caller), answerBytes)
       }
-      const scope: Scope = { caller, setCookies: [] }
+      const scope: Scope = { caller, setCookies: [], spent: new Spent(answerBytes) }
       const { plan, context } = route
       const outcome = await runPlan({ plan, context, variables, scope })
-      return answer(outcome, logFor(log, caller.cause), scope.setCookies)
+      return bounded(answer(outcome, logFor(log, caller.cause), scope.setCookies), answerBytes)
     } catch (error) {
       return refusal(error, logFor(log, caller.cause))
     }

@@ -31,9 +31,12 @@ function fanOut(to: readonly Subscriber[], payload: string): Promise<void> | und
 
 function toAlike(to: readonly Subscriber[], payload: string): Promise<void> | undefined {
   const { program } = to[0]!
-  if (program.shareable) return send(to, program.render(payload, NOBODY))
+  const { length } = payload
+  if (program.shareable) return send(to, program.render(payload, NOBODY), length)
   return together(
-    to.map((subscriber) => send([subscriber], program.render(payload, subscriber.reader.caller()))),
+    to.map((subscriber) =>
+      send([subscriber], program.render(payload, subscriber.reader.caller()), length),
+    ),
   )
 }
 
@@ -44,8 +47,9 @@ function together(waiting: readonly (Promise<void> | undefined)[]): Promise<void
 function send(
   to: readonly Subscriber[],
   text: string | Promise<string>,
+  size: number,
 ): Promise<void> | undefined {
-  const delivery: Delivery = { text: typeof text === "string" ? text : undefined }
+  const delivery: Delivery = { text: typeof text === "string" ? text : undefined, size }
   for (const subscriber of to) subscriber.push(delivery)
   if (typeof text === "string") return undefined
   return text

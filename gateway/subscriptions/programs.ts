@@ -1,8 +1,11 @@
 import type { QueryPlan } from "@apollo/query-planner"
-import { unavailable } from "@parley/service/errors.ts"
+import { tooLarge } from "@parley/service/answers.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import { withoutRootArguments } from "@parley/service/event-documents.ts"
+import { ANSWER_BYTES } from "@parley/service/limits.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
+import { MAX_EVENT_VARIABLES, MAX_VARIANT_CHARACTERS, MAX_VARIANTS } from "../limits.ts"
 import { type Answer, answer, refusal } from "../operations/answer.ts"
 import type { Executor, Variables } from "../operations/executor.ts"
 import type { Operation } from "../operations/operation.ts"
@@ -10,6 +13,7 @@ import type { Graph } from "../supergraph/supergraph.ts"
 import type { Caller } from "../upstream/caller.ts"
 import type { SubgraphResult } from "../upstream/data-sources.ts"
 import type { Ask } from "../upstream/link.ts"
+import { Spent } from "../upstream/spent.ts"
 
 /** What is done with each event of a subscription document: the same object for all who subscribed alike. */
 export interface Program {
@@ -20,6 +24,8 @@ export interface Program {
    * nobody's behalf. Otherwise it is worked out for each subscriber, with that subscriber's token.
    */
   shareable: boolean
+  /** What one event may have. */
+  maxBytes: number
   /**
    * From a result of the subgraph to what the client asked for, both JSON; at once where nothing has to be fetched.
    * The caller of a shareable one is NOBODY. Rejects with UNAVAILABLE where the event cannot be completed now.
@@ -28,14 +34,14 @@ export interface Program {
 }
 
 export interface Programs {
-  /** The program of a subscription, by document and by those variables that an event's looks depend on. */
+  /**
+   * The program of a subscription, by document and by those variables that an event's looks depend on.
+   * @throws ParleyError TOO_LARGE where these are more than a few switches: they live as long as the subscription.
+   */
   of(operation: Operation, variables: Variables): Program
   /** What to ask the subgraph for. */
   ask(operation: Operation, variables: Variables): Ask
 }
-
-/** More variants of one document than this are programs of their own: right, but not shared. */
-const MAX_VARIANTS = 100
 
 interface Prepared {
   subgraph: string
@@ -45,16 +51,22 @@ interface Prepared {
   eventPlan: QueryPlan | undefined
   /** The variables that do more than say where to begin. */
   eventVariables: string[]
+  /** Those that are shared; what comes beyond them is right, but not shared. */
   variants: Map<string, Program>
+  /** Characters of their variables. */
+  variantSize: number
 }
 
 export function createPrograms(options: {
   graph: Graph
   executor: Executor
   log: Logger
+  /** Bytes of one event. */
+  answerBytes?: number
 }): Programs {
   const { graph, executor, log } = options
   const known = new WeakMap<Operation, Prepared>()
+  const answerBytes = options.answerBytes ?? ANSWER_BYTES
 
   function prepared(operation: Operation): Prepared {
     const cached = known.get(operation)
@@ -78,6 +90,7 @@ export function createPrograms(options: {
       eventPlan: kind === "direct" ? undefined : { kind: "QueryPlan", node },
       eventVariables: withoutRootArguments(operation.document, operation.node).variables,
       variants: new Map(),
+      variantSize: 0,
     }
     known.set(operation, made)
     return made
@@ -91,17 +104,18 @@ export function createPrograms(options: {
       try {
         const event = JSON.parse(payload) as SubgraphResult
         const sources = { [EVENT]: { process: async () => event } }
-        const scope = { caller, setCookies: [] }
+        const scope = { caller, setCookies: [], spent: new Spent(answerBytes) }
         const outcome = await executor.runPlan({ plan, context, variables, scope, sources })
-        return checkComplete(answer(outcome, log))
+        return checkComplete(answer(outcome, log), answerBytes)
       } catch (error) {
-        return checkComplete(refusal(error, log))
+        return checkComplete(refusal(error, log), answerBytes)
       }
     }
 
     return {
       subgraph,
       shareable,
+      maxBytes: answerBytes,
       render: eventPlan
         ? (payload, caller) => execute(eventPlan, payload, caller)
         : (payload) => payload,
@@ -111,11 +125,18 @@ export function createPrograms(options: {
   return {
     ask: (operation, variables) => prepared(operation).ask(variables),
     of(operation, variables) {
-      const { eventVariables, variants } = prepared(operation)
-      const own = pick(variables, eventVariables)
+      const document = prepared(operation)
+      const own = pick(variables, document.eventVariables)
       const key = JSON.stringify(own)
-      const program = variants.get(key) ?? createProgram(operation, own)
-      if (variants.size < MAX_VARIANTS) variants.set(key, program)
+      const known = document.variants.get(key)
+      if (known) return known
+      if (key.length > MAX_EVENT_VARIABLES) throw tooManyVariables()
+      const program = createProgram(operation, own)
+      const size = document.variantSize + key.length
+      if (document.variants.size < MAX_VARIANTS && size <= MAX_VARIANT_CHARACTERS) {
+        document.variants.set(key, program)
+        document.variantSize = size
+      }
       return program
     },
   }
@@ -124,12 +145,20 @@ export function createPrograms(options: {
 /**
  * An event that lacks something which is there, only not to be had just now, must not pass for what happened: its
  * reader would never hear of the rest.
- * @throws ParleyError UNAVAILABLE, upon which the subscription ends and resumes by position.
+ * @throws ParleyError UNAVAILABLE, upon which the subscription ends and resumes by position; TOO_LARGE, with which it
+ * ends.
  */
-function checkComplete({ json, retryable }: Answer): string {
+function checkComplete({ json, retryable, code }: Answer, answerBytes: number): string {
+  if (code === "TOO_LARGE") throw tooLarge(answerBytes)
   if (retryable) throw unavailable("An event cannot be completed just now: resume by position.")
   return json
 }
+
+const tooManyVariables = () =>
+  new ParleyError(
+    "TOO_LARGE",
+    `The variables that a subscription's events depend on have at most ${MAX_EVENT_VARIABLES} characters.`,
+  )
 
 /** Not the name of any subgraph. */
 const EVENT = "$event"

@@ -1,5 +1,8 @@
-import { unavailable } from "@parley/service/errors.ts"
+import { tooLarge } from "@parley/service/answers.ts"
+import { isLongerThan } from "@parley/service/bytes.ts"
+import { ERROR_CODES, ParleyError, unavailable } from "@parley/service/errors.ts"
 import { GraphQLError } from "graphql"
+import { MAX_WAITING_EVENT_BYTES, MAX_WAITING_EVENTS } from "../limits.ts"
 import type { Caller } from "../upstream/caller.ts"
 import type { Upstreamed, WireError } from "../upstream/link.ts"
 import type { Program } from "./programs.ts"
@@ -20,12 +23,11 @@ export interface Reader {
 /** An event on its way to one or many: its text is there as soon as it has been worked out. */
 export interface Delivery {
   text: string | undefined
+  /** Characters of what it is worked out from. */
+  size: number
   /** Why there will be none: the subscription ends there, and its client resumes by position. */
   failure?: Error
 }
-
-/** Events that may wait behind one that takes longer. More than a replay has; beyond it the client is to resume. */
-const MAX_WAITING = 6_000
 
 /**
  * One subscription of one client: the link writes to it, graphql-ws iterates over it. The iterator yields nothing,
@@ -38,6 +40,10 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   private stop: (() => void) | undefined
   private over = false
   private queue: Delivery[] | undefined
+  /** Characters of what waits there. */
+  private queued = 0
+  /** Called once, when it is over. */
+  onOver: (() => void) | undefined
   private readonly end = Promise.withResolvers<IteratorReturnResult<void>>()
 
   constructor(
@@ -64,11 +70,19 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   /** Sends an event after all those that were handed over before it. */
   push(delivery: Delivery): void {
     if (this.over) return
-    if (this.queue) {
-      if (this.queue.length < MAX_WAITING) this.queue.push(delivery)
-      else this.quit(1013, "Too many events are waiting: resume by position")
-    } else if (delivery.text === undefined) this.queue = [delivery]
-    else this.write(delivery.text)
+    if (!this.queue) {
+      if (delivery.text !== undefined) {
+        this.write(delivery.text)
+        return
+      }
+      this.queue = []
+      this.queued = 0
+    }
+    this.queue.push(delivery)
+    this.queued += delivery.size
+    if (this.queue.length > MAX_WAITING_EVENTS || this.queued > MAX_WAITING_EVENT_BYTES) {
+      this.quit(1013, "Too many events are waiting: resume by position")
+    }
   }
 
   /** Sends what has become ready meanwhile, up to the first event that has not; one that has failed ends it all. */
@@ -78,12 +92,19 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
     const unready = queue.findIndex(({ text }) => text === undefined)
     const ready = unready < 0 ? queue.length : unready
     this.queue = unready < 0 ? undefined : queue.slice(ready)
-    for (let i = 0; i < ready; i++) this.write(queue[i]!.text!)
+    for (let i = 0; i < ready; i++) {
+      this.queued -= queue[i]!.size
+      this.write(queue[i]!.text!)
+    }
     const failure = queue[ready]?.failure
-    if (failure) this.interrupt(failure)
+    if (failure) this.fail(failure)
   }
 
   private write(text: string): void {
+    // What is too long would be so again after a resumption: it is not retryable.
+    const { maxBytes } = this.program
+    if (isLongerThan(text, maxBytes)) this.finish(tooLarge(maxBytes))
+    if (this.over) return
     this.reader.send(`{"id":${this.id},"type":"next","payload":${text}}`)
   }
 
@@ -101,9 +122,17 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
     else this.quit(1012, "A subscription has ended: resume by position")
   }
 
+  /** Ends it with the reason; one that passes makes its client resume. */
+  private fail(error: Error): void {
+    if (error instanceof ParleyError && !ERROR_CODES[error.code].retryable) this.finish(error)
+    else this.interrupt(error)
+  }
+
   private finish(error?: Error): void {
     if (this.over) return
     this.over = true
+    this.onOver?.()
+    this.onOver = undefined
     this.queue = undefined
     if (error) this.end.reject(error)
     else this.end.resolve({ done: true, value: undefined })
@@ -126,6 +155,11 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
 
   lost(): void {
     this.quit(1012, "What is behind a subscription went away: resume by position")
+  }
+
+  /** It asks for more than it may: it ends, with the reason, and its socket goes on. */
+  refused(error: ParleyError): void {
+    this.finish(error)
   }
 
   /** It could not be opened on the link in time. */

@@ -4,6 +4,7 @@ import { publicResult } from "@parley/service/graphql-errors.ts"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
+import type { BunSocket } from "@parley/service/socket.ts"
 import { type Call, createSubgraph, type Subscription } from "@parley/service/subgraph.ts"
 import type { TokenVerifier } from "@parley/service/tokens.ts"
 import { type ExecutionResult, execute, parse, print } from "graphql"
@@ -47,6 +48,10 @@ export async function startFakeChat(options: {
     executions: 0,
     /** Messages are stored, and their answers wait for this. */
     gate: undefined as Promise<void> | undefined,
+    /** The conversation is read, and its answer waits for this. */
+    reading: undefined as Promise<void> | undefined,
+    /** The gateway's connections, by what they carry. */
+    sockets: new Map<string, BunSocket>(),
   }
 
   const me = (user: string) => ({
@@ -78,7 +83,8 @@ export async function startFakeChat(options: {
   const resolvers = {
     Query: {
       conversations: () => connection([conversation]),
-      conversation: (_: unknown, { id }: { id: string }) => {
+      conversation: async (_: unknown, { id }: { id: string }) => {
+        await knobs.reading
         if (id !== conversation.id) throw notFound("conversation")
         return conversation
       },
@@ -144,6 +150,18 @@ export async function startFakeChat(options: {
     context(call) {
       knobs.calls.push(call)
       return call
+    },
+    watch: {
+      opened({ data }) {
+        const { message } = data
+        data.message = (socket, frame) => {
+          const { carries } = JSON.parse(String(frame)).payload ?? {}
+          if (carries) knobs.sockets.set(carries, socket)
+          data.message = message
+          message(socket, frame)
+        }
+      },
+      closed() {},
     },
     subscribe(subscription) {
       const { document, variableValues, contextValue } = subscription.args

@@ -9,6 +9,7 @@ import type { Operation } from "../operations/operation.ts"
 import type { Delivery, Subscriber } from "../subscriptions/subscriber.ts"
 import type { Caller } from "../upstream/caller.ts"
 import type { WireError } from "../upstream/link.ts"
+import { Spent } from "../upstream/spent.ts"
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
 import { type Arguments, randomDocuments } from "./random-document.ts"
@@ -77,7 +78,7 @@ function operationOf(text: string): Operation {
 /** Runs an operation as the planner says, whatever quicker way there would be. */
 async function generally(operation: Operation, caller: Caller): Promise<string> {
   const { plan, context } = operation.route()
-  const scope = { caller, setCookies: [] }
+  const scope = { caller, setCookies: [], spent: new Spent() }
   return answer(await gateway.executor.runPlan({ plan, context, variables: {}, scope }), log).json
 }
 
@@ -176,7 +177,7 @@ async function alone(text: string, caller: Caller) {
     } as unknown as Subscriber)
   const completed = promise.then(async (payload) => {
     const sources = { $event: { process: async () => JSON.parse(payload) } }
-    const scope = { caller, setCookies: [] }
+    const scope = { caller, setCookies: [], spent: new Spent() }
     const run = { plan: eventPlan, context, variables: {}, scope, sources }
     return answer(await gateway.executor.runPlan(run), log).json
   })

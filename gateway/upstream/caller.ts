@@ -1,3 +1,4 @@
+import type { Cancellation } from "@parley/service/cancellation.ts"
 import type { Cause } from "@parley/service/cause.ts"
 import type { LinkExtensions } from "@parley/service/link.ts"
 import type { Upstreamed } from "./link.ts"
@@ -15,6 +16,8 @@ export interface Caller {
   address: string
   /** Names the request in all logs; undefined for work shared by many. */
   cause: Cause | undefined
+  /** Says when its client has lost interest; absent where that stops nothing, as with a mutation. */
+  cancellation?: Cancellation
 }
 
 /** Work that is the same for whoever sees its result. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { silentLogger as log } from "@parley/service/log.ts"
+import { type Logger, silentLogger as log } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
 import { type Connection, createConnection, TIMES } from "./connection.ts"
 
@@ -135,6 +135,57 @@ test("a peer that comes late or restarts is found, and its absence is said at on
   // A short break is waited for.
   expect(await mine.connection.afterShortBreak()).toBeTrue()
 }, 30_000)
+
+test("a peer that does not know our secret is tried again, and the log is told once in a while", async () => {
+  const told: unknown[] = []
+  const noting: Logger = { ...log, error: (event, fields) => void told.push([event, fields]) }
+  using peer = startPeer({ acknowledges: false })
+  const mine = createConnection({
+    name: "peer",
+    carries: "events",
+    url: `ws://127.0.0.1:${peer.server.port}/`,
+    init: { secret: "wrong" },
+    log: noting,
+    onFrame() {},
+    onState() {},
+    times: { firstRetry: 5, lastRetry: 5 },
+    tellEvery: 300,
+  })
+  const refuse = async (count: number) => {
+    await until(() => {
+      for (const socket of peer.sockets) socket.close(4403, "Forbidden")
+      return peer.closed >= count
+    }, "the refusals")
+  }
+  await refuse(10)
+  const first = told.length
+  expect(first).toBeGreaterThan(0)
+  expect(first).toBeLessThan(peer.closed)
+  const url = `ws://127.0.0.1:${peer.server.port}/`
+  const about = { subgraph: "peer", url, carries: "events" }
+  expect(told[0]).toEqual(["link refused: LINK_SECRET is not the peer's", about])
+  await until(async () => {
+    await refuse(peer.closed + 1)
+    return told.length > first
+  }, "the next time that the log is told")
+  mine.close()
+})
+
+test("one that waits for its next try tries at once where the peer is known to be there", async () => {
+  const port = (() => {
+    using peer = startPeer()
+    return peer.server.port!
+  })()
+  using mine = connect(port, { ...QUICK, firstRetry: 600_000, lastRetry: 600_000 })
+  // It has been tried, in vain.
+  await until(async () => !(await mine.connection.afterShortBreak()))
+  using peer = startPeer({ port })
+  await until(() => {
+    mine.connection.hurry()
+    return mine.connection.state === "up"
+  }, "the connection")
+  expect(peer.connections).toBe(1)
+})
 
 test("closing it is the end of it", async () => {
   using peer = startPeer()

@@ -1,5 +1,6 @@
 import type { Logger } from "@parley/service/log.ts"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
+import { MAX_LINK_QUEUED_BYTES } from "../limits.ts"
 
 /**
  * - `up`: acknowledged by the peer, which answers.
@@ -17,12 +18,16 @@ export interface Connection {
   afterShortBreak(): Promise<boolean>
   /** False where it is not connected, or where too much waits to be sent. */
   send(frame: string): boolean
+  /** The peer is known to be there: a connection that waits for its next try tries at once. */
+  hurry(): void
   /** Ends it for good. */
   close(): void
 }
 
 export interface ConnectionOptions {
   name: string
+  /** What it is for, in the log. */
+  carries?: string
   /** ws or wss. */
   url: string
   /** The payload of `connection_init`. */
@@ -32,6 +37,8 @@ export interface ConnectionOptions {
   onFrame(frame: string): void
   /** It is in this state now. `broken` is told, and that it has become `down` is not. */
   onState(state: Exclude<ConnectionState, "down">): void
+  /** How often the log is told of a peer that refuses, in ms. */
+  tellEvery?: number
   /** Other times than usual. */
   times?: Partial<typeof TIMES>
 }
@@ -51,8 +58,10 @@ export const TIMES = {
   pong: 3_000,
   watch: 250,
 }
-/** A peer that reads so slowly that this much waits is as good as down. */
-const MAX_QUEUED_BYTES = 32 * 1024 * 1024
+/** What a peer says that does not know our secret. */
+const FORBIDDEN = 4403
+/** How often the log is told of that, in ms. */
+const TELL_EVERY_MS = 60_000
 
 /**
  * A graphql-transport-ws client's connection that comes back by itself: with back-off and jitter, for ever. A peer that
@@ -60,6 +69,7 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024
  */
 export function createConnection(options: ConnectionOptions): Connection {
   const { name, log, onFrame, onState } = options
+  const about = { subgraph: name, url: options.url, carries: options.carries }
   const times = { ...TIMES, ...options.times }
   let socket: WebSocket
   let up = false
@@ -71,6 +81,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let lastHeard = 0
   let pingedAt = 0
   let connectingSince = 0
+  let toldOfRefusal = Number.NEGATIVE_INFINITY
   let retry: Timer | undefined
   const waiting = new Set<{ until: number; resolve(up: boolean): void }>()
 
@@ -94,7 +105,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       else if (type === "ping") mine.send('{"type":"pong"}')
     }
     mine.onclose = ({ code, reason }) => {
-      if (mine === socket) lost(`${code} ${reason}`.trim())
+      if (mine !== socket) return
+      if (code === FORBIDDEN) refused()
+      lost(`${code} ${reason}`.trim())
     }
     mine.onerror = () => {}
   }
@@ -103,9 +116,17 @@ export function createConnection(options: ConnectionOptions): Connection {
     up = true
     wasUp = true
     retryIn = times.firstRetry
-    log.info("link up", { subgraph: name, url: options.url })
+    log.info("link up", about)
     release(Number.POSITIVE_INFINITY)
     onState("up")
+  }
+
+  /** It is tried again for ever, for the peer may get the right secret; an operator is to know of it meanwhile. */
+  function refused(): void {
+    const now = performance.now()
+    if (now - toldOfRefusal < (options.tellEvery ?? TELL_EVERY_MS)) return
+    toldOfRefusal = now
+    log.error("link refused: LINK_SECRET is not the peer's", about)
   }
 
   function answers(): void {
@@ -119,7 +140,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       up = false
       doubtful = false
       downSince = performance.now()
-      log.warn("link down", { subgraph: name, url: options.url, reason })
+      log.warn("link down", { ...about, reason })
       onState("broken")
     }
     retry = setTimeout(connect, retryIn * (0.5 + Math.random() / 2))
@@ -184,9 +205,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     afterShortBreak: () => wait(downSince + times.grace),
     send(frame) {
-      if (!up || socket.bufferedAmount > MAX_QUEUED_BYTES) return false
+      if (!up || socket.bufferedAmount > MAX_LINK_QUEUED_BYTES) return false
       socket.send(frame)
       return true
+    },
+    hurry() {
+      if (!retry || closed) return
+      clearTimeout(retry)
+      connect()
     },
     close() {
       closed = true

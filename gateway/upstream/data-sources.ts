@@ -3,12 +3,15 @@ import { type Caller, NOBODY, type Pools } from "./caller.ts"
 import { createEntityBatch } from "./entity-batch.ts"
 import type { Ask, Upstreamed, WireError } from "./link.ts"
 import type { Pool } from "./pool.ts"
+import type { Spent } from "./spent.ts"
 
 /** What runs through one execution of a plan: `context` of `executeQueryPlan`. */
 export interface Scope {
   caller: Caller
   /** `Set-Cookie` values that a subgraph handed back. */
   setCookies: string[]
+  /** What it may fetch, and has fetched. */
+  spent: Spent
 }
 
 export interface SubgraphResult {
@@ -34,9 +37,8 @@ function createDataSource<S extends Upstreamed>(
   pool: Pool<S>,
   isForAnyone: (query: string) => boolean,
 ): GraphQLDataSource<{ scope: Scope }> {
-  const fetch = async (ask: Ask, caller: Caller): Promise<SubgraphResult> =>
-    JSON.parse(await pool.request(ask, caller))
-  const entities = createEntityBatch((ask) => fetch(ask, NOBODY))
+  const fetch = (ask: Ask, caller: Caller): Promise<string> => pool.request(ask, caller)
+  const entities = createEntityBatch(async (ask) => JSON.parse(await fetch(ask, NOBODY)))
 
   return {
     async process({ request, context: { scope } }) {
@@ -44,10 +46,14 @@ function createDataSource<S extends Upstreamed>(
       // The planner's own text: it begins with what it is.
       const repeatable = !query.startsWith("mutation")
       const ask = { query, operationName, variables, repeatable }
-      if (variables?.representations && isForAnyone(query)) {
-        return (await entities(ask)) as never
+      const representations = variables?.representations
+      if (Array.isArray(representations)) scope.spent.lookUp(representations.length)
+      if (representations && isForAnyone(query)) {
+        return (await entities(ask, scope.spent)) as never
       }
-      const result = await fetch(ask, scope.caller)
+      const payload = await fetch(ask, scope.caller)
+      scope.spent.fetch(payload.length)
+      const result: SubgraphResult = JSON.parse(payload)
       if (result.extensions?.setCookies) scope.setCookies.push(...result.extensions.setCookies)
       return result as never
     },

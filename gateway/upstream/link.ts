@@ -1,9 +1,24 @@
+import { isLongerThan } from "@parley/service/bytes.ts"
+import { type Cancellation, notWaitedFor } from "@parley/service/cancellation.ts"
 import type { Cause } from "@parley/service/cause.ts"
 import { type ErrorCode, ParleyError, unavailable } from "@parley/service/errors.ts"
-import { CAUSE, type LinkExtensions, readSharedNext, SHARED_NEXT } from "@parley/service/link.ts"
+import { LINK_FRAME_BYTES } from "@parley/service/limits.ts"
+import {
+  CAUSE,
+  type Carries,
+  type LinkExtensions,
+  readSharedNext,
+  SHARED_NEXT,
+} from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { gradually } from "../gradually.ts"
-import { type ConnectionState, createConnection, type TIMES } from "./connection.ts"
+import { MAX_IN_FLIGHT } from "../limits.ts"
+import {
+  type Connection,
+  type ConnectionState,
+  createConnection,
+  type TIMES,
+} from "./connection.ts"
 import { readNext } from "./frames.ts"
 
 /** What a subgraph is asked. */
@@ -47,7 +62,10 @@ export interface Upstreamed {
 }
 
 export interface Link<S extends Upstreamed> {
-  readonly state: ConnectionState
+  /** Of the connection for answers: whether the node can be asked. */
+  readonly answers: ConnectionState
+  /** Of the connection for events: whether subscriptions can be with the node. */
+  readonly events: ConnectionState
   /** Requests and subscriptions that it has under way. */
   readonly load: number
   /** The subscriptions among these. */
@@ -57,10 +75,14 @@ export interface Link<S extends Upstreamed> {
   /**
    * Asks once.
    * @returns the result's JSON, `{"data":…}` or `{"errors":[…]}`.
-   * @throws ParleyError UNAVAILABLE where no answer comes in time; the node's own being Unanswered.
+   * @throws ParleyError UNAVAILABLE where no answer comes in time, or where it was cancelled; the node's own being
+   * Unanswered. TOO_LARGE where the frame would be longer than the node takes: it is not sent.
    */
-  request(ask: Ask, extensions: LinkExtensions): Promise<string>
-  /** Starts a subscription and returns its id on the link; undefined where that cannot be said to the node now. */
+  request(ask: Ask, extensions: LinkExtensions, cancellation?: Cancellation): Promise<string>
+  /**
+   * Starts a subscription and returns its id on the link; undefined where that cannot be said to the node now.
+   * @throws ParleyError TOO_LARGE
+   */
   subscribe(ask: Ask, extensions: LinkExtensions, to: S): string | undefined
   unsubscribe(id: string): void
   /** Those of this node, in the order in which they were opened. */
@@ -79,7 +101,7 @@ export interface LinkOptions<S extends Upstreamed> {
   /** One result for many subscriptions, all of this link. */
   onShared(to: S[], payload: string, cause: Cause | undefined): void
   wantsCauses?: boolean
-  onState(state: Exclude<ConnectionState, "down">): void
+  onState(carries: Carries, state: Exclude<ConnectionState, "down">): void
   /** How long an answer may take, in ms. */
   timeout?: number
   times?: Partial<typeof TIMES>
@@ -88,16 +110,20 @@ export interface LinkOptions<S extends Upstreamed> {
 interface Request {
   deadline: number
   repeatable: boolean
+  /** What its client's losing interest calls. */
+  cancellation: Cancellation | undefined
+  onCancel: (() => void) | undefined
   resolve(payload: string): void
   reject(error: Error): void
 }
 
 const TIMEOUT_MS = 5_000
 const SWEEP_EVERY_MS = 250
-/** Requests in flight on one link; more than a subgraph answers within the time-out. */
-const MAX_IN_FLIGHT = 20_000
 
-/** One graphql-transport-ws connection to one subgraph node, for the operations of all users (service/link.ts). */
+/**
+ * Two graphql-transport-ws connections to one subgraph node, for the operations of all users (service/link.ts): one for
+ * queries and mutations, one for subscriptions. Where one of them breaks, what is on the other goes on.
+ */
 export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<S> {
   const { subgraph, onShared, timeout = TIMEOUT_MS } = options
   const requests = new Map<string, Request>()
@@ -105,28 +131,62 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
   let lastId = 0
 
   const features = options.wantsCauses ? [SHARED_NEXT, CAUSE] : [SHARED_NEXT]
-  const connection = createConnection({
-    name: subgraph,
-    url: `${options.url.replace(/^http/, "ws").replace(/\/$/, "")}/graphql`,
-    init: { secret: options.secret, features },
-    log: options.log,
-    times: options.times,
-    onFrame,
-    onState(state) {
-      if (state === "broken") onDown()
-      options.onState(state)
-    },
+  const connect = (
+    carries: Carries,
+    connection: { onFrame(frame: string): void; onBreak(): void; other(): Connection },
+  ) =>
+    createConnection({
+      name: subgraph,
+      carries,
+      url: `${options.url.replace(/^http/, "ws").replace(/\/$/, "")}/graphql`,
+      init: { secret: options.secret, features, carries },
+      log: options.log,
+      times: options.times,
+      onFrame: connection.onFrame,
+      onState(state) {
+        if (state === "broken") connection.onBreak()
+        if (state === "up") connection.other().hurry()
+        options.onState(carries, state)
+      },
+    })
+  const answers = connect("answers", {
+    onFrame: onAnswer,
+    onBreak: loseRequests,
+    other: () => events,
+  })
+  const events = connect("events", {
+    onFrame: onEvent,
+    onBreak: loseSubscriptions,
+    other: () => answers,
   })
   const down = (sent: boolean) =>
     new Unanswered(`The ${subgraph} service cannot be reached just now.`, sent)
 
-  function onDown(): void {
-    const gone = [...requests.values()]
+  function loseRequests(): void {
+    for (const id of [...requests.keys()]) take(id)?.reject(down(true))
+  }
+
+  function loseSubscriptions(): void {
     const lost = [...subscriptions.values()]
-    requests.clear()
     subscriptions.clear()
-    for (const request of gone) request.reject(down(true))
     void gradually(lost, (subscription) => subscription.lost())
+  }
+
+  /** A request that is over, whatever came of it. */
+  function take(id: string): Request | undefined {
+    const request = requests.get(id)
+    if (!request) return undefined
+    requests.delete(id)
+    if (request.onCancel) request.cancellation?.unlisten(request.onCancel)
+    return request
+  }
+
+  /** Ends a request whose answer is of no use any more: the node may stop working at it. */
+  function give(id: string, error: Error): void {
+    const request = take(id)
+    if (!request) return
+    answers.send(completion(id))
+    request.reject(error)
   }
 
   // One timer for all: requests are in the order in which they were made, so the oldest come first.
@@ -134,24 +194,34 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
     const now = performance.now()
     for (const [id, request] of requests) {
       if (request.deadline > now) break
-      requests.delete(id)
-      connection.send(completion(id))
-      request.reject(unavailable(`The ${subgraph} service did not answer in time.`))
+      give(id, unavailable(`The ${subgraph} service did not answer in time.`))
     }
   }, SWEEP_EVERY_MS)
   sweeping.unref()
 
-  function onFrame(frame: string): void {
+  function onEvent(frame: string): void {
     const shared = readSharedNext(frame)
-    if (shared) {
-      const to: S[] = []
-      for (const id of shared.ids) {
-        const subscription = subscriptions.get(id)
-        if (subscription) to.push(subscription)
-      }
-      if (to.length > 0) onShared(to, shared.payload, shared.cause)
+    if (!shared) {
+      onPlain(frame, receive, endSubscription)
       return
     }
+    const to: S[] = []
+    for (const id of shared.ids) {
+      const subscription = subscriptions.get(id)
+      if (subscription) to.push(subscription)
+    }
+    if (to.length > 0) onShared(to, shared.payload, shared.cause)
+  }
+
+  function onAnswer(frame: string): void {
+    onPlain(frame, answer, endRequest)
+  }
+
+  function onPlain(
+    frame: string,
+    onNext: (id: string, payload: string) => void,
+    onEnd: (id: string, errors: WireError[]) => void,
+  ): void {
     const next = readNext(frame)
     if (next) {
       onNext(next.id, next.payload)
@@ -163,44 +233,53 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
     else if (message.type === "complete") onEnd(message.id, [])
   }
 
-  function onNext(id: string, payload: string): void {
-    const request = requests.get(id)
-    if (request) {
-      requests.delete(id)
-      request.resolve(payload)
-    } else subscriptions.get(id)?.receive(payload)
+  function answer(id: string, payload: string): void {
+    take(id)?.resolve(payload)
   }
 
-  function onEnd(id: string, errors: WireError[]): void {
-    const request = requests.get(id)
-    if (request) {
-      requests.delete(id)
-      if (errors.length > 0) request.resolve(JSON.stringify({ errors }))
-      else request.reject(unavailable(`The ${subgraph} service gave no answer.`))
-      return
-    }
+  function receive(id: string, payload: string): void {
+    subscriptions.get(id)?.receive(payload)
+  }
+
+  function endRequest(id: string, errors: WireError[]): void {
+    const request = take(id)
+    if (errors.length > 0) request?.resolve(JSON.stringify({ errors }))
+    else request?.reject(unavailable(`The ${subgraph} service gave no answer.`))
+  }
+
+  function endSubscription(id: string, errors: WireError[]): void {
     const subscription = subscriptions.get(id)
     subscriptions.delete(id)
     subscription?.ended(errors)
   }
 
   async function open(): Promise<void> {
-    if (!(await connection.afterShortBreak())) throw down(false)
+    if (!(await answers.afterShortBreak())) throw down(false)
     if (requests.size >= MAX_IN_FLIGHT) {
       throw new Unanswered(`The ${subgraph} service has too much to do just now.`, false)
     }
   }
 
-  function send(id: string, { query, operationName, variables }: Ask, extensions: LinkExtensions) {
+  /** @throws ParleyError TOO_LARGE where the node would close the connection for it, which all users share. */
+  function frameOf(
+    id: string,
+    { query, operationName, variables }: Ask,
+    extensions: LinkExtensions,
+  ) {
     const payload = { query, operationName, variables, extensions }
-    return connection.send(JSON.stringify({ id, type: "subscribe", payload }))
+    const frame = JSON.stringify({ id, type: "subscribe", payload })
+    if (isLongerThan(frame, LINK_FRAME_BYTES)) throw frameTooLarge(subgraph)
+    return frame
   }
 
-  const isConnected = () => connection.state === "up" || connection.state === "doubtful"
+  const isConnected = ({ state }: Connection) => state === "up" || state === "doubtful"
 
   return {
-    get state() {
-      return connection.state
+    get answers() {
+      return answers.state
+    },
+    get events() {
+      return events.state
     },
     get load() {
       return requests.size + subscriptions.size
@@ -209,42 +288,48 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
       return subscriptions.size
     },
     get waitingBytes() {
-      return connection.waitingBytes
+      return answers.waitingBytes + events.waitingBytes
     },
-    async request(ask, extensions) {
-      if (!isConnected() || requests.size >= MAX_IN_FLIGHT) await open()
+    async request(ask, extensions, cancellation) {
+      if (!isConnected(answers) || requests.size >= MAX_IN_FLIGHT) await open()
+      if (cancellation?.reason) throw cancellation.reason
       const id = String(++lastId)
-      if (!send(id, ask, extensions)) throw down(false)
+      if (!answers.send(frameOf(id, ask, extensions))) throw down(false)
       const { repeatable = false } = ask
+      const onCancel = cancellation && (() => give(id, cancellation.reason ?? notWaitedFor))
+      if (onCancel) cancellation.listen(onCancel)
+      const deadline = performance.now() + timeout
       return new Promise((resolve, reject) => {
-        requests.set(id, { deadline: performance.now() + timeout, repeatable, resolve, reject })
+        requests.set(id, { deadline, repeatable, cancellation, onCancel, resolve, reject })
       })
     },
     subscribe(ask, extensions, to) {
       // Asked again and again while chat is away: not worth writing out what may be long.
-      if (!isConnected()) return undefined
+      if (!isConnected(events)) return undefined
       const id = String(++lastId)
-      if (!send(id, ask, extensions)) return undefined
+      if (!events.send(frameOf(id, ask, extensions))) return undefined
       subscriptions.set(id, to)
       return id
     },
     unsubscribe(id) {
-      if (subscriptions.delete(id)) connection.send(completion(id))
+      if (subscriptions.delete(id)) events.send(completion(id))
     },
     subscriptions: () => subscriptions.values(),
     release() {
-      for (const [id, request] of requests) {
-        if (!request.repeatable) continue
-        requests.delete(id)
-        connection.send(completion(id))
-        request.reject(down(true))
-      }
+      for (const [id, { repeatable }] of requests) if (repeatable) give(id, down(true))
     },
     close() {
       clearInterval(sweeping)
-      connection.close()
+      answers.close()
+      events.close()
     },
   }
 }
 
 const completion = (id: string) => `{"id":"${id}","type":"complete"}`
+
+const frameTooLarge = (subgraph: string) =>
+  new ParleyError(
+    "TOO_LARGE",
+    `This asks the ${subgraph} service for too much at once: send a shorter document, or shorter values.`,
+  )

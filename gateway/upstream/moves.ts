@@ -62,7 +62,7 @@ export function createMoves<S extends Upstreamed>(
       const [node, subscription] = value
       const place =
         node.draining || subscription.user === undefined ? undefined : placeOf(subscription.user)
-      if (place && place !== node && place.link.state === "up") subscription.moved()
+      if (place && place !== node && place.link.events === "up") subscription.moved()
     }
   }
 
@@ -73,7 +73,7 @@ export function createMoves<S extends Upstreamed>(
     },
     tick() {
       const all = nodes()
-      const hasPlace = all.some(({ link, draining }) => link.state === "up" && !draining)
+      const hasPlace = all.some(({ link, draining }) => link.events === "up" && !draining)
       for (const node of all) {
         if (!node.draining) leaving.delete(node)
         else if (hasPlace && node.link.load > 0) leave(node)

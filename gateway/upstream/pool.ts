@@ -1,6 +1,6 @@
 import type { Cause } from "@parley/service/cause.ts"
 import { unavailable } from "@parley/service/errors.ts"
-import type { LinkExtensions } from "@parley/service/link.ts"
+import type { Carries, LinkExtensions } from "@parley/service/link.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { partitionOf } from "@parley/service/partition.ts"
 import { type Caller, extensionsFor } from "./caller.ts"
@@ -8,6 +8,7 @@ import type { ConnectionState, TIMES } from "./connection.ts"
 import { type Ask, createLink, type Link, Unanswered, type Upstreamed } from "./link.ts"
 import { createMoves } from "./moves.ts"
 import { heaviest, type Weighted, weightsOf } from "./placement.ts"
+import { createRepeats } from "./repeats.ts"
 import { createWaiting } from "./waiting.ts"
 
 /** One node of a subgraph, and the link to it. */
@@ -33,18 +34,20 @@ export interface ListedNode {
  */
 export interface Pool<S extends Upstreamed> {
   readonly subgraph: string
-  /** The nodes in the list, and whether each is being talked to. */
+  /** The nodes in the list, and whether each is being talked to: can be asked, and can have subscriptions. */
   nodes(): { url: string; up: boolean }[]
   /**
-   * Asks once, and another node where the first gives no answer: if the question was not sent, or is repeatable.
+   * Asks once, and another node where the first gives no answer: if the question was not sent, or is repeatable and has
+   * done no harm (`repeats.ts`). It is sent to two nodes at most.
    * @returns the result's JSON, `{"data":…}` or `{"errors":[…]}`.
-   * @throws ParleyError UNAVAILABLE where no node answers, or the one asked does not in time.
+   * @throws ParleyError UNAVAILABLE where no node answers, or the one asked does not in time. TOO_LARGE where it is more
+   * than a node takes.
    */
   request(ask: Ask, caller: Caller): Promise<string>
   /**
    * Starts a subscription; returns what ends it. While there is no node for it it waits, for 10 s at most: a client
    * that resumes should not have to guess when.
-   * @throws ParleyError UNAVAILABLE
+   * @throws ParleyError UNAVAILABLE, or TOO_LARGE where it is more than a node takes.
    */
   subscribe(ask: Ask, caller: Caller, to: S): Promise<() => void>
   /** What is under way with all nodes together. */
@@ -85,29 +88,35 @@ const CLOSE_WITHIN_MS = 6_000
 export const PARTITIONS = 64
 
 type Fitness = (
-  node: Pick<Node<Upstreamed>, "draining"> & { link: { state: ConnectionState } },
+  node: Pick<Node<Upstreamed>, "draining"> & { link: Record<Carries, ConnectionState> },
 ) => boolean
-const isSound: Fitness = ({ link, draining }) => link.state === "up" && !draining
+/** A node is asked by its connection for answers; subscriptions go by its connection for events. */
+const isSound =
+  (carries: Carries): Fitness =>
+  ({ link, draining }) =>
+    link[carries] === "up" && !draining
+const isConnected = (state: ConnectionState) => state === "up" || state === "doubtful"
 /** From the best to what is better than nothing. */
 const FIT_TO_ASK: readonly Fitness[] = [
-  isSound,
-  ({ link }) => link.state === "up",
-  ({ link }) => link.state === "doubtful",
+  isSound("answers"),
+  ({ link }) => link.answers === "up",
+  ({ link }) => link.answers === "doubtful",
 ]
 /** A subscription lives long: a node that may be back at once is waited for. */
 const FIT_TO_SUBSCRIBE: readonly Fitness[] = [
-  (node) => isSound(node) || (node.link.state === "broken" && !node.draining),
-  ...FIT_TO_ASK.slice(1),
+  ({ link, draining }) => !draining && (link.events === "up" || link.events === "broken"),
+  ({ link }) => link.events === "up",
+  ({ link }) => link.events === "doubtful",
 ]
-/** Whoever is on a node stays as long as it is not known to be lost. */
-const isAlive: Fitness = ({ link, draining }) =>
-  !draining && (link.state === "up" || link.state === "doubtful")
+/** A subscription stays on its node as long as that is not known to be lost. */
+const isAlive: Fitness = ({ link, draining }) => !draining && isConnected(link.events)
 
 export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<S> {
   const { subgraph } = options
   let partitions = PARTITIONS
   let nodes: Node<S>[] = []
   let turn = 0
+  const repeats = createRepeats()
   const down = () => unavailable(`The ${subgraph} service cannot be reached just now.`)
   const waiting = createWaiting<() => void>(SUBSCRIBE_WITHIN_MS, down)
   const moves = createMoves(
@@ -119,8 +128,11 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     const link: Link<S> = createLink({
       ...options,
       url,
-      onState(state) {
-        if (state === "doubtful" && nodes.some(isSound)) link.release()
+      onState(carries, state) {
+        if (carries === "answers") {
+          if (state === "doubtful" && nodes.some(isSound(carries))) link.release()
+          return
+        }
         if (state !== "up") return
         moves.begin()
         waiting.release()
@@ -159,16 +171,24 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
   async function ask(
     question: Ask,
     extensions: LinkExtensions,
-    user: string | undefined,
+    { user, cancellation }: Caller,
   ): Promise<string> {
     // Where none is up, the one whose place it would be is waited for, if it was lost just now.
     let node = choose(user, FIT_TO_ASK) ?? choose(user, [(node) => !node.draining]) ?? nodes[0]!
     let asked: Set<Node<S>> | undefined
+    let isRepeated = false
     for (;;) {
       try {
-        return await node.link.request(question, extensions)
+        const answer = await node.link.request(question, extensions, cancellation)
+        repeats.answered(question)
+        return answer
       } catch (error) {
-        if (!(error instanceof Unanswered) || (error.sent && !question.repeatable)) throw error
+        if (!(error instanceof Unanswered)) throw error
+        if (error.sent) {
+          // The second node that an operation was sent to is the last: it may be what they break of.
+          if (isRepeated || !question.repeatable || !repeats.mayRepeat(question)) throw error
+          isRepeated = true
+        }
         asked = (asked ?? new Set()).add(node)
         const other = choose(user, FIT_TO_ASK, asked)
         if (!other) throw error
@@ -211,7 +231,10 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     nodes: () =>
       nodes
         .filter(({ closeAt }) => closeAt === undefined)
-        .map(({ url, link: { state } }) => ({ url, up: state === "up" || state === "doubtful" })),
+        .map(({ url, link }) => ({
+          url,
+          up: isConnected(link.answers) && isConnected(link.events),
+        })),
     load() {
       const load = { requests: 0, subscriptions: 0, waitingBytes: 0 }
       for (const { link } of nodes) {
@@ -224,13 +247,13 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     request(question, caller) {
       const extensions = extensionsFor(subgraph, caller)
       return nodes.length === 1
-        ? nodes[0]!.link.request(question, extensions)
-        : ask(question, extensions, caller.user)
+        ? nodes[0]!.link.request(question, extensions, caller.cancellation)
+        : ask(question, extensions, caller)
     },
     async subscribe(question, caller, to) {
       const extensions = extensionsFor(subgraph, caller)
       const now = () => open(question, extensions, caller.user, to)
-      return now() ?? waiting.wait(now)
+      return now() ?? waiting.wait(now, JSON.stringify(question).length)
     },
     replace(listed, count) {
       let isNew = count !== partitions

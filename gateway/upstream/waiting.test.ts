@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
+import { MAX_WAITING_SUBSCRIPTION_BYTES } from "../limits.ts"
 import { createWaiting } from "./waiting.ts"
 
 const refusal = () => new Error("There is none.")
@@ -49,6 +50,33 @@ test("who has waited long enough is refused, and who came later waits on", async
   waiting.close()
   await late
   expect(refused).toEqual(["early", "late"])
+})
+
+test("what cannot be opened at all is told why, and keeps no others waiting", async () => {
+  const waiting = createWaiting<string>(10_000, refusal)
+  let there = false
+  const broken = waiting.wait(() => {
+    if (there) throw new Error("This is too large.")
+    return undefined
+  })
+  const other = waiting.wait(() => (there ? "here" : undefined))
+  waiting.release()
+  there = true
+  waiting.release()
+  expect(await broken.catch((error) => error.message)).toBe("This is too large.")
+  expect(await other).toBe("here")
+})
+
+test("there is an end to how much may wait", async () => {
+  const waiting = createWaiting<string>(10_000, refusal)
+  const half = MAX_WAITING_SUBSCRIPTION_BYTES / 2
+  const all = [1, 2].map(() => waiting.wait(() => undefined, half).catch(() => "gone"))
+  await expect(waiting.wait(() => "here", 1)).rejects.toThrow("There is none.")
+  waiting.close()
+  expect(await Promise.all(all)).toEqual(["gone", "gone"])
+  const next = waiting.wait(() => "here", half)
+  waiting.release()
+  expect(await next).toBe("here")
 })
 
 test("there is an end to how many may wait", async () => {

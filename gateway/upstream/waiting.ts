@@ -1,7 +1,9 @@
+import { MAX_WAITING_SUBSCRIPTION_BYTES, MAX_WAITING_SUBSCRIPTIONS } from "../limits.ts"
+
 /** Who waits for a node. Each waits equally long, so those who came first give up first. */
 export interface Waiting<T> {
-  /** Resolves with what `open` gives, as soon as it gives something. @throws whatever `refusal` makes, at the end. */
-  wait(open: () => T | undefined): Promise<T>
+  /** Resolves with what `open` gives, as soon as it gives something. @throws what `open` throws, or `refusal` at the end. */
+  wait(open: () => T | undefined, bytes?: number): Promise<T>
   /** Tries those who wait, but lets only so many go at once: a node that comes must not begin with a crowd. */
   release(): void
   /** Refuses those who have waited long enough. */
@@ -11,35 +13,51 @@ export interface Waiting<T> {
 
 interface Waiter {
   until: number
+  bytes: number
   /** False where there is still nothing for it. */
   tryNow(): boolean
   refuse(): void
 }
 
-const MAX_WAITING = 50_000
 const RELEASED_AT_ONCE = 500
 
 export function createWaiting<T>(withinMs: number, refusal: () => Error): Waiting<T> {
   const waiters = new Set<Waiter>()
+  let waitingBytes = 0
+
+  function forget(waiter: Waiter): void {
+    waiters.delete(waiter)
+    waitingBytes -= waiter.bytes
+  }
 
   function refuseUntil(now: number): void {
     for (const waiter of waiters) {
       if (waiter.until > now) return
-      waiters.delete(waiter)
+      forget(waiter)
       waiter.refuse()
     }
   }
 
   return {
-    wait(open) {
-      if (waiters.size >= MAX_WAITING) return Promise.reject(refusal())
+    wait(open, bytes = 0) {
+      const isFull =
+        waiters.size >= MAX_WAITING_SUBSCRIPTIONS ||
+        waitingBytes + bytes > MAX_WAITING_SUBSCRIPTION_BYTES
+      if (isFull) return Promise.reject(refusal())
+      waitingBytes += bytes
       return new Promise((resolve, reject) => {
         waiters.add({
+          bytes,
           until: performance.now() + withinMs,
           tryNow() {
-            const opened = open()
-            if (opened !== undefined) resolve(opened)
-            return opened !== undefined
+            try {
+              const opened = open()
+              if (opened !== undefined) resolve(opened)
+              return opened !== undefined
+            } catch (error) {
+              reject(error)
+              return true
+            }
           },
           refuse: () => reject(refusal()),
         })
@@ -50,7 +68,7 @@ export function createWaiting<T>(withinMs: number, refusal: () => Error): Waitin
       for (const waiter of waiters) {
         if (left === 0) return
         if (!waiter.tryNow()) continue
-        waiters.delete(waiter)
+        forget(waiter)
         left -= 1
       }
     },

@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test"
+import { AnswerGate } from "./answers.ts"
+import { ANSWERS_PAUSE_BYTES, PAUSED_OPERATION_BYTES } from "./limits.ts"
+import type { BunSocket, SocketData } from "./socket.ts"
+
+/** A socket whose peer reads when a test says so. */
+function slowSocket() {
+  let buffered = 0
+  const data = {} as SocketData
+  const socket = { data, getBufferedAmount: () => buffered } as unknown as BunSocket
+  return {
+    socket,
+    fill(bytes: number) {
+      buffered = bytes
+    },
+    read() {
+      buffered = 0
+      data.drained?.()
+    },
+  }
+}
+const settled = () => new Promise(setImmediate)
+
+test("operations begin at once while the peer reads, and wait in their order while it does not", async () => {
+  const { socket, fill, read } = slowSocket()
+  const gate = new AnswerGate(socket)
+  expect(gate.enter(1)).toBeUndefined()
+  fill(ANSWERS_PAUSE_BYTES)
+  const begun: number[] = []
+  for (let i = 0; i < 100; i++) {
+    void gate.enter(1)!.then(() => {
+      begun.push(i)
+      // What it answers fills the socket again.
+      if (i === 20) fill(ANSWERS_PAUSE_BYTES)
+    })
+  }
+  await settled()
+  expect(begun).toEqual([])
+  read()
+  await settled()
+  await settled()
+  await settled()
+  expect(begun.length).toBeGreaterThan(20)
+  expect(begun.length).toBeLessThan(100)
+  // A newcomer does not overtake.
+  fill(0)
+  expect(gate.enter(1)).toBeInstanceOf(Promise)
+  read()
+  while (begun.length < 100) await settled()
+  expect(begun).toEqual(Array.from({ length: 100 }, (_, i) => i))
+})
+
+test("what waits is bounded, and the end of the connection lets it go", async () => {
+  const { socket, fill } = slowSocket()
+  const gate = new AnswerGate(socket)
+  fill(ANSWERS_PAUSE_BYTES)
+  const waiting = gate.enter(PAUSED_OPERATION_BYTES)!
+  expect(() => gate.enter(1)).toThrow("wait to be read")
+  gate.close()
+  await waiting
+})
