@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { HASHING } from "./domain/hashing.ts"
 import { PASSWORD, startWorld, type World } from "./test/world.ts"
 
 let world: World
@@ -89,6 +90,37 @@ describe("signing in", () => {
     expect(limited.length).toBeGreaterThan(0)
     for (const refusal of limited) expect(refusal?.retryAfterMs).toBeGreaterThan(0)
   }, 30_000)
+
+  test("goes on beside a flood of sign-ins with right passwords, at the very same address", async () => {
+    await using flooded = await startWorld({}, HASHING)
+    const own = Array.from({ length: 16 }, (_, i) => `flood${i}`)
+    for (const name of own) await flooded.device().signUp(name)
+    const known = flooded.device()
+    await known.signUp("alice")
+    let flooding = true
+    const flood = own.flatMap((name) =>
+      Array.from({ length: 9 }, async () => {
+        while (flooding) await flooded.device().signIn(name)
+      }),
+    )
+    const took: number[] = []
+    const others: (string | undefined)[] = []
+    const timed = async (act: Promise<{ errors?: { extensions: { code: string } }[] }>) => {
+      const began = performance.now()
+      others.push((await act).errors?.[0]?.extensions.code)
+      took.push(performance.now() - began)
+    }
+    for (let i = 0; i < 10; i++) {
+      await timed(flooded.device().signUp(`newcomer${i}`))
+      await timed(known.signIn("alice"))
+      await timed(flooded.device().signIn(`newcomer${i}`))
+    }
+    flooding = false
+    await Promise.all(flood)
+    expect(others).toEqual(Array(30).fill(undefined))
+    // 1 s on a machine of its own; tests share theirs.
+    expect(Math.max(...took)).toBeLessThan(4_000)
+  }, 60_000)
 
   test("ten wrong guesses close an account for a while, durably, even when made at once", async () => {
     await using own = await startWorld()

@@ -4,6 +4,7 @@ import { SECRET_HEADER } from "@parley/service/link.ts"
 import { createTokenVerifier, remoteKeys } from "@parley/service/tokens.ts"
 import { decodeJwt } from "jose"
 import { newDatabase, openTestMongo } from "../dev/engines/test/mongo.ts"
+import { FRESH_TURN_EVERY_MS } from "./limits.ts"
 import { type Device, PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"
 
 /** On a busy machine; in ms. */
@@ -108,6 +109,29 @@ describe("two auths on one MongoDB, whose clocks are hours apart,", () => {
     }
   })
 
+  test("give a client whose answer was lost the same again, whichever it asks", async () => {
+    const device = await newcomer("dora")
+    const lost = at(two.late, device)
+    await device.refresh()
+    expect(codeOf(await lost.refresh())).toBeUndefined()
+    expect(lost.cookies.get("parley_refresh")).toBe(device.cookies.get("parley_refresh")!)
+  })
+
+  test("know a device that signed in at the other one, and give turns at an account together", async () => {
+    const owner = await newcomer("gwen")
+    const guess = (i: number) => {
+      const device = two.both[i % 2]!.device()
+      device.address = `192.0.2.${i}`
+      return device.signIn("gwen", "a wrong guess")
+    }
+    await Promise.all(Array.from({ length: 25 }, (_, i) => guess(i)))
+    await Promise.all(Array.from({ length: 25 }, (_, i) => guess(25 + i)))
+    const waits = await Promise.all(Array.from({ length: 6 }, (_, i) => guess(100 + i)))
+    const turns = waits.map(({ errors }) => errors![0]!.extensions.retryAfterMs!)
+    expect(new Set(turns.map((ms) => Math.round(ms / FRESH_TURN_EVERY_MS))).size).toBe(6)
+    expect(codeOf(await at(two.late, owner).signIn("gwen"))).toBeUndefined()
+  })
+
   test("take a token for stolen that the other one renewed twice", async () => {
     const device = await newcomer("dave")
     const thief = at(two.late, device)
@@ -135,7 +159,7 @@ describe("two auths on one MongoDB, whose clocks are hours apart,", () => {
     await newcomer("frank")
     const guess = (i: number) => {
       const device = two.both[i % 2]!.device()
-      device.address = `198.51.100.${i}`
+      device.address = "198.51.100.1"
       return device.signIn("frank", "a wrong guess")
     }
     const answers = await Promise.all(Array.from({ length: 24 }, (_, i) => guess(i)))

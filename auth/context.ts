@@ -6,19 +6,40 @@ import type { Metrics } from "@parley/service/metrics.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
 import { createTokenVerifier, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
+import { type Audit, createAudit } from "./audit.ts"
 import type { AuthConfig } from "./config.ts"
 import { createAccessTokens } from "./domain/access-tokens.ts"
 import { type Accounts, createAccounts } from "./domain/accounts.ts"
+import { createDevices, type Devices } from "./domain/devices.ts"
+import { createFairGate } from "./domain/fair-gate.ts"
+import { createGuesses } from "./domain/guesses.ts"
 import { createHasher, HASHING, type HashingOptions } from "./domain/hashing.ts"
 import { createKeys, type Keys } from "./domain/keys.ts"
 import { createRateLimit } from "./domain/rate-limits.ts"
 import { createRefreshTokens } from "./domain/refresh-tokens.ts"
 import { createSessions, type Sessions } from "./domain/sessions.ts"
+import { createTurns } from "./domain/turns.ts"
+import {
+  GUESS_WINDOW_MS,
+  GUESSES_PER_ACCOUNT,
+  GUESSES_PER_ACCOUNT_AND_ADDRESS,
+  GUESSES_PER_ACCOUNT_AND_NETWORK,
+  GUESSES_PER_DEVICE,
+  GUESSES_PER_SESSION,
+  NETWORK_FACTOR,
+  SIGN_INS_AT_ONCE,
+  SIGN_INS_AT_ONCE_PER_ACCOUNT,
+  SIGN_INS_PER_ACCOUNT,
+  SIGN_INS_WAITING,
+  SIGN_INS_WAITING_PER_ACCOUNT,
+  SIGN_INS_WAITING_PER_ADDRESS,
+  SIGN_INS_WINDOW_MS,
+  SIGN_UP_WINDOW_MS,
+} from "./limits.ts"
 import { createAuthMetrics } from "./metrics.ts"
 import { openStore, type Store } from "./store/store.ts"
 
-const MINUTE = 60_000
-const HOUR = 60 * MINUTE
+const DAY = 24 * 60 * 60_000
 
 /** Everything that the auth service is made of. Whoever made it disposes of it. */
 export interface AuthContext extends AsyncDisposable {
@@ -32,6 +53,8 @@ export interface AuthContext extends AsyncDisposable {
   tokens: TokenVerifier
   sessions: Sessions
   accounts: Accounts
+  devices: Devices
+  audit: Audit
   /** Forgets what has no meaning any more: to be called now and then. */
   prune(): Promise<void>
   /** Resolves where accounts and keys can be had; rejects with the reason where not. */
@@ -46,6 +69,8 @@ export interface AuthOverrides {
   tracer?: Tracer
   store?: Store
   hashing?: Partial<HashingOptions>
+  /** How many sign-ins may wait. */
+  queue?: number
 }
 
 /**
@@ -80,31 +105,52 @@ export async function createAuthContext(
     refreshTokens: createRefreshTokens(keys.refreshSecret),
   })
   const sessions = figures ? figures.sessions(plainSessions) : plainSessions
+  const devices = createDevices(keys.refreshSecret)
   const hasher = await createHasher({ ...HASHING, ...overrides.hashing })
   const rateLimit = (name: string, limit: number, windowMs: number, message: string) => {
     const plain = createRateLimit({ store, clock, name, limit, windowMs, message })
     return figures ? figures.limit(name, plain) : plain
   }
-  const tooManyGuesses = "Too many wrong passwords: wait a little and try again."
+  const guessLimit = (subject: string, limit: number) =>
+    rateLimit(`guess/${subject}`, limit, GUESS_WINDOW_MS, TOO_MANY_GUESSES)
+  const guesses = createGuesses({
+    limits: {
+      address: guessLimit("address", config.guessesPerAddress),
+      network: guessLimit("network", config.guessesPerAddress * NETWORK_FACTOR),
+      accountAndAddress: guessLimit("account-address", GUESSES_PER_ACCOUNT_AND_ADDRESS),
+      accountAndNetwork: guessLimit("account-network", GUESSES_PER_ACCOUNT_AND_NETWORK),
+      account: guessLimit("account", GUESSES_PER_ACCOUNT),
+      device: guessLimit("device", GUESSES_PER_DEVICE),
+      session: guessLimit("session", GUESSES_PER_SESSION),
+    },
+    turns: createTurns({ store, clock, message: TOO_MANY_GUESSES }),
+  })
+  const gate = createFairGate({
+    concurrency: SIGN_INS_AT_ONCE,
+    perAccount: SIGN_INS_AT_ONCE_PER_ACCOUNT,
+    queue: overrides.queue ?? SIGN_INS_WAITING,
+    waitingPerAccount: SIGN_INS_WAITING_PER_ACCOUNT,
+    waitingPerAddress: SIGN_INS_WAITING_PER_ADDRESS,
+  })
+  const signUpLimit = (subject: string, limit: number) =>
+    rateLimit(`sign-up/${subject}`, limit, SIGN_UP_WINDOW_MS, TOO_MANY_SIGN_UPS)
   const accounts = createAccounts({
     store,
     clock,
     ids,
     sessions,
-    hasher: figures ? figures.hasher(hasher) : hasher,
+    hasher,
+    devices,
+    guesses,
+    gate: figures ? figures.gate(gate) : gate,
     limits: {
-      signUps: rateLimit(
-        "sign-up/address",
-        config.signUpsPerAddress,
-        HOUR,
-        "Too many accounts were created from this address: try again later.",
-      ),
-      accountGuesses: rateLimit("guess/account", 10, 15 * MINUTE, tooManyGuesses),
-      addressGuesses: rateLimit(
-        "guess/address",
-        config.guessesPerAddress,
-        15 * MINUTE,
-        tooManyGuesses,
+      signUps: signUpLimit("address", config.signUpsPerAddress),
+      networkSignUps: signUpLimit("network", config.signUpsPerAddress * NETWORK_FACTOR),
+      signIns: rateLimit(
+        "sign-in/account",
+        SIGN_INS_PER_ACCOUNT,
+        SIGN_INS_WINDOW_MS,
+        TOO_MANY_SIGN_INS,
       ),
     },
   })
@@ -116,10 +162,12 @@ export async function createAuthContext(
     store,
     keys,
     sessions,
+    devices,
+    audit: createAudit(log),
     accounts: figures ? figures.accounts(accounts) : accounts,
     tokens: createTokenVerifier({ keys: keys.verifying, issuer: config.publicUrl, clock }),
     // Ended sessions stay for a day: a stolen token is still recognised as one, and the gateway may have been away.
-    prune: async () => store.prune(clock.now(), clock.now() - 24 * HOUR),
+    prune: async () => store.prune(clock.now(), clock.now() - DAY),
     async ready() {
       await store.ping()
       await keys.load()
@@ -131,3 +179,7 @@ export async function createAuthContext(
     },
   }
 }
+
+const TOO_MANY_GUESSES = "Too many wrong passwords: wait a little and try again."
+const TOO_MANY_SIGN_UPS = "Too many accounts were created from this address: try again later."
+const TOO_MANY_SIGN_INS = "This account was signed in too often today: try again later."

@@ -2,7 +2,7 @@ import { ParleyError } from "@parley/service/errors.ts"
 import type { Metrics } from "@parley/service/metrics.ts"
 import { storeTimings, timed } from "@parley/service/timed.ts"
 import type { Accounts } from "./domain/accounts.ts"
-import type { Hasher } from "./domain/hashing.ts"
+import type { FairGate } from "./domain/fair-gate.ts"
 import type { RateLimit } from "./domain/rate-limits.ts"
 import type { Sessions } from "./domain/sessions.ts"
 import type { Store } from "./store/store.ts"
@@ -13,13 +13,20 @@ export interface AuthMetrics {
   accounts(accounts: Accounts): Accounts
   sessions(sessions: Sessions): Sessions
   limit(name: string, limit: RateLimit): RateLimit
-  hasher(hasher: Hasher): Hasher
+  gate(gate: FairGate): FairGate
 }
 
 const OPERATIONS = [
   ...(["insertUser", "usersById", "userByUsername", "usersByUsernamePrefix"] as const),
   ...(["usersByNamePrefix", "updateProfile", "credentials", "credentialsById"] as const),
-  ...(["replacePassword", "insertSession", "session", "liveSessions", "rotateSession"] as const),
+  ...([
+    "replacePassword",
+    "insertSession",
+    "session",
+    "liveAmong",
+    "liveSessions",
+    "rotateSession",
+  ] as const),
   ...(["endSession", "endedSessions", "counter", "putCounter", "prune", "ping", "time"] as const),
 ] satisfies (keyof Store)[]
 
@@ -65,14 +72,14 @@ export function createAuthMetrics(metrics: Metrics): AuthMetrics {
           }),
       }
     },
-    hasher(hasher) {
+    gate(gate) {
       metrics.gauge(
         "parley_auth_hashing_passwords",
-        "Passwords being hashed, and waiting for it.",
-        () => ({ ...hasher.load() }),
+        "Passwords being counted and hashed, and waiting for it.",
+        () => ({ ...gate.load() }),
         "state",
       )
-      return hasher
+      return gate
     },
   }
 }

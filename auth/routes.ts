@@ -1,9 +1,15 @@
 import { isUnavailable } from "@parley/service/errors.ts"
 import { gatewayOnly } from "@parley/service/subgraph.ts"
 import { Elysia } from "elysia"
+import * as v from "valibot"
 import type { AuthContext } from "./context.ts"
+import { MAX_SESSIONS_ASKED } from "./limits.ts"
 
-/** What auth serves beside GraphQL: its public keys, and to the gateway the sessions that have ended. */
+const Asked = v.object({
+  ids: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(MAX_SESSIONS_ASKED)),
+})
+
+/** What auth serves beside GraphQL: its public keys, and to the gateway the sessions that have ended, as they end and by name. */
 export function routes(auth: AuthContext) {
   const refuse = gatewayOnly(auth.config.linkSecret)
 
@@ -31,5 +37,18 @@ export function routes(auth: AuthContext) {
         }
         return Response.json(await auth.sessions.endedSince(after))
       })
+      .post(
+        "/internal/sessions",
+        async ({ request }) => {
+          const refused = refuse(request)
+          if (refused) return refused
+          const asked = v.safeParse(Asked, await request.json().catch(() => undefined))
+          if (!asked.success) {
+            return new Response(`ids must be at most ${MAX_SESSIONS_ASKED} ids.\n`, { status: 400 })
+          }
+          return Response.json({ ended: await auth.sessions.endedOf(asked.output.ids) })
+        },
+        { parse: "none" },
+      )
   )
 }

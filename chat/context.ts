@@ -6,6 +6,7 @@ import type { Metrics } from "@parley/service/metrics.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
+import { createTurns, type Turns } from "@parley/service/turns.ts"
 import { parse } from "graphql"
 import { type Bus, openBus } from "./bus/bus.ts"
 import { type AccountOptions, createAccount } from "./cluster/account.ts"
@@ -15,6 +16,7 @@ import { type LookoutOptions, withLookout } from "./cluster/lookout.ts"
 import { createOthers } from "./cluster/others.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
+import { createReplayGate } from "./delivery/replay-gate.ts"
 import { createRouter } from "./delivery/router.ts"
 import { createDirectory, type Directory } from "./directory.ts"
 import { createAdmission } from "./domain/admission.ts"
@@ -66,6 +68,8 @@ export interface ChatContainer extends AsyncDisposable {
   /** Where somebody is to read them. */
   metrics: Metrics | undefined
   openEvents: ReturnType<typeof createEvents>
+  /** How this node's thread is shared out. */
+  turns: Turns
   /** How many partitions the users' channels are. */
   partitions: number
   /** Takes part in the cluster until the end, as a node that gateways reach at that URL; undefined where the store is not shared. */
@@ -104,6 +108,7 @@ export async function createChat(
     nodes && createAccount({ newLife: () => crypto.randomUUID(), now, times: overrides.lateWrites })
   const others = nodes && outbox && createOthers({ nodes, self: () => outbox.node, now })
   const bus = others ? withLookout({ bus: engine, others, log, times: overrides.lookout }) : engine
+  const turns = createTurns()
   const hub = createHub({ store, bus, log, trail })
   const pictures = createPictures(store)
   const router = createRouter({ hub, bus, pictures, trail })
@@ -139,7 +144,7 @@ export async function createChat(
   let cluster: Cluster | undefined
   figures?.watch({ hub, bus, appender, account: outbox, cluster: () => cluster })
   const schema = chatSchema()
-  const programs = createPrograms(schema, services, log)
+  const programs = createPrograms(schema, services, turns, log)
   return {
     schema,
     services,
@@ -149,7 +154,11 @@ export async function createChat(
     log,
     tracer,
     metrics,
-    openEvents: createEvents(schema, programs, { hub, store, log, onReplay: figures?.onReplay }),
+    openEvents: createEvents(schema, programs, {
+      ...{ hub, store, log, turns, gate: createReplayGate() },
+      onReplay: figures?.onReplay,
+    }),
+    turns,
     partitions: bus.partitions,
     join(url) {
       if (!nodes || !outbox || !others) return undefined

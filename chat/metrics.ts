@@ -21,9 +21,9 @@ export interface ChatMetrics {
 }
 
 const OPERATIONS = [
-  ...(["append", "picture", "origin", "entry", "entries", "messages", "messagesById"] as const),
-  ...(["countMessages", "authors", "member", "members", "countMembers", "memberships"] as const),
-  ...(["moveMarks", "lowestMarks", "ping"] as const),
+  ...(["append", "picture", "origin", "entry", "entries", "seqAt", "messages"] as const),
+  ...(["messagesById", "countMessages", "authors", "member", "members", "countMembers"] as const),
+  ...(["memberships", "conversations", "moveMarks", "lowestMarks", "ping"] as const),
 ] satisfies (keyof Store)[]
 
 const REPLAY_SIZES = [0, 1, 3, 10, 30, 100, 300, 1_000, 3_000]

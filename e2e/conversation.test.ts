@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import { type Parley, startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
+import { PASSWORD, Person } from "./person.ts"
 import { Reading } from "./reading.ts"
 import { TOPOLOGIES } from "./topologies.ts"
 
@@ -150,6 +150,42 @@ describe.each(TOPOLOGIES)("on %s", (topology) => {
       const nobodys = await eve.ask(query, { c: Bun.randomUUIDv7() })
       expect(theirs).toEqual(nobodys)
       expect(theirs.errors?.[0]?.extensions.code).toBe("NOT_FOUND")
+    })
+  })
+
+  describe("an account that strangers guess at", () => {
+    test("stays open to the devices that have signed in to it, and closes to others there", async () => {
+      const carol = await parley.person("Carol")
+      const signIn = "mutation($input: SignInInput!) { signIn(input: $input) { id } }"
+      const input = { username: carol.username, password: PASSWORD }
+      const strangers = parley.gateways.map((url) => new Person(url, carol.username))
+      for (let i = 0; i < 12; i++) {
+        const stranger = strangers[i % strangers.length]!
+        await stranger.refusal(signIn, { input: { ...input, password: "a wrong guess" } })
+      }
+      for (const stranger of strangers) {
+        expect(await stranger.refusal(signIn, { input })).toBe("RATE_LIMITED")
+      }
+      for (const url of parley.gateways) {
+        expect(await carol.at(url).refusal(signIn, { input })).toBeUndefined()
+      }
+      const change = "mutation($c: String!, $n: String!) { changePassword(current: $c, new: $n) }"
+      const next = "a new horse, a new battery"
+      expect(await carol.refusal(change, { c: PASSWORD, n: next })).toBeUndefined()
+    })
+
+    test("knows a device by a cookie that no script reads and no token holds", async () => {
+      const cookies = await alice.post(
+        JSON.stringify({
+          query: "mutation($input: SignInInput!) { signIn(input: $input) { id } }",
+          variables: { input: { username: alice.username, password: PASSWORD } },
+        }),
+      )
+      const lines = cookies.headers.getSetCookie()
+      const device = lines.find((line) => line.startsWith("parley_device="))!
+      expect(device).toContain("HttpOnly")
+      expect(device).toContain("SameSite=Lax")
+      expect(alice.token).not.toContain(alice.cookies.get("parley_device")!)
     })
   })
 

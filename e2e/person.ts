@@ -9,7 +9,7 @@ export interface Answer<Data> {
   }[]
 }
 
-const PASSWORD = "correct horse battery staple"
+export const PASSWORD = "correct horse battery staple"
 
 /** Someone with a browser's cookies, who talks to a Parley through its front door. */
 export class Person {

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "@parley/service/clock.ts"
+import { every as repeat } from "@parley/service/every.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
 import { watchSockets } from "@parley/service/socket-watch.ts"
@@ -9,6 +10,7 @@ import type { GatewayConfig } from "./config.ts"
 import { cookieNames } from "./credentials.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
 import { createHttp } from "./http.ts"
+import { EXPIRE_EVERY_MS } from "./limits.ts"
 import { createGatewayMetrics } from "./metrics.ts"
 import { createDocuments, type Documents } from "./operations/documents.ts"
 import { createExecutor, type Executor } from "./operations/executor.ts"
@@ -106,7 +108,12 @@ export function createGateway(
     log,
     every,
     onEnded: sessions.end,
+    onHeard: sessions.heard,
+    live: sessions.ids,
   })
+  const expiring = repeat(every ?? EXPIRE_EVERY_MS, sessions.expire, (error) =>
+    log.error("expired sockets were not closed", { error }),
+  )
   const nodes = followNodes({ seeds: config.chatUrls, secret, log, every, onList: chat.replace })
 
   const cookies = cookieNames(config.publicUrl)
@@ -132,6 +139,7 @@ export function createGateway(
     }),
     [Symbol.dispose]() {
       ended[Symbol.dispose]()
+      void expiring.stop()
       nodes[Symbol.dispose]()
       for (const pool of pools.values()) pool.close()
       metrics?.[Symbol.dispose]()

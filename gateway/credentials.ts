@@ -1,3 +1,5 @@
+import { MAX_DEVICE_COOKIE_LENGTH } from "./limits.ts"
+
 /** The tokens that a request or a handshake brings, not yet checked. */
 export interface Credentials {
   /** From `authorization: Bearer`, which wins, or from the cookie. */
@@ -5,22 +7,30 @@ export interface Credentials {
   /** A browser sends its cookie whether it is wanted or not; a bearer token is meant. */
   isCookie: boolean
   refreshToken: string | undefined
+  /** The device cookie, which only auth can read: here it tells one browser from another. */
+  device: string | undefined
 }
 
 /** The names of the cookies: under https with the prefix that ties them to this very host (RFC 6265bis §4.1.3.2). */
 export const cookieNames = (publicUrl: string) => {
   const prefix = publicUrl.startsWith("https:") ? "__Host-" : ""
-  return { access: `${prefix}parley_access`, refresh: `${prefix}parley_refresh` }
+  return {
+    access: `${prefix}parley_access`,
+    refresh: `${prefix}parley_refresh`,
+    device: `${prefix}parley_device`,
+  }
 }
 export type CookieNames = ReturnType<typeof cookieNames>
 
 export function readCredentials(headers: Headers, names: CookieNames): Credentials {
   const bearer = bearerToken(headers.get("authorization"))
   const cookies = headers.get("cookie")
+  const device = readCookie(cookies, names.device)
   return {
     token: bearer ?? readCookie(cookies, names.access),
     isCookie: bearer === undefined,
     refreshToken: readCookie(cookies, names.refresh),
+    device: device && device.length <= MAX_DEVICE_COOKIE_LENGTH ? device : undefined,
   }
 }
 

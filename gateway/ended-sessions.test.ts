@@ -9,14 +9,31 @@ function startFeed(settings: { auths?: number; pageSize?: number } = {}) {
   const ends: { id: string; endedAt: number }[] = []
   const told: string[] = []
   const asked: { auth: number; after: number }[] = []
-  const feed = { ends, told, asked, now: Date.now(), broken: new Set<number>() }
+  const live: string[] = []
+  const pages: string[][] = []
+  const feed = {
+    ends,
+    told,
+    asked,
+    live,
+    pages,
+    heard: 0,
+    now: Date.now(),
+    broken: new Set<number>(),
+  }
   const servers = Array.from({ length: auths }, (_, auth) =>
     Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
-      fetch(request) {
+      async fetch(request) {
         if (request.headers.get("x-parley-secret") !== "secret")
           return new Response(null, { status: 403 })
+        if (request.method === "POST") {
+          const { ids } = (await request.json()) as { ids: string[] }
+          pages.push(ids)
+          if (feed.broken.has(auth)) return new Response("not now", { status: 503 })
+          return Response.json({ ended: ids.filter((id) => id.startsWith("ended")) })
+        }
         const after = Number(new URL(request.url).searchParams.get("after"))
         asked.push({ auth, after })
         if (feed.broken.has(auth)) return new Response("not now", { status: 503 })
@@ -33,6 +50,10 @@ function startFeed(settings: { auths?: number; pageSize?: number } = {}) {
     log,
     every: 10,
     onEnded: (ids) => told.push(...ids),
+    onHeard: () => {
+      feed.heard += 1
+    },
+    live: () => live,
   })
   return {
     ...feed,
@@ -113,4 +134,23 @@ test("any auth will do, and while none answers it is asked again", async () => {
   expect(feed.told).not.toContain("bob")
   feed.broken.clear()
   await until(() => feed.told.includes("bob"), "an answer after the outage")
+})
+
+test("after a silence that is longer than the feed, each session that is here is asked for, in pages", async () => {
+  await using feed = startFeed({ auths: 2 })
+  await feed.asksAgain()
+  feed.live.push(...Array.from({ length: 2_300 }, (_, i) => (i % 1_000 ? `s${i}` : `ended ${i}`)))
+  feed.pass(14 * 60_000)
+  await feed.asksAgain()
+  expect(feed.pages).toEqual([])
+  for (const auth of [0, 1]) feed.broken.add(auth)
+  feed.pass(16 * 60_000)
+  await feed.asksAgain()
+  feed.broken.delete(1)
+  await until(() => feed.told.length >= 3, "the ends")
+  expect(feed.told).toEqual(["ended 0", "ended 1000", "ended 2000"])
+  expect(feed.pages.slice(-3).map(({ length }) => length)).toEqual([1_000, 1_000, 300])
+  const before = feed.pages.length
+  await feed.asksAgain()
+  expect(feed.pages).toHaveLength(before)
 })

@@ -63,14 +63,14 @@ export function createHttp(options: HttpOptions) {
     address: string,
     cause: Cause,
   ): Promise<Caller> {
-    const { token, isCookie, refreshToken } = readCredentials(request.headers, cookies)
+    const { token, isCookie, refreshToken, device } = readCredentials(request.headers, cookies)
     const { allPublic, dealsInCookies } = operation.roots
     let user: string | undefined
     let valid: string | undefined
     if (token !== undefined) {
       try {
         const viewer = await sessions.viewer(token)
-        sessions.noteToken(viewer, token)
+        sessions.noteToken(viewer, token, device)
         user = viewer.user
         valid = token
       } catch (error) {
@@ -81,7 +81,7 @@ export function createHttp(options: HttpOptions) {
     }
     if (valid === undefined && !allPublic) throw unauthenticated()
     const userAgent = request.headers.get("user-agent") ?? ""
-    return { user, token: valid, refreshToken, userAgent, address, cause }
+    return { user, token: valid, refreshToken, device, userAgent, address, cause }
   }
 
   async function run(
@@ -102,7 +102,7 @@ export function createHttp(options: HttpOptions) {
     // What a mutation changes it changes, whether its client waits or not.
     const cancellation = operation.kind === "query" ? cancellationOf(request.signal) : undefined
     const result = await executor.run(operation, variables.values, { ...caller, cancellation })
-    if (result.setCookies.length > 0) await noteCookies(result.setCookies, cause)
+    if (result.setCookies.length > 0) await noteCookies(result.setCookies, caller)
     return result
   }
 
@@ -113,12 +113,15 @@ export function createHttp(options: HttpOptions) {
     return refusal
   }
 
-  /** A refreshed session's live sockets go on with the new token. */
-  async function noteCookies(setCookies: readonly string[], cause: Cause): Promise<void> {
+  /** The live sockets that this browser has of a refreshed session go on with the new token. */
+  async function noteCookies(
+    setCookies: readonly string[],
+    { device, cause }: Caller,
+  ): Promise<void> {
     const token = accessTokenSet(setCookies, cookies)
     if (token === undefined) return
     try {
-      sessions.noteToken(await sessions.viewer(token), token)
+      sessions.noteToken(await sessions.viewer(token), token, device)
     } catch (error) {
       logFor(options.log, cause).warn("auth set a token that is not valid", { error })
     }

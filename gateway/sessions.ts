@@ -1,88 +1,132 @@
+import { timingSafeEqual } from "node:crypto"
 import type { Clock } from "@parley/service/clock.ts"
-import { unauthenticated } from "@parley/service/errors.ts"
+import { unauthenticated, unavailable } from "@parley/service/errors.ts"
 import { ACCESS_TOKEN, type TokenVerifier, type Viewer } from "@parley/service/tokens.ts"
+import { gradually } from "./gradually.ts"
+import {
+  EXPIRED_SOCKET_GRACE_MS,
+  FIRST_FEED_WITHIN_MS,
+  MAX_SOCKETS_PER_PERSON,
+  MAX_SOCKETS_PER_SESSION,
+} from "./limits.ts"
 
 /** A login session that has live sockets here. */
 export interface Session {
   id: string
   user: string
-  /** The newest token that was seen for it, and when that expires, in ms since the epoch. */
-  token: string
-  expiresAt: number
   sockets: Set<SessionSocket>
 }
 
 export interface SessionSocket {
+  /** Digest of the device cookie of its handshake; undefined where there was none. */
+  readonly browser: Buffer | undefined
+  /** When the token that it goes by expires, in ms since the epoch. */
+  readonly expiresAt: number
+  /** Goes on with a newer token of its session. */
+  renew(token: string, expiresAt: number): void
   close(code: number, reason: string): void
 }
 
 export interface Sessions {
   /**
    * Who a token says is asking.
-   * @throws ParleyError UNAUTHENTICATED where the token is not valid now or its session has ended.
+   * @throws ParleyError UNAUTHENTICATED where the token is not valid now or its session has ended; UNAVAILABLE where
+   * the keys, or for the first time the ended sessions, cannot be had.
    */
   viewer(token: string): Viewer | Promise<Viewer>
-  /** Ties a socket to its session, with the token that opened it; undefined where the session has too many. */
-  enter(viewer: Viewer, token: string, socket: SessionSocket): Session | undefined
+  /** Ties a socket to its session; undefined where the session or its user has too many. */
+  enter(viewer: Viewer, socket: SessionSocket): Session | undefined
   leave(session: Session, socket: SessionSocket): void
-  /** Notes a token of a session; its live sockets go on with the newest one. */
-  noteToken(viewer: Viewer, token: string): void
+  /**
+   * Notes a token that came by HTTP, or was set by auth in answer. The sockets of its session go on with it that were
+   * opened by the same browser, which is the one with the same device cookie; others do not.
+   */
+  noteToken(viewer: Viewer, token: string, device: string | undefined): void
   /** Ends sessions: their sockets are closed with 4403, and their tokens refused from now on. */
   end(ids: readonly string[]): void
+  /** Auth has told which sessions ended before now: from now on tokens are taken without waiting for it. */
+  heard(): void
+  /** Closes the sockets, with 4403, whose token has expired some time ago. */
+  expire(): Promise<void>
+  /** The login sessions that have live sockets. */
+  ids(): string[]
   /** All live sockets. */
   sockets(): Iterable<SessionSocket>
 }
 
-const MAX_SOCKETS_PER_SESSION = 50
 /** An ended session's tokens have all expired after this; the minute is for clocks that differ. */
 const REMEMBER_ENDED_MS = (ACCESS_TOKEN.lifetime + 60) * 1000
 
 /**
- * The login sessions of whoever is connected. A socket belongs to its session and not to a token: it lives on when the
- * token that opened it has expired. The subgraphs check tokens, though, so what it asks for goes out with the newest
- * valid token that the gateway has seen for that session: in any HTTP request, on any socket, in a cookie that auth
- * has just set, or in the `extensions.authorization` of the operation itself. Where there is none, an operation
- * answers UNAUTHENTICATED, and the client refreshes and asks again. Subscriptions that run already simply go on.
+ * The login sessions of all who are connected. A socket goes by a token of its own: the one that opened it, then those
+ * that come over it, then those that its own browser has renewed by HTTP at this gateway. It never gets a token that
+ * another device of the session has renewed: a copied access token is worth its 10 minutes and no more. Once its token
+ * has expired, its operations answer UNAUTHENTICATED, and a little later it ends.
  */
-export function createSessions(options: { tokens: TokenVerifier; clock: Clock }): Sessions {
-  const { tokens, clock } = options
+export function createSessions(options: {
+  tokens: TokenVerifier
+  clock: Clock
+  /** How long the first answer of the feed is waited for, in ms. */
+  firstFeedWithin?: number
+}): Sessions {
+  const { tokens, clock, firstFeedWithin = FIRST_FEED_WITHIN_MS } = options
   const live = new Map<string, Session>()
+  const socketsOf = new Map<string, number>()
   const ended = new Map<string, number>()
+  const first = Promise.withResolvers<void>()
+  let isHeard = false
 
   const mustGoOn = (viewer: Viewer): Viewer => {
     if (ended.has(viewer.session)) throw unauthenticated("The session has ended: sign in again.")
     return viewer
   }
 
-  function noteToken({ session: id, expiresAt }: Viewer, token: string): void {
-    const session = live.get(id)
-    if (!session || session.expiresAt >= expiresAt) return
-    session.token = token
-    session.expiresAt = expiresAt
+  function viewer(token: string): Viewer | Promise<Viewer> {
+    const found = tokens.verify(token)
+    return found instanceof Promise ? found.then(mustGoOn) : mustGoOn(found)
+  }
+
+  async function afterFirstFeed(): Promise<void> {
+    let timer: Timer | undefined
+    const late = new Promise<never>((_, reject) => {
+      const refuse = () => reject(unavailable("It is not known yet which sessions have ended."))
+      timer = setTimeout(refuse, firstFeedWithin)
+    })
+    await Promise.race([first.promise, late]).finally(() => clearTimeout(timer))
   }
 
   return {
-    viewer(token) {
-      const viewer = tokens.verify(token)
-      return viewer instanceof Promise ? viewer.then(mustGoOn) : mustGoOn(viewer)
-    },
-    enter(viewer, token, socket) {
-      let session = live.get(viewer.session)
+    viewer: (token) => (isHeard ? viewer(token) : afterFirstFeed().then(() => viewer(token))),
+    enter({ session: id, user }, socket) {
+      let session = live.get(id)
+      const sockets = socketsOf.get(user) ?? 0
       if (session && session.sockets.size >= MAX_SOCKETS_PER_SESSION) return undefined
+      if (sockets >= MAX_SOCKETS_PER_PERSON) return undefined
       if (!session) {
-        const { session: id, user, expiresAt } = viewer
-        session = { id, user, token, expiresAt, sockets: new Set() }
+        session = { id, user, sockets: new Set() }
         live.set(id, session)
       }
       session.sockets.add(socket)
-      noteToken(viewer, token)
+      socketsOf.set(user, sockets + 1)
       return session
     },
     leave(session, socket) {
-      session.sockets.delete(socket)
+      if (!session.sockets.delete(socket)) return
+      const left = (socketsOf.get(session.user) ?? 1) - 1
+      if (left > 0) socketsOf.set(session.user, left)
+      else socketsOf.delete(session.user)
       if (session.sockets.size === 0 && live.get(session.id) === session) live.delete(session.id)
     },
-    noteToken,
+    noteToken({ session: id, expiresAt }, token, device) {
+      const session = device === undefined ? undefined : live.get(id)
+      if (!session) return
+      let browser: Buffer | undefined
+      for (const socket of session.sockets) {
+        if (socket.browser === undefined || socket.expiresAt >= expiresAt) continue
+        browser ??= browserOf(device)
+        if (browser && timingSafeEqual(socket.browser, browser)) socket.renew(token, expiresAt)
+      }
+    },
     end(ids) {
       const now = clock.now()
       for (const [id, at] of ended) {
@@ -95,8 +139,26 @@ export function createSessions(options: { tokens: TokenVerifier; clock: Clock })
           socket.close(4403, "The session has ended")
       }
     },
+    heard() {
+      isHeard = true
+      first.resolve()
+    },
+    async expire() {
+      const before = clock.now() - EXPIRED_SOCKET_GRACE_MS
+      const expired: SessionSocket[] = []
+      for (const { sockets } of live.values())
+        for (const socket of sockets) if (socket.expiresAt < before) expired.push(socket)
+      await gradually(expired, (socket) => {
+        if (socket.expiresAt < before) socket.close(4403, "The access token has expired")
+      })
+    },
+    ids: () => [...live.keys()],
     *sockets() {
       for (const { sockets } of live.values()) yield* sockets
     },
   }
 }
+
+/** What tells one browser from another: a digest of its device cookie, of which no more is kept than that. */
+export const browserOf = (device: string | undefined): Buffer | undefined =>
+  device === undefined ? undefined : new Bun.CryptoHasher("sha256").update(device).digest()

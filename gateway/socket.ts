@@ -12,7 +12,7 @@ import { publicWireError } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor, Variables } from "./operations/executor.ts"
 import type { Operation } from "./operations/operation.ts"
-import type { Session, Sessions } from "./sessions.ts"
+import { browserOf, type Session, type SessionSocket, type Sessions } from "./sessions.ts"
 import type { FanOut } from "./subscriptions/fan-out.ts"
 import type { Program, Programs } from "./subscriptions/programs.ts"
 import { createSubscriptionQuota } from "./subscriptions/quota.ts"
@@ -55,20 +55,41 @@ type Args = ExecutionArgs & {
   program: Program | undefined
 }
 
+/** What is kept of the request that opened a connection. */
+export interface Handshake {
+  /** From the cookie. */
+  token: string | undefined
+  device: string | undefined
+  address: string
+  userAgent: string
+  acknowledged(): void
+}
+
 /** One browser's connection. Nothing of its handshake's request is kept but this. */
-export class Client implements Reader {
+export class Client implements Reader, SessionSocket {
   session: Session | undefined
+  readonly browser: Buffer | undefined
+  /** Ends its time among those that have not said whose they are. */
+  readonly acknowledged: () => void
+  /** The token that it goes by; before the connection is acknowledged, the one of the cookie. */
+  private token: string | undefined
+  private validUntil = 0
+  private readonly address: string
+  private readonly userAgent: string
   private socket: BunSocket | undefined
-  /** When it first asked for something since the newest token that is known here has expired. */
+  /** When it first asked for something since its token has expired. */
   private expiredSince: number | undefined
 
   constructor(
-    /** From the cookie; gone once the connection is acknowledged. */
-    public token: string | undefined,
-    private readonly address: string,
-    private readonly userAgent: string,
+    { token, device, address, userAgent, acknowledged }: Handshake,
     private readonly options: Pick<SocketOptions, "clock" | "requestId">,
-  ) {}
+  ) {
+    this.token = token
+    this.browser = browserOf(device)
+    this.address = address
+    this.userAgent = userAgent
+    this.acknowledged = acknowledged
+  }
 
   opened(socket: BunSocket): void {
     this.socket = socket
@@ -87,6 +108,23 @@ export class Client implements Reader {
     if (this.socket) closeSocket(this.socket, code, reason)
   }
 
+  /** The token of its handshake's cookie, for the one time that it is needed. */
+  takeToken(): string | undefined {
+    const { token } = this
+    this.token = undefined
+    return token
+  }
+
+  get expiresAt(): number {
+    return this.validUntil
+  }
+
+  renew(token: string, expiresAt: number): void {
+    if (expiresAt <= this.validUntil) return
+    this.token = token
+    this.validUntil = expiresAt
+  }
+
   get user(): string | undefined {
     return this.session?.user
   }
@@ -95,9 +133,9 @@ export class Client implements Reader {
     return this.isValid(SOON)
   }
 
-  /** Whether a token of its session is known here that is valid, and will be for another `ms`. */
+  /** Whether its token is valid, and will be for another `ms`. */
   private isValid(ms = 0): boolean {
-    return this.session !== undefined && this.session.expiresAt > this.options.clock.now() + ms
+    return this.session !== undefined && this.validUntil > this.options.clock.now() + ms
   }
 
   /**
@@ -118,7 +156,7 @@ export class Client implements Reader {
 
   caller(): Caller {
     const { session, address, userAgent } = this
-    const token = this.isValid() ? session?.token : undefined
+    const token = this.isValid() ? this.token : undefined
     const cause = { requestId: this.options.requestId() }
     return { user: session?.user, token, refreshToken: undefined, userAgent, address, cause }
   }
@@ -132,8 +170,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
   async function connect(connection: Connection): Promise<boolean> {
     const { client, socket } = connection.extra
     client.opened(socket)
-    const token = bearerToken(connection.connectionParams?.authorization) ?? client.token
-    client.token = undefined
+    const token = bearerToken(connection.connectionParams?.authorization) ?? client.takeToken()
     // What the client sent is not needed again, and there are many clients.
     ;(connection as { connectionParams?: unknown }).connectionParams = undefined
     if (!token) return false
@@ -146,8 +183,11 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       return true
     }
     if (socket.readyState !== WebSocket.OPEN) return false
-    client.session = sessions.enter(viewer, token, client)
-    if (!client.session) client.close(1013, "Too many connections of one session")
+    client.takeToken()
+    client.renew(token, viewer.expiresAt)
+    client.session = sessions.enter(viewer, client)
+    client.acknowledged()
+    if (!client.session) client.close(1013, "Too many connections of one session or person")
     return true
   }
 
@@ -179,7 +219,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     }
   }
 
-  /** @throws ParleyError UNAUTHENTICATED where the gateway knows no valid token of the socket's session. */
+  /** @throws ParleyError UNAUTHENTICATED where the token that the socket goes by has expired, and no newer one came with this. */
   async function authenticate(client: Client, authorization: unknown): Promise<void> {
     const { session } = client
     if (!session) throw unauthenticated()
@@ -189,7 +229,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       if (viewer.session !== session.id) {
         throw unauthenticated("That token belongs to another session than this connection.")
       }
-      sessions.noteToken(viewer, token)
+      client.renew(token, viewer.expiresAt)
     }
     client.mustBeValid()
   }
@@ -265,6 +305,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     execute: (args) => execute(args as Args) as never,
     subscribe: (args) => subscribe(args as Args),
     onClose({ extra: { client } }) {
+      client.acknowledged()
       if (client.session) sessions.leave(client.session, client)
       client.session = undefined
     },

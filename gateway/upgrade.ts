@@ -4,6 +4,7 @@ import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
 import { type CookieNames, readCredentials } from "./credentials.ts"
 import { CLIENT_HELD_ANSWER_BYTES, CLIENT_HELD_EVENT_BYTES, CLIENT_QUEUED_BYTES } from "./limits.ts"
+import { createPendingSockets } from "./pending-sockets.ts"
 import { plain } from "./responses.ts"
 import { Client, type Extra, type SocketOptions } from "./socket.ts"
 
@@ -22,6 +23,8 @@ const HOLD: Hold = {
   answers: CLIENT_HELD_ANSWER_BYTES,
 }
 
+const RETRY = { "retry-after": "1" }
+
 /** Lets browsers of our own origin, and clients that are no browsers, open a socket. */
 export function createUpgrade(options: {
   protocol: Server<Extra>
@@ -31,15 +34,20 @@ export function createUpgrade(options: {
   watch?: SocketWatch
 }) {
   const { protocol, origins, cookies, socket, watch } = options
+  const pending = createPendingSockets()
   return (request: Request, server: BunServer<unknown>, address: string): Response | undefined => {
     const origin = request.headers.get("origin")
     if (origin !== null && !origins.has(origin) && !isOfHost(origin, request)) {
       return plain(403, "Connections from pages of another origin are not accepted.")
     }
-    const { token } = readCredentials(request.headers, cookies)
+    const acknowledged = pending.enter(address)
+    if (!acknowledged) return plain(503, "Too many connections are being opened.", RETRY)
+    const { token, device } = readCredentials(request.headers, cookies)
     const userAgent = request.headers.get("user-agent") ?? ""
-    const client = new Client(token, address, userAgent, socket)
-    return upgradeSocket<Extra>(request, server, protocol, { client }, watch, HOLD)
+    const client = new Client({ token, device, address, userAgent, acknowledged }, socket)
+    const refused = upgradeSocket<Extra>(request, server, protocol, { client }, watch, HOLD)
+    if (refused) acknowledged()
+    return refused
   }
 }
 

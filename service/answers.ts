@@ -1,18 +1,12 @@
 import type { Server } from "graphql-ws"
 import { isLongerThan } from "./bytes.ts"
-import { ParleyError, unavailable } from "./errors.ts"
+import { unavailable } from "./errors.ts"
 import { ANSWERS_PAUSE_BYTES, ANSWERS_WAITING_BYTES, PAUSED_OPERATION_BYTES } from "./limits.ts"
 import { type BunSocket, waitingBytes } from "./socket.ts"
+import { answerTooLarge } from "./work.ts"
 
 /** Operations that begin in one turn of the event loop once the gateway has read on. */
 const RESUMED_AT_ONCE = 16
-
-/** What an answer or an event gets in its place that is longer than one may be. */
-export const tooLarge = (bytes: number): ParleyError =>
-  new ParleyError(
-    "TOO_LARGE",
-    `The answer has more than ${Math.floor(bytes / 1024)} KiB: ask for fewer items or fields.`,
-  )
 
 const readsTooSlowly = () => unavailable("Too many answers wait to be read just now.")
 
@@ -34,7 +28,7 @@ export function boundAnswers<Extra extends { socket: BunSocket }>(
     if (!isTooLong && waitingBytes(socket) + frame.length <= ANSWERS_WAITING_BYTES) return frame
     const id = ANSWER.exec(frame)?.[1]
     if (id === undefined) return frame
-    const { message, extensions } = isTooLong ? tooLarge(answerBytes) : readsTooSlowly()
+    const { message, extensions } = isTooLong ? answerTooLarge(answerBytes) : readsTooSlowly()
     const payload = JSON.stringify({ errors: [{ message, extensions }] })
     return `{"id":${id},"type":"next","payload":${payload}}`
   }

@@ -12,12 +12,11 @@ export function readExtensions(given: unknown): LinkExtensions {
 /** What the link says in a frame, read from the headers of a plain HTTP request. */
 export function extensionsOf(request: Request): LinkExtensions {
   const authorization = request.headers.get("authorization") ?? ""
-  const { parley_refresh, "__Host-parley_refresh": secureRefresh } = Object.fromEntries(
-    new Bun.CookieMap(request.headers.get("cookie") ?? ""),
-  )
+  const cookies = Object.fromEntries(new Bun.CookieMap(request.headers.get("cookie") ?? ""))
   return {
     token: /^Bearer (\S+)$/i.exec(authorization)?.[1],
-    refreshToken: secureRefresh ?? parley_refresh,
+    refreshToken: cookies["__Host-parley_refresh"] ?? cookies.parley_refresh,
+    device: cookies["__Host-parley_device"] ?? cookies.parley_device,
     userAgent: request.headers.get("user-agent") ?? "",
     address: request.headers.get("x-forwarded-for") ?? "",
     requestId: request.headers.get("x-request-id") ?? "",

@@ -9,6 +9,7 @@ export const MAX_MARKS = 6
 
 /** How many keys one set of token buckets remembers: some 100 bytes each. The least recently used key is forgotten first, and has a full bucket when it comes back. */
 export const MAX_BUCKETS = 50_000
+
 // Links between gateway and subgraphs
 
 /**
@@ -41,3 +42,26 @@ export const EVENTS_WAITING_BYTES = 64 * 1024 * 1024
 
 /** How long a subgraph works at one operation, in ms: twice as long as a gateway waits for the answer. */
 export const OPERATION_MS = 10_000
+
+// Reads: turns and answers
+
+/**
+ * How long one person's work runs on before the event loop and other persons get their turn, in ms. Short beside the
+ * 250 ms that a message may take, long beside what it costs to stop and go on (some microseconds).
+ */
+export const SLICE_MS = 5
+
+/** Queries of one person under way at once at a node: what a page of the web app asks for while it opens. */
+export const QUERIES_AT_ONCE = 8
+
+/** Queries of one person that wait behind these; the next one is RATE_LIMITED. A gateway's socket carries 100. */
+export const QUERIES_WAITING = 200
+
+/** Mutations of one person under way at once at a node: one batch of a conversation's log. */
+export const MUTATIONS_AT_ONCE = 256
+
+/** Mutations of one person that wait behind these, in order; the next one is RATE_LIMITED. */
+export const MUTATIONS_WAITING = 2_000
+
+/** What a refused operation is told to wait, in ms: some operations of the same person end within it. */
+export const BUSY_RETRY_MS = 500

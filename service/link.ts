@@ -36,6 +36,8 @@ export const LinkExtensions = v.object({
   token: v.optional(v.string()),
   /** The refresh token from the browser's cookie; only auth is given it. */
   refreshToken: v.optional(v.string()),
+  /** The device cookie of the browser; only auth is given it. */
+  device: v.optional(v.string()),
   userAgent: v.optional(v.string(), ""),
   /** The browser's IP address. */
   address: v.optional(v.string(), ""),

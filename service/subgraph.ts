@@ -12,7 +12,7 @@ import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
-import { AnswerGate, boundAnswers, tooLarge } from "./answers.ts"
+import { AnswerGate, boundAnswers } from "./answers.ts"
 import { isLongerThan } from "./bytes.ts"
 import {
   Cancellation,
@@ -26,6 +26,7 @@ import { createDeadlines } from "./deadlines.ts"
 import { badInput, type ParleyError } from "./errors.ts"
 import { extensionsOf, readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
+import { createLanes } from "./lanes.ts"
 import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES, OPERATION_MS } from "./limits.ts"
 import {
   CAUSE,
@@ -51,12 +52,16 @@ import {
 } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 import type { Tracer } from "./tracing.ts"
+import { createTurns, type Turns } from "./turns.ts"
 import { untilStopped } from "./until-stopped.ts"
+import { answerTooLarge, type Work } from "./work.ts"
 
 /** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
 export interface Call {
   viewer: Viewer | undefined
   refreshToken: string | undefined
+  /** The device cookie. */
+  device?: string
   userAgent: string
   address: string
   /** Undefined where whoever asks does not say. */
@@ -77,7 +82,7 @@ export interface Link {
    * connection is gone; its clients resume by position.
    */
   deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
-  /** What waits for the gateway to read it, in bytes. */
+  /** Bytes sent before that the gateway has not taken yet. */
   waitingBytes(): number
 }
 
@@ -99,7 +104,8 @@ export interface SubgraphOptions<Context extends object> {
   tracer?: Tracer
   /** Told of gateways' connections. */
   watch?: SocketWatch
-  context(call: Call): Context
+  /** @param work where resolvers ask for their turn, and say what they add to the answer. */
+  context(call: Call, work: Work): Context
   /** Starts a subscription and returns what stops it. Absent where the schema has none. */
   subscribe?(subscription: Subscription<Context>): () => void
   /** Resolves once the service can do its work; rejects with the reason where it cannot. */
@@ -108,6 +114,8 @@ export interface SubgraphOptions<Context extends object> {
   answerBytes?: number
   /** How long one operation may take, in ms. */
   operationMs?: number
+  /** How the service's thread is shared out, where it shares it with more than operations. */
+  turns?: Turns
 }
 
 interface Params {
@@ -144,10 +152,14 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   const documents = createDocumentCache(schema)
   const calls = new WeakMap<object, Call>()
   const cancellations = new WeakMap<Call, Cancellation>()
+  const works = new WeakMap<object, Work>()
   const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
   const steps = tracer && createOperationSteps(tracer)
   const mayEnter = secretCheck(options.secret)
   const refuse = gatewayOnly(options.secret)
+  const turns = options.turns ?? createTurns()
+  const lanes = createLanes()
+  const answerIsTooLarge = () => answerTooLarge(answerBytes)
 
   async function prepare(
     params: Params,
@@ -160,17 +172,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     try {
       const given = readExtensions(extensions)
       cause = readCause(given.requestId, given.traceparent)
-      const isWaitedFor = () => isConnected() && cancellation.reason === undefined
       const asker = await askerOf(given)
-      const call: Call = {
-        ...asker,
-        cause,
-        isWaitedFor,
-        get signal() {
-          return cancellation.signal
-        },
-        setCookies: [],
-      }
       const checked = documents(params.query)
       if (checked.errors) return checked.errors
       const operation = getOperationAST(checked.document, params.operationName)
@@ -180,11 +182,30 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       if (carries && (carries === "events") !== (operation.operation === "subscription")) {
         throw badInput("query", `This connection carries ${carries} alone.`)
       }
+      const person = personOf(asker)
+      if (operation.operation !== "subscription") lanes.check(person, operation.operation)
+      const isWaitedFor = () => isConnected() && cancellation.reason === undefined
+      const work = turns.work({
+        person,
+        bytes: answerBytes,
+        tooLarge: answerIsTooLarge,
+        isWaitedFor,
+      })
+      const call: Call = {
+        ...asker,
+        cause,
+        isWaitedFor,
+        get signal() {
+          return cancellation.signal
+        },
+        setCookies: [],
+      }
       call.cause = steps ? steps.begin(call, operation) : call.cause
-      const contextValue = options.context(call)
+      const contextValue = options.context(call, work)
       calls.set(contextValue, call)
       cancellations.set(call, cancellation)
       cancelWith(contextValue, cancellation)
+      works.set(contextValue, work)
       return {
         schema,
         document: checked.document,
@@ -197,12 +218,31 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     }
   }
 
-  async function askerOf({ token, refreshToken, userAgent, address }: LinkExtensions) {
+  async function askerOf({ token, refreshToken, device, userAgent, address }: LinkExtensions) {
     const viewer = token === undefined ? undefined : await options.tokens.verify(token)
-    return { viewer, refreshToken, userAgent, address }
+    return { viewer, refreshToken, device, userAgent, address }
   }
 
   const run = (args: ExecutionArgs) => {
+    const call = callOfArgs(args)
+    const kind = getOperationAST(args.document, args.operationName)?.operation
+    if (!call || !kind || kind === "subscription") return executeNow(args)
+    const person = personOf(call)
+    const entered = lanes.enter(person, kind)
+    const leave = () => lanes.leave(person, kind)
+    try {
+      const result = entered ? entered.then(() => executeNow(args)) : executeNow(args)
+      if (result instanceof Promise) return result.finally(leave)
+      leave()
+      return result
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  function executeNow(args: ExecutionArgs) {
+    works.get(args.contextValue as object)?.begin()
     const result = execute(args)
     return result instanceof Promise
       ? result.then((result) => finish(args, result))
@@ -211,13 +251,19 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
 
   function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
     const call = callOfArgs(args)
+    const work = works.get(args.contextValue as object)
+    work?.done()
     const reason = call && cancellations.get(call)?.reason
     if (reason === notWaitedFor) {
       steps?.end(call!, {})
       return {}
     }
-    // What its resolvers refused to begin is no error of its own.
-    const result = reason ? { errors: [wrap(reason)] } : whole
+    // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
+    const result = reason
+      ? { errors: [wrap(reason)] }
+      : work?.failure
+        ? { data: null, errors: [wrap(work.failure)] }
+        : whole
     const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
     if (call) steps?.end(call, shown)
     return shown
@@ -397,6 +443,10 @@ export function gatewayOnly(secret: string): (request: Request) => Response | un
       : new Response("This endpoint answers the gateway only.\n", { status: 403 })
 }
 
+/** Whose turns the operation takes: the viewer's, or their address's; undefined for a gateway's shared work. */
+const personOf = ({ viewer, address }: Pick<Call, "viewer" | "address">): string | undefined =>
+  viewer?.user ?? (address || undefined)
+
 const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
   deliver: (ids, payload, cause) =>
     sendFrame(socket, sharedNext(ids, payload, withCause ? cause : undefined)),
@@ -417,7 +467,7 @@ const boundEvents = (
   ...link,
   deliver(ids, payload, cause) {
     if (!isLongerThan(payload, bytes)) return link.deliver(ids, payload, cause)
-    for (const id of ids) ends.get(id)?.(tooLarge(bytes))
+    for (const id of ids) ends.get(id)?.(answerTooLarge(bytes))
     return true
   },
 })

@@ -1,5 +1,17 @@
 import { describe, expect, test } from "bun:test"
-import type { Store } from "../store/store.ts"
+import {
+  FRESH_TURN_EVERY_MS,
+  GUESS_WINDOW_MS,
+  GUESSES_PER_ACCOUNT,
+  GUESSES_PER_ACCOUNT_AND_ADDRESS,
+  GUESSES_PER_ACCOUNT_AND_NETWORK,
+  MAX_SESSIONS,
+  NETWORK_FACTOR,
+  SIGN_INS_PER_ACCOUNT,
+  SIGN_INS_WINDOW_MS,
+  USED_TURN_EVERY_MS,
+} from "../limits.ts"
+import type { Counter, Store } from "../store/store.ts"
 import { startParts } from "../test/parts.ts"
 
 const PASSWORD = "correct horse battery staple"
@@ -27,6 +39,19 @@ const viewerOf = ({ user, session }: { user: string; session: string }) => ({
   session,
   expiresAt: Number.POSITIVE_INFINITY,
 })
+
+/** Thousands of counters: written to a disk they would only take time here. */
+const countersInMemory = (): Partial<Store> => {
+  const held = new Map<string, Counter>()
+  return {
+    counter: async (key) => held.get(key),
+    async putCounter(counter) {
+      if (counter.version !== (held.get(counter.key)?.version ?? 0) + 1) return false
+      held.set(counter.key, counter)
+      return true
+    },
+  }
+}
 
 describe("a change of the password", () => {
   test("lets no sign-in with the old one slip through, however close", async () => {
@@ -98,9 +123,13 @@ describe("a change of the password", () => {
     await parts.accounts.signIn({ ...alice, password: NEXT }, origin)
   })
 
-  test("counts a wrong guess of the present one like any other", async () => {
+  test("counts wrong guesses of the present one by the session, and others' guesses not at all", async () => {
     await using parts = await startParts()
     const owner = viewerOf(await parts.accounts.signUp(alice, origin))
+    const laptop = viewerOf(await parts.accounts.signIn(alice, origin))
+    for (let i = 0; i < 20; i++) {
+      await parts.accounts.signIn({ ...alice, password: "a wrong guess" }, origin).catch(() => {})
+    }
     for (let i = 0; i < 10; i++) {
       const guess = parts.accounts.changePassword(owner, "a wrong guess", NEXT, origin)
       await expect(guess).rejects.toMatchObject({
@@ -110,9 +139,7 @@ describe("a change of the password", () => {
     }
     const right = parts.accounts.changePassword(owner, PASSWORD, NEXT, origin)
     await expect(right).rejects.toMatchObject({ code: "RATE_LIMITED" })
-    await expect(parts.accounts.signIn(alice, origin)).rejects.toMatchObject({
-      code: "RATE_LIMITED",
-    })
+    await parts.accounts.changePassword(laptop, PASSWORD, NEXT, origin)
   })
 })
 
@@ -162,13 +189,20 @@ describe("guesses", () => {
     }
   })
 
-  test("at an account that is closed do not count for the address", async () => {
-    await using parts = await startParts(undefined, { guessesPerAddress: 12 })
+  test("at an account that is closed count for the address, and cost no writes beyond its limit", async () => {
+    const writes: string[] = []
+    await using parts = await startParts(counting(writes), { guessesPerAddress: 30 })
     const guess = (username: string) =>
       parts.accounts.signIn({ username, password: "a wrong guess" }, origin).catch((error) => error)
-    for (let i = 0; i < 30; i++) await guess("alice")
-    for (let i = 0; i < 2; i++) expect((await guess("bob")).code).toBe("UNAUTHENTICATED")
-    expect((await guess("bob")).code).toBe("RATE_LIMITED")
+    const codes: string[] = []
+    for (let i = 0; i < 30; i++) codes.push((await guess("alice")).code)
+    expect(codes.slice(0, 10)).toEqual(Array(10).fill("UNAUTHENTICATED"))
+    expect(codes.slice(10)).toEqual(Array(20).fill("RATE_LIMITED"))
+    writes.length = 0
+    for (const username of ["alice", "bob", "carol"]) {
+      expect((await guess(username)).code).toBe("RATE_LIMITED")
+    }
+    expect(writes).toEqual([])
   })
 
   test("that are refused for the crowd do not count", async () => {
@@ -195,6 +229,155 @@ describe("guesses", () => {
   }, 30_000)
 })
 
+describe("an account that strangers guess at", () => {
+  /** An address of a botnet. */
+  const from = (i: number) => ({ ...origin, address: `198.51.${Math.floor(i / 250)}.${i % 250}` })
+  const wrong = { ...alice, password: "a wrong guess" }
+  const codeOf = (signIn: Promise<unknown>): Promise<string> =>
+    signIn.then(
+      () => "OK",
+      (error) => error.code,
+    )
+  const afterMs = (signIn: Promise<unknown>): Promise<number> =>
+    signIn.then(
+      () => 0,
+      (error) => error.details.retryAfterMs,
+    )
+
+  test("lets in a device that has signed in before, and counts that device's own guesses", async () => {
+    await using parts = await startParts(countersInMemory)
+    const { user } = await parts.accounts.signUp(alice, origin)
+    const owner = (await parts.store.credentialsById(user))!
+    const device = await parts.devices.welcome(undefined, owner)
+    for (let i = 0; i < 80; i++) await codeOf(parts.accounts.signIn(wrong, from(i)))
+    // From the strangers' own address, too.
+    const mine = { ...from(3), device }
+    expect(await codeOf(parts.accounts.signIn(alice, mine))).toBe("OK")
+    for (let i = 0; i < 10; i++) {
+      expect(await codeOf(parts.accounts.signIn(wrong, mine))).toBe("UNAUTHENTICATED")
+    }
+    expect(await codeOf(parts.accounts.signIn(alice, mine))).toBe("RATE_LIMITED")
+    parts.clock.pass(GUESS_WINDOW_MS + 1)
+    expect(await codeOf(parts.accounts.signIn(alice, mine))).toBe("OK")
+  })
+
+  test("takes neither another account's device cookie nor one from before the password changed", async () => {
+    await using parts = await startParts()
+    const { user, session } = await parts.accounts.signUp(alice, origin)
+    const mallory = await parts.accounts.signUp({ ...alice, username: "mallory" }, origin)
+    const of = async (id: string) => (await parts.store.credentialsById(id))!
+    const devices = [
+      await parts.devices.welcome(undefined, await of(mallory.user)),
+      await parts.devices.welcome(undefined, await of(user)),
+    ]
+    await parts.accounts.changePassword(
+      { user, session, expiresAt: 0 },
+      PASSWORD,
+      "another password",
+      origin,
+    )
+    for (let i = 0; i < 10; i++) await codeOf(parts.accounts.signIn(wrong, origin))
+    for (const device of devices) {
+      const signIn = parts.accounts.signIn(alice, { ...origin, device })
+      expect(await codeOf(signIn)).toBe("RATE_LIMITED")
+    }
+  })
+
+  test("lets a new device in with the right password, at the time that it was told", async () => {
+    await using parts = await startParts(countersInMemory)
+    await parts.accounts.signUp(alice, origin)
+    for (let i = 0; i < GUESSES_PER_ACCOUNT; i++) {
+      expect(await codeOf(parts.accounts.signIn(wrong, from(i)))).toBe("UNAUTHENTICATED")
+    }
+    // A botnet asks for turns as fast as it can, each of its addresses again and again.
+    for (let i = 0; i < 40; i++) await codeOf(parts.accounts.signIn(wrong, from(100 + i)))
+    for (let i = 0; i < 40; i++) await codeOf(parts.accounts.signIn(wrong, from(100 + i)))
+    const ms = await afterMs(parts.accounts.signIn(alice, origin))
+    expect(ms).toBe(41 * FRESH_TURN_EVERY_MS)
+    // Those that had theirs stand in another queue from then on.
+    for (let i = 0; i < 40; i++) {
+      parts.clock.pass(FRESH_TURN_EVERY_MS)
+      expect(await codeOf(parts.accounts.signIn(wrong, from(100 + i)))).toBe("UNAUTHENTICATED")
+      expect(await codeOf(parts.accounts.signIn(wrong, from(100 + i)))).toBe("RATE_LIMITED")
+      expect(await afterMs(parts.accounts.signIn(alice, origin))).toBe(
+        (40 - i) * FRESH_TURN_EVERY_MS,
+      )
+    }
+    parts.clock.pass(FRESH_TURN_EVERY_MS)
+    expect(await codeOf(parts.accounts.signIn(alice, origin))).toBe("OK")
+    // The used ones wait for each other, and a fresh one for none of them.
+    expect(await afterMs(parts.accounts.signIn(alice, from(200)))).toBe(FRESH_TURN_EVERY_MS)
+    expect(await afterMs(parts.accounts.signIn(wrong, from(139)))).toBeGreaterThan(
+      30 * USED_TURN_EVERY_MS,
+    )
+  })
+
+  test("writes nothing down for those who do not wait for their turn", async () => {
+    const writes: string[] = []
+    await using parts = await startParts((store) => ({
+      putCounter(counter) {
+        writes.push(counter.key)
+        return store.putCounter(counter)
+      },
+    }))
+    for (let i = 0; i <= GUESSES_PER_ACCOUNT; i++) {
+      await codeOf(parts.accounts.signIn(wrong, from(i)))
+    }
+    writes.length = 0
+    for (let i = 0; i < 20; i++) {
+      const early = parts.accounts.signIn(wrong, from(GUESSES_PER_ACCOUNT))
+      expect(await afterMs(early)).toBe(FRESH_TURN_EVERY_MS)
+    }
+    expect(writes).toEqual([])
+  })
+
+  test("hears few guesses from ever new addresses, of IPv6 above all", async () => {
+    await using parts = await startParts(countersInMemory)
+    await parts.accounts.signUp(alice, origin)
+    let heard = 0
+    const guess = async (address: string) => {
+      const code = await codeOf(parts.accounts.signIn(wrong, { ...origin, address }))
+      if (code === "UNAUTHENTICATED") heard += 1
+    }
+    // One /64, then one /48.
+    for (let i = 1; i < 40; i++) await guess(`2001:db8:1:1::${i.toString(16)}`)
+    expect(heard).toBe(GUESSES_PER_ACCOUNT_AND_ADDRESS)
+    for (let i = 1; i < 60; i++) await guess(`2001:db8:1:${(i + 1).toString(16)}::1`)
+    expect(heard).toBe(GUESSES_PER_ACCOUNT_AND_NETWORK)
+    // An hour of a guess a second, each from a /48 of its own.
+    heard = 0
+    for (let i = 1; i <= 3_600; i++) {
+      parts.clock.pass(1_000)
+      await guess(`2001:db9:${i.toString(16)}::1`)
+    }
+    expect(heard).toBeLessThanOrEqual(4 * GUESSES_PER_ACCOUNT)
+  }, 60_000)
+
+  test("is not helped by right passwords of the guesser's own account in between", async () => {
+    await using parts = await startParts(countersInMemory, { guessesPerAddress: 20 })
+    await parts.accounts.signUp(alice, origin)
+    const own = { username: "mallory", password: PASSWORD }
+    await parts.accounts.signUp(own, origin)
+    const heard: string[] = []
+    for (let i = 0; i < 40; i++) {
+      heard.push(await codeOf(parts.accounts.signIn({ ...wrong, username: `user${i}` }, origin)))
+      await codeOf(parts.accounts.signIn(own, origin))
+    }
+    expect(heard.filter((code) => code === "UNAUTHENTICATED")).toHaveLength(20)
+  })
+})
+
+test("an account signs in so many times a day, and goes on where it is signed in", async () => {
+  await using parts = await startParts(countersInMemory)
+  const { user } = await parts.accounts.signUp(alice, origin)
+  const signIn = () => parts.accounts.signIn(alice, origin)
+  for (let i = 0; i < SIGN_INS_PER_ACCOUNT; i++) await signIn()
+  await expect(signIn()).rejects.toMatchObject({ code: "RATE_LIMITED" })
+  expect(await parts.sessions.list(user)).toHaveLength(MAX_SESSIONS)
+  parts.clock.pass(SIGN_INS_WINDOW_MS * 1.02)
+  await signIn()
+}, 30_000)
+
 describe("sign-ups", () => {
   test("are limited per address, a /64 being one address", async () => {
     await using parts = await startParts(undefined, { signUpsPerAddress: 3 })
@@ -210,6 +393,17 @@ describe("sign-ups", () => {
     await signUp("elsewhere", "2001:db8:0:8::1")
     parts.clock.pass(60 * 60_000)
     await signUp("late", "2001:db8:0:7::3")
+  })
+
+  test("are limited for a /48 too, which holds 65,536 of those", async () => {
+    await using parts = await startParts(countersInMemory, { signUpsPerAddress: 2 })
+    const signUp = (i: number) =>
+      parts.accounts.signUp(
+        { username: `user${i}`, password: PASSWORD },
+        { ...origin, address: `2001:db8:1:${i.toString(16)}::1` },
+      )
+    for (let i = 0; i < 2 * NETWORK_FACTOR; i++) await signUp(i)
+    await expect(signUp(99)).rejects.toMatchObject({ code: "RATE_LIMITED" })
   })
 
   test("that break a rule do not count", async () => {

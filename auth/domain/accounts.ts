@@ -1,10 +1,13 @@
+import { addressGroup, wideAddressGroup } from "@parley/service/address-group.ts"
 import type { Clock } from "@parley/service/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { Store, User } from "../store/store.ts"
-import { addressGroup } from "./address.ts"
 import { deviceName } from "./device.ts"
+import type { Devices } from "./devices.ts"
+import type { FairGate } from "./fair-gate.ts"
+import type { Forgive, Guesses } from "./guesses.ts"
 import type { Hasher } from "./hashing.ts"
 import { givenPassword, newPassword } from "./passwords.ts"
 import { newName, type ProfileInput, profileChange } from "./profile.ts"
@@ -18,6 +21,8 @@ export interface Origin {
   /** The browser's IP address. */
   address: string
   userAgent: string
+  /** The device cookie. */
+  device?: string
 }
 
 export interface SignUpInput {
@@ -56,29 +61,34 @@ export interface AccountsOptions {
   ids: IdSource
   hasher: Hasher
   sessions: Sessions
-  limits: { signUps: RateLimit; accountGuesses: RateLimit; addressGuesses: RateLimit }
+  devices: Devices
+  guesses: Guesses
+  /** Whose turn it is to have a password hashed. */
+  gate: FairGate
+  limits: {
+    signUps: RateLimit
+    /** The same for the /48 of an IPv6 address. */
+    networkSignUps: RateLimit
+    /** Sign-ins with the right password. */
+    signIns: RateLimit
+  }
 }
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { store, clock, ids, hasher, sessions, limits } = options
+  const { store, clock, ids, hasher, sessions, devices, guesses, gate, limits } = options
 
-  /**
-   * Checks a password. The guess counts before the hash is computed, for guesses made at the same moment would all
-   * pass otherwise; it is taken back when it was right, or was never looked at.
-   */
-  async function guess(username: string, password: string, hash: string | undefined, from: Origin) {
-    const forgiveAddress = await limits.addressGuesses.take(addressGroup(from.address))
-    const forgiveAccount = await limits.accountGuesses.take(username).catch(async (refusal) => {
-      await forgiveAddress()
-      throw refusal
-    })
-    const forgive = () => Promise.all([forgiveAddress(), forgiveAccount()])
-    const right = await hasher.verify(password, hash).catch(async (error) => {
-      if (error instanceof ParleyError) await forgive()
-      throw error
-    })
+  /** Checks a password. What was counted before it was looked at is taken back where it was right. */
+  async function guess(counted: Promise<Forgive>, password: string, hash: string | undefined) {
+    const forgive = await counted
+    const right = await hasher.verify(password, hash)
     if (right) await forgive()
     return right
+  }
+
+  async function countSignUp(address: string): Promise<void> {
+    const network = wideAddressGroup(address)
+    await limits.signUps.take(addressGroup(address))
+    if (network) await limits.networkSignUps.take(network)
   }
 
   return {
@@ -87,9 +97,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const password = newPassword("password", input.password, username)
       const name = input.name == null ? username : newName(input.name)
       const device = deviceName(input.device, origin.userAgent)
-      await limits.signUps.take(addressGroup(origin.address))
-      // Known to be taken: do not pay for a hash. Whoever takes it in the meantime wins at the insert.
-      if (await store.userByUsername(username)) throw taken()
+      // All sign-ups of one address take turns with its sign-ins as one account would.
+      const address = addressGroup(origin.address)
+      const by = { address, account: `sign-up ${address}` }
+      const passwordHash = await gate.run(by, async () => {
+        await countSignUp(origin.address)
+        // Known to be taken: do not pay for a hash. Of two who take it at once one wins at the insert.
+        if (await store.userByUsername(username)) throw taken()
+        return hasher.hash(password)
+      })
       const user = {
         id: ids(),
         username,
@@ -97,7 +113,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
         about: null,
         avatarUrl: null,
         createdAt: clock.now(),
-        passwordHash: await hasher.hash(password),
+        passwordHash,
         nameTerms: nameTerms(name),
       }
       if (!(await store.insertUser(user))) throw taken()
@@ -109,8 +125,19 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const password = givenPassword("password", input.password)
       const device = deviceName(input.device, origin.userAgent)
       const found = await store.credentials(username)
-      const right = await guess(username, password, found?.passwordHash, origin)
+      const known = found && (await devices.known(origin.device, found))
+      const by = {
+        address: addressGroup(origin.address),
+        account: laneOf(known ? `${username} ${known}` : username),
+      }
+      const right = await gate.run(by, () => {
+        const counted = known
+          ? guesses.known(username, known)
+          : guesses.unknown(username, origin.address)
+        return guess(counted, password, found?.passwordHash)
+      })
       if (!right || !found) throw wrong()
+      await limits.signIns.take(found.user)
       const signedIn = await sessions.begin(found.user, device)
       // The password may have been changed while it was checked. Whoever changes it ends the sessions that they see
       // afterwards, and whoever begins one looks at the password afterwards: no session slips through.
@@ -125,10 +152,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (!found) throw unauthenticated()
       const password = newPassword("new", next, found.username)
       const given = givenPassword("current", current)
-      if (!(await guess(found.username, given, found.passwordHash, origin))) {
-        throw badInput("current", "The current password is wrong.")
-      }
-      const passwordHash = await hasher.hash(password)
+      const by = { address: addressGroup(origin.address), account: `session ${viewer.session}` }
+      const passwordHash = await gate.run(by, async () => {
+        const counted = guesses.inSession(viewer.session)
+        if (!(await guess(counted, given, found.passwordHash))) {
+          throw badInput("current", "The current password is wrong.")
+        }
+        return hasher.hash(password)
+      })
       // Before as well: should the process die after the change, no session of a thief lives on.
       await sessions.endOthers(viewer)
       if (!(await store.replacePassword(viewer.user, found.passwordHash, passwordHash))) {
@@ -153,3 +184,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 const taken = () => new ParleyError("CONFLICT", "That username is taken.", { field: "username" })
 
 const wrong = () => unauthenticated("The username or the password is wrong.")
+
+/** A name of bounded length for what came from outside, in the queue of those who sign in. */
+const laneOf = (account: string) =>
+  new Bun.CryptoHasher("sha256").update(account).digest("base64url")

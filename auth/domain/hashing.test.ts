@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, mock, spyOn, test } from "bun:test"
-import { createGate } from "./gate.ts"
 import { createHasher, HASHING } from "./hashing.ts"
 
 afterEach(() => {
@@ -58,47 +57,25 @@ describe("passwords", () => {
   }, 30_000)
 })
 
-describe("the gate", () => {
-  /** Jobs that end when they are told to. */
-  function jobs(gate: ReturnType<typeof createGate>) {
-    const running: { name: string; end: () => void }[] = []
-    const start = (name: string) =>
-      gate.run(
-        () => new Promise<string>((resolve) => running.push({ name, end: () => resolve(name) })),
-      )
-    return { running, start }
-  }
-  const settle = () => new Promise(setImmediate)
-
-  test("runs so many at once, the others in order, and refuses who does not fit", async () => {
-    const { running, start } = jobs(createGate({ concurrency: 2, queue: 3 }))
-    const all = ["a", "b", "c", "d", "e"].map(start)
-    await settle()
-    expect(running.map(({ name }) => name)).toEqual(["a", "b"])
-    await expect(start("f")).rejects.toMatchObject({
-      code: "RATE_LIMITED",
-      details: { retryAfterMs: expect.any(Number) },
-    })
-    running[1]!.end()
-    expect(await all[1]).toBe("b")
-    await settle()
-    expect(running.map(({ name }) => name)).toEqual(["a", "b", "c"])
-    // A place in the queue is free again.
-    all.push(start("g"))
-    for (let i = 0; i < running.length; i++) {
-      running[i]!.end()
-      await settle()
-    }
-    expect(await Promise.all(all)).toEqual(["a", "b", "c", "d", "e", "g"])
-    expect(running.map(({ name }) => name)).toEqual(["a", "b", "c", "d", "e", "g"])
-  })
-
-  test("gives the place of a job that failed to the next", async () => {
-    const gate = createGate({ concurrency: 1, queue: 1 })
-    const failed = gate.run(() => Promise.reject(new Error("no")))
-    const next = gate.run(async () => "next")
-    await expect(failed).rejects.toThrow("no")
-    expect(await next).toBe("next")
-    expect(await gate.run(async () => "after")).toBe("after")
-  })
+test("passwords are computed so many at once, the others in order", async () => {
+  const ends: (() => void)[] = []
+  spyOn(Bun.password, "verify").mockImplementation(
+    () => new Promise((resolve) => ends.push(() => resolve(true))),
+  )
+  const hasher = await createHasher({ ...HASHING, memoryCost: 8 })
+  const done: string[] = []
+  const all = ["a", "b", "c", "d"].map((name) =>
+    hasher.verify(name, "hash").then(() => done.push(name)),
+  )
+  expect(ends).toHaveLength(2)
+  ends[1]!()
+  await all[1]
+  expect(ends).toHaveLength(3)
+  ends[2]!()
+  await all[2]
+  ends[0]!()
+  await all[0]
+  ends[3]!()
+  await all[3]
+  expect(done).toEqual(["b", "c", "a", "d"])
 })

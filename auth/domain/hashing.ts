@@ -1,4 +1,4 @@
-import { createGate, type GateLoad } from "./gate.ts"
+import { HASHES_AT_ONCE } from "../limits.ts"
 
 export interface HashingOptions {
   /** argon2id's memory, in KiB. */
@@ -7,48 +7,59 @@ export interface HashingOptions {
   timeCost: number
   /** How many hashes are computed at the same time. */
   concurrency: number
-  /** How many may wait; beyond that, sign-ins are refused with RATE_LIMITED. */
-  queue: number
 }
 
 /**
  * The costs that OWASP's Password Storage Cheat Sheet asks for. Two at a time keep the memory bounded and leave the
- * event loop free; a queue of 128 is some seconds of waiting.
+ * event loop free.
  */
 export const HASHING: HashingOptions = {
   memoryCost: 19_456,
   timeCost: 2,
-  concurrency: 2,
-  queue: 128,
+  concurrency: HASHES_AT_ONCE,
 }
 
-/** Hashes and checks passwords with argon2id (RFC 9106), off the event loop and few at a time. */
+/**
+ * Hashes and checks passwords with argon2id (RFC 9106), off the event loop and few at a time, first come first served.
+ * How many may wait is its caller's to bound (fair-gate.ts).
+ */
 export interface Hasher {
-  /** @throws ParleyError RATE_LIMITED where too many wait already. */
   hash(password: string): Promise<string>
-  /**
-   * False for a wrong password and, at the same cost, where there is no account and hence no hash.
-   * @throws ParleyError RATE_LIMITED where too many wait already: nothing was checked then.
-   */
+  /** False for a wrong password and, at the same cost, where there is no account and hence no hash. */
   verify(password: string, hash: string | undefined): Promise<boolean>
-  /** How many passwords it has to do with just now. */
-  load(): GateLoad
 }
 
 export async function createHasher(options: HashingOptions): Promise<Hasher> {
-  const { memoryCost, timeCost } = options
-  const gate = createGate(options)
+  const { memoryCost, timeCost, concurrency } = options
+  const few = createSemaphore(concurrency)
   const compute = (password: string) =>
     Bun.password.hash(password, { algorithm: "argon2id", memoryCost, timeCost })
   const nobodys = await compute(crypto.randomUUID())
 
   return {
-    load: gate.load,
-    hash: (password) => gate.run(() => compute(password)),
+    hash: (password) => few(() => compute(password)),
     verify: (password, hash) =>
-      gate.run(async () => {
+      few(async () => {
         const right = await Bun.password.verify(password, hash ?? nobodys)
         return right && hash !== undefined
       }),
+  }
+}
+
+/** Runs so many jobs at once, the others in the order in which they came. */
+function createSemaphore(concurrency: number) {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async <T>(job: () => Promise<T>): Promise<T> => {
+    // A job that ends hands its place over, so that none slips in between.
+    if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running += 1
+    try {
+      return await job()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else running -= 1
+    }
   }
 }

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto"
 
 /**
- * Refresh tokens are derived, not stored: the token of a session's n-th generation is always the same, so whoever
- * renews one twice within the grace gets the same successor, while the store holds no more than a hash.
+ * Refresh tokens are derived, not stored: the token of a session's n-th generation is always the same, so a client
+ * that asks again because an answer was lost gets the same successor, while the store holds no more than a hash.
  */
 export interface RefreshTokens {
   issue(session: string, generation: number): Promise<string>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { MAX_LATE_REFRESHES } from "../limits.ts"
 import { startParts } from "../test/parts.ts"
 import { createRefreshTokens } from "./refresh-tokens.ts"
 import { REFRESH_GRACE_MS, REFRESH_LIFETIME } from "./sessions.ts"
@@ -45,22 +46,73 @@ describe("refresh tokens", () => {
     await parts.sessions.refresh(faster)
   })
 
-  test("end the session when used again after the grace, or when older than that", async () => {
+  test("stay good until the next one has been presented, however long an answer was lost", async () => {
     await using parts = await startParts()
-    const late = await parts.sessions.begin("alice", "phone")
-    const next = await parts.sessions.refresh(late.refreshToken)
-    parts.clock.pass(REFRESH_GRACE_MS + 1)
-    await expect(parts.sessions.refresh(late.refreshToken)).rejects.toMatchObject(refused)
-    await expect(parts.sessions.refresh(next.refreshToken)).rejects.toMatchObject(refused)
+    let token = (await parts.sessions.begin("alice", "phone")).refreshToken
+    for (const ms of [11_000, 60 * MINUTE, 24 * 60 * MINUTE]) {
+      const lost = await parts.sessions.refresh(token)
+      parts.clock.pass(ms)
+      const again = await parts.sessions.refresh(token)
+      expect(again.refreshToken).toBe(lost.refreshToken)
+      expect(again.session).toBe(lost.session)
+      // Next time all is well.
+      token = (await parts.sessions.refresh(again.refreshToken)).refreshToken
+    }
+  })
 
-    const old = await parts.sessions.begin("alice", "laptop")
-    const second = await parts.sessions.refresh(old.refreshToken)
-    const third = await parts.sessions.refresh(second.refreshToken)
-    await expect(parts.sessions.refresh(old.refreshToken)).rejects.toMatchObject(refused)
-    await expect(parts.sessions.refresh(third.refreshToken)).rejects.toMatchObject(refused)
+  test("end the session when used after the next one was presented, by thief or owner", async () => {
+    await using parts = await startParts()
+    for (const passed of [0, 5_000, 11_000]) {
+      const { refreshToken: stolen, session } = await parts.sessions.begin("alice", "phone")
+      const next = await parts.sessions.refresh(stolen)
+      // The thief is given what the owner has, and is found out once one of them goes on.
+      expect((await parts.sessions.refresh(stolen)).refreshToken).toBe(next.refreshToken)
+      const last = await parts.sessions.refresh(next.refreshToken)
+      parts.clock.pass(passed)
+      const reused = parts.sessions.refresh(stolen)
+      await expect(reused).rejects.toMatchObject({ ...refused, user: "alice", session })
+      await expect(parts.sessions.refresh(last.refreshToken)).rejects.toMatchObject(refused)
+    }
     expect(await parts.sessions.list("alice")).toEqual([])
-    const { sessions } = await parts.sessions.endedSince(0)
-    expect(sessions.map(({ id }) => id).sort()).toEqual([late.session, old.session].sort())
+    expect((await parts.sessions.endedSince(0)).sessions).toHaveLength(3)
+  })
+
+  test("that two hold, who renew in turn, end the session after some rounds", async () => {
+    await using parts = await startParts()
+    const { refreshToken } = await parts.sessions.begin("alice", "phone")
+    let [owner, thief] = [refreshToken, refreshToken]
+    let rounds = 0
+    const renewInTurn = async () => {
+      while (rounds < 50) {
+        owner = (await parts.sessions.refresh(owner)).refreshToken
+        parts.clock.pass(5 * MINUTE)
+        thief = (await parts.sessions.refresh(thief)).refreshToken
+        parts.clock.pass(5 * MINUTE)
+        rounds += 1
+      }
+    }
+    await expect(renewInTurn()).rejects.toMatchObject(refused)
+    expect(rounds).toBe(MAX_LATE_REFRESHES - 1)
+    expect(await parts.sessions.list("alice")).toEqual([])
+  })
+
+  test("of a client that loses an answer now and then go on, and asking often costs no writes", async () => {
+    let writes = 0
+    await using parts = await startParts((store) => ({
+      putCounter(counter) {
+        writes += 1
+        return store.putCounter(counter)
+      },
+    }))
+    let token = (await parts.sessions.begin("alice", "phone")).refreshToken
+    for (let i = 0; i < 40; i++) {
+      let next = await parts.sessions.refresh(token)
+      parts.clock.pass(5 * MINUTE)
+      writes = 0
+      if (i % 5 > 0) for (let n = 0; n < 3; n++) next = await parts.sessions.refresh(token)
+      expect(writes).toBe(i % 5 > 0 ? 1 : 0)
+      token = next.refreshToken
+    }
   })
 
   test("change nothing where whoever asked has gone, and may have asked elsewhere", async () => {

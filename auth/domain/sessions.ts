@@ -1,20 +1,19 @@
 import type { Clock } from "@parley/service/clock.ts"
-import { notFound, unauthenticated, unavailable } from "@parley/service/errors.ts"
+import { notFound, ParleyError, unauthenticated, unavailable } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
+import { MAX_ENDED_SESSIONS, MAX_SESSIONS } from "../limits.ts"
 import type { Session, Store } from "../store/store.ts"
 import type { AccessTokens } from "./access-tokens.ts"
+import { createLateRefreshes } from "./late-refreshes.ts"
 import type { RefreshTokens } from "./refresh-tokens.ts"
 
 /** A refresh token lives so long after it was issued, in seconds. */
 export const REFRESH_LIFETIME = 30 * 24 * 60 * 60
-/** Within this time a refresh token that was just replaced still gets its successor: two tabs may ask at once. */
+/** Within this time a refresh token that was just replaced is asked with by two tabs; later, an answer was lost. */
 export const REFRESH_GRACE_MS = 10_000
-/** Devices that an account may be signed in on; the one that was seen least recently makes room. */
-const MAX_SESSIONS = 100
 /** Twice the life of an access token: by then no token of an ended session is valid any more. */
 const ENDED_SESSIONS_MS = 20 * 60 * 1000
-const MAX_ENDED_SESSIONS = 10_000
 
 export interface SignedIn {
   user: string
@@ -39,8 +38,10 @@ export interface Sessions {
   begin(user: string, device: string): Promise<SignedIn>
   /**
    * Replaces a refresh token by its successor.
-   * @throws ParleyError UNAUTHENTICATED where the token is not valid; one that was replaced before the grace began was
-   * stolen or copied, and ends the whole session.
+   * The token before the present one stays good, and gets the same successor again, until the present one has been
+   * presented: whose answer was lost asks again, at any time.
+   * @throws ParleyError UNAUTHENTICATED where the token is not valid; TokenReused where its successor has been presented
+   * already: there is a copy of it, and the whole session ends.
    * @param isWaitedFor says whether whoever asked is still there: where a process was frozen meanwhile, the owner may have
    * asked another one since, and would never hear of the successor. Nothing changes then: UNAVAILABLE.
    */
@@ -49,11 +50,13 @@ export interface Sessions {
   mustBeLive(viewer: Viewer): Promise<void>
   list(user: string): Promise<Session[]>
   end(session: string): Promise<void>
-  /** Ends the session that a refresh token belongs to, whichever of its tokens it is. */
-  endByToken(token: string): Promise<void>
+  /** Ends the session that a refresh token belongs to, whichever of its tokens it is; the session's id, where it is one. */
+  endByToken(token: string): Promise<string | undefined>
   /** @throws ParleyError NOT_FOUND where the user has no such session. */
   revoke(user: string, session: string): Promise<void>
   endOthers(viewer: Viewer): Promise<void>
+  /** Those of the given sessions that have ended or expired, or are not known any more. */
+  endedOf(ids: readonly string[]): Promise<string[]>
   /** Those that ended after that time (ms since the epoch), oldest first, as far as their tokens may still be valid. */
   endedSince(after: number): Promise<EndedSessions>
 }
@@ -68,6 +71,7 @@ export interface SessionsOptions {
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { store, clock, ids, accessTokens, refreshTokens } = options
+  const late = createLateRefreshes(store, clock, REFRESH_LIFETIME * 1000)
 
   async function signedIn(user: string, session: string, generation: number): Promise<SignedIn> {
     const accessToken = await accessTokens.issue(user, session)
@@ -98,12 +102,14 @@ export function createSessions(options: SessionsOptions): Sessions {
       // Another tab was faster, or the session has just ended: look again.
       return refresh(token, isWaitedFor)
     }
-    if (claim.generation === generation - 1 && now - session.rotatedAt <= REFRESH_GRACE_MS) {
-      return signedIn(user, id, generation)
+    if (claim.generation === generation - 1) {
+      const isLate = now - session.rotatedAt > REFRESH_GRACE_MS
+      if (!isLate || !(await late.note(id, generation))) return signedIn(user, id, generation)
     }
-    // Replaced long ago: somebody holds a copy, and nobody can tell which of the two is the owner.
-    if (claim.generation < generation) await store.endSession(id)
-    throw ended()
+    if (claim.generation > generation) throw ended()
+    // The client that presented the successor has it, and this one has not: one of them holds a copy.
+    await store.endSession(id)
+    throw new TokenReused(user, id)
   }
 
   async function endAll(sessions: Session[]) {
@@ -138,6 +144,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     async endByToken(token) {
       const claim = await refreshTokens.read(token)
       if (claim) await store.endSession(claim.session)
+      return claim?.session
     },
     async revoke(user, id) {
       const session = await store.session(id)
@@ -147,6 +154,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     async endOthers(viewer) {
       const sessions = await store.liveSessions(viewer.user, clock.now())
       await endAll(sessions.filter((session) => session.id !== viewer.session))
+    },
+    async endedOf(ids) {
+      const live = new Set(await store.liveAmong(ids, clock.now()))
+      return ids.filter((id) => !live.has(id))
     },
     async endedSince(after) {
       // First the time, then the look: what ends after it is told the next time.
@@ -161,4 +172,15 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 }
 
-const ended = () => unauthenticated("This session has ended: sign in again.")
+const ENDED = "This session has ended: sign in again."
+const ended = () => unauthenticated(ENDED)
+
+/** A refresh token was used whose successor had been used before: the session has been ended. */
+export class TokenReused extends ParleyError {
+  constructor(
+    readonly user: string,
+    readonly session: string,
+  ) {
+    super("UNAUTHENTICATED", ENDED)
+  }
+}

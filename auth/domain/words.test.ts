@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
+import { addressGroup, wideAddressGroup } from "@parley/service/address-group.ts"
 import { startParts } from "../test/parts.ts"
-import { addressGroup } from "./address.ts"
 import { deviceName } from "./device.ts"
 import { givenPassword, newPassword } from "./passwords.ts"
 import { newName, profileChange } from "./profile.ts"
@@ -205,6 +205,11 @@ test("addresses are counted as whoever holds them: IPv4 one by one, IPv6 by /64"
   expect(addressGroup("::1")).toBe("0:0:0:0")
   expect(addressGroup("2001:db8:1:2::")).toBe("2001:db8:1:2")
   expect(addressGroup("fe80::1%eth0")).toBe("fe80:0:0:0")
+  expect(wideAddressGroup("2001:db8:7:ffff::1")).toBe("2001:db8:7::/48")
+  expect(wideAddressGroup("2001:db8:7:1::2")).toBe("2001:db8:7::/48")
+  for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "nonsense"]) {
+    expect(wideAddressGroup(address)).toBeUndefined()
+  }
   for (const address of ["", "unix:", "203.0.113.7, 10.0.0.1"]) {
     expect(addressGroup(address)).toBe("unknown")
   }

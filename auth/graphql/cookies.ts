@@ -13,7 +13,15 @@ export function setCookies(call: Call, site: Site, signedIn: SignedIn): void {
   )
 }
 
-/** Takes both away again. */
+/** A year: the device is to be known again when its next sign-in comes. */
+const DEVICE_LIFETIME = 365 * 24 * 60 * 60
+
+/** Has the browser keep its device cookie, which outlives its sessions. */
+export function setDeviceCookie(call: Call, site: Site, device: string): void {
+  call.setCookies.push(cookie(site, "parley_device", device, DEVICE_LIFETIME))
+}
+
+/** Takes both away again; the device stays known. */
 export function clearCookies(call: Call, site: Site): void {
   call.setCookies.push(cookie(site, "parley_access", "", 0), cookie(site, "parley_refresh", "", 0))
 }

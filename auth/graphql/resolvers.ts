@@ -1,19 +1,48 @@
 import { ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import { shownLine } from "@parley/service/names.ts"
+import type { AuditedAction, AuditFacts } from "../audit.ts"
 import type { SignInInput, SignUpInput } from "../domain/accounts.ts"
 import type { ProfileInput } from "../domain/profile.ts"
 import type { SignedIn } from "../domain/sessions.ts"
 import type { Session, User } from "../store/store.ts"
-import { clearCookies, setCookies } from "./cookies.ts"
+import { clearCookies, setCookies, setDeviceCookie } from "./cookies.ts"
 import type { Operation } from "./operation.ts"
 
 const DEFAULT_FIRST = 20
 
 /** Sets the cookies and answers with the user. */
-async function welcome({ call, auth, user }: Operation, signedIn: SignedIn) {
+async function welcome(operation: Operation, signedIn: SignedIn, remembersDevice: boolean) {
+  const { call, auth, user } = operation
   setCookies(call, auth.config, signedIn)
+  if (remembersDevice) await rememberDevice(operation, signedIn.user)
   return user(signedIn.user)
 }
+
+/** Ties the browser to the account that has just proved its password on it. */
+async function rememberDevice({ call, auth }: Operation, user: string) {
+  const owner = await auth.store.credentialsById(user)
+  if (owner) setDeviceCookie(call, auth.config, await auth.devices.welcome(call.device, owner))
+}
+
+/** Writes down what came of it. */
+async function audited<T>(
+  action: AuditedAction,
+  { call, auth }: Operation,
+  facts: AuditFacts,
+  act: () => Promise<T>,
+  found: (result: T) => AuditFacts = () => ({}),
+): Promise<T> {
+  try {
+    const result = await act()
+    auth.audit.done(action, call, { ...facts, ...found(result) })
+    return result
+  } catch (error) {
+    auth.audit.failed(action, call, facts, error)
+    throw error
+  }
+}
+
+const subject = ({ user, session }: SignedIn): AuditFacts => ({ user, session })
 
 const Query = {
   async me(_: unknown, _args: unknown, operation: Operation) {
@@ -39,20 +68,28 @@ const Query = {
 
 const Mutation = {
   async signUp(_: unknown, { input }: { input: SignUpInput }, operation: Operation) {
-    return welcome(operation, await operation.auth.accounts.signUp(input, operation.call))
+    const { auth, call } = operation
+    const { username, device } = input
+    const signUp = () => auth.accounts.signUp(input, call)
+    const signedIn = await audited("sign-up", operation, { username, device }, signUp, subject)
+    return welcome(operation, signedIn, true)
   },
   async signIn(_: unknown, { input }: { input: SignInInput }, operation: Operation) {
-    return welcome(operation, await operation.auth.accounts.signIn(input, operation.call))
+    const { auth, call } = operation
+    const { username, device } = input
+    const signIn = () => auth.accounts.signIn(input, call)
+    const signedIn = await audited("sign-in", operation, { username, device }, signIn, subject)
+    return welcome(operation, signedIn, true)
   },
   async refreshSession(_: unknown, _args: unknown, operation: Operation) {
     const { call, auth } = operation
     if (!call.refreshToken) throw unauthenticated()
     try {
-      return await welcome(
-        operation,
-        await auth.sessions.refresh(call.refreshToken, call.isWaitedFor),
-      )
+      const signedIn = await auth.sessions.refresh(call.refreshToken, call.isWaitedFor)
+      // A session from before there were device cookies, or whose browser has lost it.
+      return await welcome(operation, signedIn, !(await auth.devices.isOurs(call.device)))
     } catch (error) {
+      auth.audit.failed("refresh", call, {}, error)
       // A token that is refused now will be refused for ever: the browser should not send it again.
       if (error instanceof ParleyError && error.code === "UNAUTHENTICATED") {
         clearCookies(call, auth.config)
@@ -60,28 +97,37 @@ const Mutation = {
       throw error
     }
   },
-  async signOut(_: unknown, _args: unknown, { call, auth }: Operation) {
-    if (call.viewer) await auth.sessions.end(call.viewer.session)
+  async signOut(_: unknown, _args: unknown, operation: Operation) {
+    const { call, auth } = operation
+    if (call.viewer) {
+      const { user, session } = call.viewer
+      await audited("sign-out", operation, { user, session }, () => auth.sessions.end(session))
+    }
     // The access token may have expired in the meantime; the session is to end all the same.
-    if (call.refreshToken) await auth.sessions.endByToken(call.refreshToken)
+    if (call.refreshToken) {
+      const session = await auth.sessions.endByToken(call.refreshToken)
+      if (session && !call.viewer) auth.audit.done("sign-out", call, { session })
+    }
     clearCookies(call, auth.config)
     return true
   },
-  async revokeSession(_: unknown, { id }: { id: string }, { call, auth, viewer }: Operation) {
-    const { user, session } = await viewer()
-    await auth.sessions.revoke(user, id)
+  async revokeSession(_: unknown, { id }: { id: string }, operation: Operation) {
+    const { call, auth } = operation
+    const { user, session } = await operation.viewer()
+    await audited("revoke", operation, { user, session: id }, () => auth.sessions.revoke(user, id))
     if (id === session) clearCookies(call, auth.config)
     return true
   },
   async updateProfile(_: unknown, { input }: { input: ProfileInput }, operation: Operation) {
     return operation.auth.accounts.updateProfile(await operation.viewer(), input)
   },
-  async changePassword(
-    _: unknown,
-    args: { current: string; new: string },
-    { call, auth, viewer }: Operation,
-  ) {
-    await auth.accounts.changePassword(await viewer(), args.current, args.new, call)
+  async changePassword(_: unknown, args: { current: string; new: string }, operation: Operation) {
+    const { call, auth } = operation
+    const viewer = await operation.viewer()
+    const { user, session } = viewer
+    const change = () => auth.accounts.changePassword(viewer, args.current, args.new, call)
+    await audited("password-change", operation, { user, session }, change)
+    await rememberDevice(operation, user)
     return true
   },
 }

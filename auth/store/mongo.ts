@@ -140,6 +140,12 @@ export async function openMongoStore({ url, linkSecret, log }: MongoStoreOptions
         const found = await sessions.findOne({ _id: id })
         return found ? sessionOf(found) : undefined
       }),
+    liveAmong: (ids, now) =>
+      run(async () => {
+        const live = { _id: { $in: [...ids] }, endedAt: null, expiresAt: { $gt: new Date(now) } }
+        const found = sessions.find(live).project<{ _id: string }>({ _id: 1 })
+        return (await found.toArray()).map(({ _id }) => _id)
+      }),
     liveSessions: (user, now) =>
       run(async () => {
         const live = sessions.find({ user, endedAt: null, expiresAt: { $gt: new Date(now) } })

@@ -82,6 +82,10 @@ export function openSqliteStore(directory: string, clock: Clock = systemClock): 
     `SELECT ${SESSION} FROM sessions WHERE user = $user AND ended_at IS NULL AND expires_at > $now
      ORDER BY last_seen_at DESC, id DESC`,
   )
+  const liveAmong = all<{ id: string }>(
+    `SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each($ids))
+     AND ended_at IS NULL AND expires_at > $now`,
+  )
   const rotateSession = change(
     `UPDATE sessions SET generation = $generation, token_hash = $tokenHash, rotated_at = $rotatedAt,
        last_seen_at = $lastSeenAt, expires_at = $expiresAt
@@ -162,6 +166,9 @@ export function openSqliteStore(directory: string, clock: Clock = systemClock): 
     },
     async session(id) {
       return session({ id })
+    },
+    async liveAmong(ids, now) {
+      return liveAmong({ ids: JSON.stringify(ids), now }).map(({ id }) => id)
     },
     async liveSessions(user, now) {
       return liveSessions({ user, now })

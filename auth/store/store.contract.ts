@@ -208,6 +208,21 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(await store.liveSessions(user, 50_000)).toEqual([young, middle, old])
       })
 
+      test("that live are told from those that do not, by their ids", async () => {
+        const [live, ended, expired] = [
+          newSession(id()),
+          newSession(id(), { endedAt: 5_000 }),
+          newSession(id(), { expiresAt: 50_000 }),
+        ]
+        for (const session of [live, ended, expired]) await store.insertSession(session)
+        const ids = [live, ended, expired].map((session) => session.id)
+        expect(await other.liveAmong([...ids, id(), "$gt", ""], 50_000)).toEqual([live.id])
+        expect((await other.liveAmong(ids, 49_999)).toSorted()).toEqual(
+          [live.id, expired.id].toSorted(),
+        )
+        expect(await store.liveAmong([], 0)).toEqual([])
+      })
+
       test("of many renewals of one generation, one wins", async () => {
         const session = newSession(id())
         await store.insertSession(session)

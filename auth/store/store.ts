@@ -112,6 +112,8 @@ export interface Store extends AsyncDisposable {
 
   insertSession(session: Session): Promise<void>
   session(id: string): Promise<Session | undefined>
+  /** Those of the given ids that are neither ended nor expired, in no particular order. */
+  liveAmong(ids: readonly string[], now: number): Promise<string[]>
   /** Those neither ended nor expired, the one seen last first. */
   liveSessions(user: string, now: number): Promise<Session[]>
   /**

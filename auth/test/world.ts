@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/service/link.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import type { AuthConfig } from "../config.ts"
+import type { HashingOptions } from "../domain/hashing.ts"
 import { startAuth } from "../start.ts"
 
 export const SECRET = "the link secret of an auth service under test"
@@ -37,11 +38,17 @@ export const configFor = (dataDir: string, settings: Partial<AuthConfig> = {}): 
  * A real auth service on a port of its own, with a clock that a test can move.
  * @param offset how wrong its clock is from the start, in ms
  */
-export async function startWorld(settings: Partial<AuthConfig> = {}, hashing = {}, offset = 0) {
+export async function startWorld(
+  settings: Partial<AuthConfig> = {},
+  hashing: Partial<HashingOptions> & { queue?: number } = {},
+  offset = 0,
+  log = silentLogger,
+) {
   const dataDir = mkdtempSync(join(tmpdir(), "parley-auth-"))
   const clock = { now: () => Date.now() + offset }
   const config = configFor(dataDir, settings)
-  const overrides = { clock, log: silentLogger, hashing: { ...CHEAP, ...hashing } }
+  const { queue, ...costs } = hashing
+  const overrides = { clock, log, hashing: { ...CHEAP, ...costs }, queue }
   let auth = await startAuth(config, overrides)
 
   const world = {
@@ -91,7 +98,9 @@ export class Device {
     variables: object = {},
     token = this.access,
   ): Promise<Answer<Data>> {
-    const refresh = this.cookies.get("parley_refresh")
+    const cookie = [...this.cookies]
+      .filter(([name]) => name !== "parley_access")
+      .map(([name, value]) => `${name}=${value}`)
     const response = await fetch(`${this.world.url}/graphql`, {
       method: "POST",
       headers: {
@@ -100,7 +109,7 @@ export class Device {
         "x-forwarded-for": this.address,
         "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/150.0 Safari/537.36",
         ...(token ? { authorization: `Bearer ${token}` } : {}),
-        ...(refresh ? { cookie: `parley_refresh=${refresh}` } : {}),
+        ...(cookie.length > 0 ? { cookie: cookie.join("; ") } : {}),
       },
       body: JSON.stringify({ query, variables }),
     })

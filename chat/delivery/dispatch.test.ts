@@ -3,6 +3,7 @@ import type { ParleyError } from "@parley/service/errors.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
+import { BUFFER_BYTES } from "../limits.ts"
 import { createLog } from "../test/log-builder.ts"
 import { dispatch } from "./dispatch.ts"
 import type { Program, Session } from "./session.ts"
@@ -12,11 +13,11 @@ const event: BusEvent = { kind: "entry", entry: createLog("group").founded("alic
 function createLink() {
   const frames: { ids: string[]; payload: string }[] = []
   const link: Link = {
-    waitingBytes: () => 0,
     deliver(ids, payload) {
       frames.push({ ids: [...ids], payload })
       return true
     },
+    waitingBytes: () => 0,
   }
   return { link, frames }
 }
@@ -41,7 +42,7 @@ function createSession(user: string, program: Program, link: Link) {
   ids += 1
   const errors: (ParleyError | undefined)[] = []
   const session: Session = {
-    ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [] },
+    ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [], bufferedBytes: 0 },
     ...{ covered: new Map(), departed: new Map() },
     end(error) {
       errors.push(error)
@@ -86,6 +87,22 @@ describe("an event for many sessions", () => {
     dispatch(event, [live, replaying, ended], { log: silentLogger })
     expect(frames.map(({ ids }) => ids)).toEqual([[live.id]])
     expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
+  })
+
+  test("that waits in a buffer of too many bytes ends that session, which resumes", () => {
+    const { program } = createProgram(true)
+    const log = createLog("group")
+    log.founded("alice")
+    const session = Object.assign(createSession("bob", program, createLink().link), {
+      phase: "replaying" as const,
+    })
+    const text = "x".repeat(8_000)
+    for (let sent = 0; session.errors.length === 0 && sent < 2 * BUFFER_BYTES; sent += 8_000) {
+      const entry = log.message("alice", text)
+      dispatch({ kind: "entry", entry }, [session], { log: silentLogger })
+    }
+    expect(session.errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])
+    expect(session.buffer.length).toBeLessThanOrEqual(BUFFER_BYTES / 8_000 + 1)
   })
 
   test("does not go to those whose replay has told them", () => {

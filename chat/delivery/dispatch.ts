@@ -1,10 +1,12 @@
 import { logFor } from "@parley/service/cause.ts"
-import { unavailable } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
+import { BUFFER_BYTES, BUFFER_EVENTS } from "../limits.ts"
 import type { Trail } from "../trail.ts"
-import { isCovered, MAX_BUFFERED, type Program, type Session } from "./session.ts"
+import { createLane, type Lane } from "./lane.ts"
+import { eventBytes, isCovered, type Program, type Session } from "./session.ts"
 
 /** Who is told of what becomes of an event, beside those whom it concerns. */
 export interface Watchers {
@@ -12,21 +14,39 @@ export interface Watchers {
   trail?: Trail
 }
 
+/** Of one conversation: the documents whose events are being rendered, each with what waits behind. */
+export type Lanes = Map<Program, Lane>
+
 /**
  * Hands one event to some sessions: those that are still replaying keep it, the live ones of one document share one
- * rendering and, per connection, one frame. Answers a promise only where a rendering had to wait for something.
+ * rendering and, per connection, one frame. A document that has to wait for its rendering makes its own later events
+ * wait, and no other document's. Answers a promise only where a rendering that began now had to wait for something.
+ * @param onIdle told when the last lane has come to its end.
  */
 export function dispatch(
   event: BusEvent,
   sessions: Iterable<Session>,
   watchers: Watchers,
+  lanes: Lanes = new Map(),
+  onIdle: () => void = () => {},
 ): void | Promise<void> {
   const waiting: Promise<void>[] = []
   for (const [program, audience] of byProgram(event, sessions)) {
-    const sent = program.shareable
-      ? send(program, event, undefined, audience, watchers)
-      : sendEach(program, event, audience, watchers)
-    if (sent) waiting.push(sent)
+    const lane = lanes.get(program)
+    if (lane) {
+      lane.add(event, audience)
+      continue
+    }
+    const sent = render(program, event, audience, watchers)
+    if (!sent) continue
+    const send = (event: BusEvent, audience: Session[]) =>
+      render(program, event, audience, watchers)
+    const opened = createLane(sent, audience, send, () => {
+      lanes.delete(program)
+      if (lanes.size === 0) onIdle()
+    })
+    lanes.set(program, opened)
+    waiting.push(opened.done)
   }
   if (waiting.length > 0) return Promise.all(waiting).then(() => {})
 }
@@ -46,16 +66,25 @@ function byProgram(event: BusEvent, sessions: Iterable<Session>): Map<Program, S
 
 function buffer(session: Session, event: BusEvent): void {
   session.buffer.push(event)
-  if (session.buffer.length > MAX_BUFFERED) {
+  session.bufferedBytes += eventBytes(event)
+  if (session.buffer.length > BUFFER_EVENTS || session.bufferedBytes > BUFFER_BYTES) {
     session.end(unavailable("Too much has happened during the replay: resume from your position."))
   }
 }
 
-function sendEach(program: Program, event: BusEvent, audience: Session[], watchers: Watchers) {
-  const waiting = audience.flatMap((session) => {
-    const sent = send(program, event, session.user, [session], watchers)
-    return sent ? [sent] : []
-  })
+function render(
+  program: Program,
+  event: BusEvent,
+  audience: Session[],
+  watchers: Watchers,
+): void | Promise<void> {
+  if (program.shareable) return send(program, event, undefined, audience, watchers)
+  const waiting: Promise<void>[] = []
+  // One person's devices share a rendering.
+  for (const [user, sessions] of Map.groupBy(audience, ({ user }) => user)) {
+    const sent = send(program, event, user, sessions, watchers)
+    if (sent) waiting.push(sent)
+  }
   return waiting.length > 0 ? Promise.all(waiting).then(() => {}) : undefined
 }
 
@@ -66,23 +95,25 @@ function send(
   audience: Session[],
   { log, trail }: Watchers,
 ): void | Promise<void> {
-  const delivering = trail?.delivering(event)
-  const { cause } = delivering ?? event
-  const give = (payload: string) => {
-    let sessions = 0
-    for (const [link, ids] of byLink(audience)) {
-      if (link.deliver(ids, payload, cause)) sessions += ids.length
-    }
-    delivering?.done(sessions)
-  }
   // An event that cannot be rendered must not be skipped: its sessions end, and resume from their positions.
   const giveUp = (error: unknown) => {
-    logFor(log, cause).error("event not rendered", { error })
-    for (const session of audience) session.end(unavailable("The event could not be read."))
+    const isTooLarge = error instanceof ParleyError && error.code === "TOO_LARGE"
+    if (!isTooLarge) logFor(log, event.cause).error("event not rendered", { error })
+    const reason = isTooLarge ? error : unavailable("The event could not be read.")
+    for (const session of audience) session.end(reason)
   }
   try {
+    const delivering = trail?.delivering(event)
+    const { cause } = delivering ?? event
+    const give = (payload: string) => {
+      let sessions = 0
+      for (const [link, ids] of byLink(audience)) {
+        if (link.deliver(ids, payload, cause)) sessions += ids.length
+      }
+      delivering?.done(sessions)
+    }
     const payload = program.render(event, viewer)
-    if (payload instanceof Promise) return payload.then(give, giveUp)
+    if (payload instanceof Promise) return payload.then(give).catch(giveUp)
     give(payload)
   } catch (error) {
     giveUp(error)

@@ -18,6 +18,8 @@ let log: LogBuilder
 /** What the node's reads of a log do instead of being answered. */
 let reading: "answered" | "failing" | Promise<void> = "answered"
 let reads = 0
+/** What the node reads in an entry's place. */
+let broken: (entry: Entry) => Entry | undefined = () => undefined
 let held: string[] = []
 /** Tells the hub that records of a partition may have been missed. */
 let tellGap: (partition: number) => void
@@ -45,13 +47,14 @@ const watchedStore = (store: Store): Store => ({
     reads += 1
     if (reading === "failing") throw unavailable("the disk is gone")
     if (reading !== "answered") await reading
-    return store.entries(...args)
+    return (await store.entries(...args)).map((entry) => broken(entry) ?? entry)
   },
 })
 
 beforeEach(async () => {
   ;[reading, reads, held] = ["answered", 0, []]
   memberships = (store, user) => store.memberships(user)
+  broken = () => undefined
   world = await createWorld(1, (store) => ({
     store: watchedStore(store),
     bus: watched(createInProcessExchange().join()),
@@ -184,6 +187,37 @@ describe("a room", () => {
     letGo()
     await until(() => node.hub.rooms === 0, "the room to end")
     expect(bob.entries()).toEqual([])
+  })
+})
+
+describe("a room that cannot go on", () => {
+  /** An entry of a kind that this node does not know, and that it takes for a change of members. */
+  const strange = (seq: number): Entry =>
+    ({ ...createLog(group).message("alice"), kind: "from the future", seq }) as unknown as Entry
+
+  test("ends its sessions, which resume, and serves those who come after", async () => {
+    const [alice, bob] = [await open("alice"), await open("bob")]
+    const [message] = await store(...messages(1))
+    expect(() => hear(strange(2))).not.toThrow()
+    for (const { error } of [alice, bob]) expect(error).toMatchObject({ code: "UNAVAILABLE" })
+    expect([node.hub.size, node.hub.rooms]).toEqual([0, 0])
+    const back = openSession(node, "bob", new Map([[group, 1]]))
+    await back.replayed
+    hear(message!, ...(await store(...messages(1))))
+    expect(seqs(back)).toEqual([2, 3])
+  })
+
+  test("does so where it meets the entry while it reads the log, too", async () => {
+    const bob = await open("bob")
+    const entries = await store(...messages(2))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    reading = promise
+    hear(entries[1]!)
+    broken = ({ seq }) => (seq === 2 ? strange(2) : undefined)
+    resolve()
+    await until(() => bob.error !== undefined, "the end")
+    expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
+    await until(() => node.hub.rooms === 0, "the end of the room")
   })
 })
 

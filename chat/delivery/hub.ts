@@ -1,13 +1,17 @@
-import { unavailable } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import { partitionOf } from "@parley/service/partition.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
+import {
+  MEMBERSHIP_PAUSE_MS,
+  MEMBERSHIP_READINGS,
+  MEMBERSHIPS_PER_READ,
+  PLACES_PER_PERSON,
+  SUBSCRIPTIONS_RETRY_MS,
+} from "../limits.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import type { Watchers } from "./dispatch.ts"
 import { createRooms } from "./rooms.ts"
 import type { Session } from "./session.ts"
-
-/** A membership that is still behind its room after this many readings says that the room's log is not the store's. */
-const MAX_READINGS = 100
 
 export interface Hub {
   /** Tells the sessions of this node of an event; `users` are those it concerns, as far as the event does not say so itself. */
@@ -15,8 +19,10 @@ export interface Hub {
   /**
    * Registers a session: from here on it gets, in its buffer, all that is new to its user. Resolves with the user's
    * memberships, each with how far the replay has to go: an entry is either covered by that or arrives live.
+   * @param pause called between two stretches of the memberships.
+   * @throws ParleyError UNAVAILABLE, RATE_LIMITED
    */
-  register(session: Session): Promise<Registered[]>
+  register(session: Session, pause?: () => Promise<void> | undefined): Promise<Registered[]>
   /** The session is live: forgets what only its replay needed. */
   settle(session: Session): void
   unregister(session: Session): void
@@ -54,23 +60,55 @@ export function createHub(options: HubOptions): Hub {
   const nobody: ReadonlySet<Session> = new Set()
   const rooms = createRooms({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
 
-  async function placeAll(session: Session): Promise<Registered[]> {
-    const placed = new Map<string, MembershipView>()
-    for (let behind = true, readings = 0; behind; readings++) {
-      if (readings === MAX_READINGS) throw unavailable("The conversations cannot be read just now.")
-      const memberships = await store.memberships(session.user)
-      if (session.phase === "ended") return []
-      behind = false
-      for (const membership of memberships) {
-        if (placed.has(membership.conversation)) continue
-        if (place(session, membership)) placed.set(membership.conversation, membership)
-        else behind = true
-      }
+  /** @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together. */
+  function checkPlaces(user: string): void {
+    let places = 0
+    for (const session of users.get(user) ?? nobody) places += rooms.placesOf(session)
+    if (places > PLACES_PER_PERSON) throw tooMany()
+  }
+
+  async function placeAll(
+    session: Session,
+    pause: () => Promise<void> | undefined,
+  ): Promise<Registered[]> {
+    const registered: Registered[] = []
+    for (let after = ""; ; ) {
+      const stretch = await placeStretch(session, after, registered)
+      if (!stretch) return []
+      if (stretch.length < MEMBERSHIPS_PER_READ) return registered
+      checkPlaces(session.user)
+      after = stretch.at(-1)!.conversation
+      const paused = pause()
+      if (paused) await paused
     }
-    return [...placed.values()].map((membership) => ({
-      membership,
-      upTo: membership.until ?? membership.head,
-    }))
+  }
+
+  /** Undefined where the session has ended meanwhile. */
+  async function placeStretch(
+    session: Session,
+    after: string,
+    registered: Registered[],
+  ): Promise<MembershipView[] | undefined> {
+    const placed = new Set<string>()
+    for (let reading = 0; reading < MEMBERSHIP_READINGS; reading++) {
+      // A membership behind its room: the room has heard of an entry that this reading did not find yet.
+      if (reading > 0) await Bun.sleep(Math.min(2 ** reading, MEMBERSHIP_PAUSE_MS))
+      const limit = MEMBERSHIPS_PER_READ
+      const stretch = await store.memberships(session.user, { after, limit })
+      if (session.phase === "ended") return undefined
+      let isBehind = false
+      for (const membership of stretch) {
+        const { conversation, until, head } = membership
+        if (placed.has(conversation)) continue
+        if (place(session, membership)) {
+          placed.add(conversation)
+          registered.push({ membership, upTo: until ?? head })
+        } else isBehind = true
+      }
+      if (!isBehind) return stretch
+    }
+    // The room's log is not the store's.
+    throw unavailable("The conversations cannot be read just now.")
   }
 
   function place(session: Session, { conversation, head, until }: MembershipView): boolean {
@@ -106,7 +144,7 @@ export function createHub(options: HubOptions): Hub {
   return {
     take: rooms.take,
 
-    async register(session) {
+    async register(session, pause = () => undefined) {
       sessions.add(session)
       const mine = users.get(session.user)
       if (mine) mine.add(session)
@@ -114,7 +152,7 @@ export function createHub(options: HubOptions): Hub {
       rooms.beginPlacing()
       try {
         await hold(partitionOf(session.user, bus.partitions))
-        return await placeAll(session)
+        return await placeAll(session, pause)
       } finally {
         rooms.endPlacing()
       }
@@ -146,3 +184,8 @@ export function createHub(options: HubOptions): Hub {
     },
   }
 }
+
+const tooMany = () =>
+  new ParleyError("RATE_LIMITED", "You have too many subscriptions: end some.", {
+    retryAfterMs: SUBSCRIPTIONS_RETRY_MS,
+  })

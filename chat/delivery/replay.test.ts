@@ -1,13 +1,20 @@
 import { describe, expect, test } from "bun:test"
 import { unavailable } from "@parley/service/errors.ts"
 import { until } from "@parley/service/test/until.ts"
+import {
+  BUFFER_EVENTS,
+  REPLAY_LINK_BYTES,
+  REPLAY_PAGE_BYTES,
+  REPLAYS_AT_ONCE,
+  REPLAYS_PER_PERSON,
+} from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { createLog } from "../test/log-builder.ts"
 import { openSession, plainProgram } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 import type { Registered } from "./hub.ts"
 import { plan } from "./replay.ts"
-import { MAX_BUFFERED } from "./session.ts"
+import { createReplayGate } from "./replay-gate.ts"
 
 /** A membership of Bob's, and the head of its log. */
 function registered(
@@ -213,6 +220,92 @@ describe("a subscription", () => {
   })
 })
 
+describe("a replay", () => {
+  test("stops while much waits on the link, and goes on when the gateway has read it", async () => {
+    await using world = await createWorld()
+    const [node] = world.nodes
+    await groupWith(world, 300)
+    let waiting = 0
+    const session = openSession(node!, "bob", new Map(), {
+      onEvent: () => {
+        waiting += 50_000
+      },
+      waitingBytes: () => waiting,
+    })
+    await until(() => waiting > REPLAY_LINK_BYTES, "a full link")
+    // As many looks at the link as it takes to see that nothing more comes.
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate)
+    expect(session.received.length).toBeLessThanOrEqual(REPLAY_LINK_BYTES / 50_000 + 1)
+    const reading = setInterval(() => {
+      waiting = 0
+    }, 1)
+    await session.replayed
+    clearInterval(reading)
+    expect(seqs(session)).toEqual(upTo(301))
+  })
+
+  test("reads few bytes of a log at once, however long its texts", async () => {
+    const pages: number[] = []
+    await using world = await createWorld(1, (store) => ({
+      store: {
+        ...store,
+        async entries(...args) {
+          const page = await store.entries(...args)
+          pages.push(page.length)
+          return page
+        },
+      },
+    }))
+    const [node] = world.nodes
+    const conversation = await groupWith(world, 0)
+    for (let i = 0; i < 100; i++) await send(node!, "alice", conversation, "x".repeat(8_000))
+    pages.length = 0
+    const session = openSession(node!, "bob", new Map())
+    await session.replayed
+    expect(seqs(session)).toEqual(upTo(101))
+    expect(Math.max(...pages)).toBeLessThanOrEqual(REPLAY_PAGE_BYTES / 8_000 + 2)
+  })
+})
+
+describe("the gate of replays", () => {
+  test("lets few of a person in at once, and others past those that wait", async () => {
+    const gate = createReplayGate()
+    const leave = await Promise.all(
+      Array.from({ length: REPLAYS_PER_PERSON }, () => gate.enter("mallory")),
+    )
+    let entered = 0
+    const waiting = Array.from({ length: 40 }, async () => {
+      const leave = await gate.enter("mallory")
+      entered += 1
+      return leave
+    })
+    const alice = await gate.enter("alice")
+    alice()
+    expect(entered).toBe(0)
+    for (const one of leave) one()
+    expect((await Promise.all(waiting.slice(0, 2))).length).toBe(2)
+    expect(entered).toBe(REPLAYS_PER_PERSON)
+    for (const one of waiting) (await one)()
+    expect(entered).toBe(40)
+  })
+
+  test("lets as many in at once as a node carries, and persons in turn", async () => {
+    const gate = createReplayGate()
+    const running: (() => void)[] = []
+    for (let i = 0; i < REPLAYS_AT_ONCE; i++) running.push(await gate.enter(`user ${i}`))
+    const order: string[] = []
+    const enter = async (person: string) => {
+      const leave = await gate.enter(person)
+      order.push(person)
+      leave()
+    }
+    const waiting = ["mallory", "mallory", "mallory", "alice", "bob"].map(enter)
+    running.pop()!()
+    await Promise.all(waiting)
+    expect(order).toEqual(["mallory", "alice", "bob", "mallory", "mallory"])
+  })
+})
+
 describe("a store that fails during a replay", () => {
   const failing = (method: "entries" | "memberships", after: number) => {
     let calls = 0
@@ -260,7 +353,7 @@ describe("a store that fails during a replay", () => {
   })
 })
 
-test(`more than ${MAX_BUFFERED} events during a replay end it: the client resumes from where it is`, async () => {
+test(`more than ${BUFFER_EVENTS} events during a replay end it: the client resumes from where it is`, async () => {
   let letGo = () => {}
   const held = new Promise<void>((resolve) => {
     letGo = resolve
@@ -280,11 +373,11 @@ test(`more than ${MAX_BUFFERED} events during a replay end it: the client resume
   const live = openSession(node!, "alice", undefined, { program: plainProgram(false) })
   await live.replayed
   // One sender has at most 1,000 waiting.
-  for (let sent = 0; sent < MAX_BUFFERED; sent += 500) {
+  for (let sent = 0; sent < BUFFER_EVENTS; sent += 500) {
     const some = Array.from({ length: 500 }, () => send(node!, "alice", conversation, "more"))
     await Promise.all(some)
   }
-  await until(() => live.entries().length === MAX_BUFFERED, "5,000 messages")
+  await until(() => live.entries().length === BUFFER_EVENTS, "5,000 messages")
   expect(slow.session.phase).toBe("replaying")
   await send(node!, "alice", conversation, "one more")
   expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
@@ -293,5 +386,5 @@ test(`more than ${MAX_BUFFERED} events during a replay end it: the client resume
   letGo()
   await slow.replayed
   expect(slow.received).toEqual([])
-  expect(live.entries()).toHaveLength(MAX_BUFFERED + 1)
+  expect(live.entries()).toHaveLength(BUFFER_EVENTS + 1)
 }, 30_000)

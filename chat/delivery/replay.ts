@@ -1,13 +1,23 @@
-import { unavailable } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
+import type { Turns } from "@parley/service/turns.ts"
+import type { Work } from "@parley/service/work.ts"
+import {
+  MISSED_IN_ALL,
+  MISSED_IN_ONE,
+  REPLAY_LINK_BYTES,
+  REPLAY_PAGE,
+  REPLAY_PAGE_BYTES,
+  REPLAY_STALL_MS,
+} from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import type { Hub, Registered } from "./hub.ts"
-import { causeOf, isCovered, type Session, type SessionEvent } from "./session.ts"
+import type { ReplayGate } from "./replay-gate.ts"
+import { causeOf, eventBytes, isCovered, type Session, type SessionEvent } from "./session.ts"
+import { positionsSince } from "./since.ts"
 
-/** More missed entries than this, in one conversation or in all, and a reload is cheaper than a replay. */
-export const MAX_MISSED_IN_ONE = 1_000
-export const MAX_MISSED_IN_ALL = 5_000
-const PAGE = 200
+/** Between two looks at whether a gateway has read what waits for it, in ms. */
+const LINK_LOOK_MS = 10
 
 /** How far the client has read each conversation's log. */
 export type Positions = ReadonlyMap<string, number>
@@ -20,8 +30,10 @@ interface Missed {
 
 export interface ReplayOptions {
   hub: Hub
-  store: Pick<Store, "entries">
+  store: Pick<Store, "entries" | "seqAt">
   log: Logger
+  turns: Turns
+  gate: ReplayGate
   onReplay?(entries: number, outcome: ReplayOutcome): void
 }
 
@@ -32,33 +44,54 @@ export type ReplayOutcome = "recovered" | "reload" | "ended"
  * Brings a session from its positions to live, in three phases:
  *
  * 1. *Replay*: the session is registered first, so what is new collects in its buffer; then the entries after its
- *    positions are read from the log and sent.
+ *    positions are read from the log and sent, a page at a time, as fast as the gateway reads them.
  * 2. *Cut-over*: `Ready` says what was recovered; the buffer follows, without what the replay has covered.
  * 3. *Live*: the moment the buffer is empty, the hub sends straight to the session.
  *
  * Without positions there is no phase 1. A session that cannot be brought up to date ends with UNAVAILABLE; its client
- * tries again from where it is.
+ * tries again from where it is. Few replays run at once; the session of one that waits is not registered yet.
+ * @param since ms since the epoch: of conversations without a position, the client has everything up to then.
  */
 export async function replay(
   session: Session,
   positions: Positions | undefined,
   options: ReplayOptions,
+  since?: number,
 ): Promise<void> {
+  const { hub, store, gate } = options
   let entries = 0
   let outcome: ReplayOutcome = "ended"
+  const leave = await gate.enter(session.user)
+  const work = options.turns.work({
+    person: session.user,
+    isForEvents: true,
+    bytes: Number.POSITIVE_INFINITY,
+    tooLarge: () => unavailable("The replay is too long."),
+    isWaitedFor: () => !hasEnded(session),
+  })
+  work.begin()
   try {
-    const registered = await options.hub.register(session)
-    const { missed, reload } = positions ? plan(registered, positions) : { missed: [], reload: [] }
-    for (const stretch of missed) entries += await sendMissed(session, stretch, options.store)
+    if (hasEnded(session)) return
+    const registered = await hub.register(session, () => work.turn())
+    const start =
+      since === undefined
+        ? positions
+        : await positionsSince(registered, positions ?? new Map(), since, store, () => work.turn())
+    const { missed, reload } = start ? plan(registered, start) : { missed: [], reload: [] }
+    for (const stretch of missed) entries += await sendMissed(session, stretch, store, work)
     await send(session, { kind: "ready", recovered: reload.length === 0, reload })
-    await goLive(session)
-    options.hub.settle(session)
+    await goLive(session, work)
+    hub.settle(session)
     if (!hasEnded(session)) outcome = reload.length === 0 ? "recovered" : "reload"
   } catch (error) {
-    if (session.phase === "ended") return
+    if (hasEnded(session)) return
+    // A refusal says itself what the client can do; what else failed may work the next time.
+    if (error instanceof ParleyError && error.code !== "UNAVAILABLE") return session.end(error)
     options.log.warn("replay failed", { user: session.user, error })
     session.end(unavailable("The missed events cannot be read just now.", error))
   } finally {
+    work.done()
+    leave()
     options.onReplay?.(entries, outcome)
   }
 }
@@ -87,7 +120,7 @@ export function plan(
   let total = 0
   const fitting = missed.filter(({ conversation, after, upTo }) => {
     total += upTo - after
-    if (upTo - after <= MAX_MISSED_IN_ONE && total <= MAX_MISSED_IN_ALL) return true
+    if (upTo - after <= MISSED_IN_ONE && total <= MISSED_IN_ALL) return true
     reload.push(conversation)
     return false
   })
@@ -99,12 +132,17 @@ async function sendMissed(
   session: Session,
   { conversation, after, upTo }: Missed,
   store: ReplayOptions["store"],
+  work: Work,
 ): Promise<number> {
   let sent = 0
   let position = after
-  while (position < upTo && session.phase !== "ended") {
-    const entries = await store.entries(conversation, position, Math.min(PAGE, upTo - position))
+  while (position < upTo && !hasEnded(session)) {
+    const limit = Math.min(REPLAY_PAGE, upTo - position)
+    const entries = await store.entries(conversation, position, limit, REPLAY_PAGE_BYTES)
     for (const entry of entries) {
+      if (session.link.waitingBytes() > REPLAY_LINK_BYTES) await linkToBeRead(session)
+      const turn = work.turn()
+      if (turn) await turn
       await send(session, { kind: "entry", entry })
       position = entry.seq
       sent += 1
@@ -116,10 +154,23 @@ async function sendMissed(
   return sent
 }
 
-async function goLive(session: Session): Promise<void> {
+/** Resolves once little waits on the link. @throws ParleyError UNAVAILABLE where the gateway does not read. */
+async function linkToBeRead(session: Session): Promise<void> {
+  const deadline = performance.now() + REPLAY_STALL_MS
+  while (session.link.waitingBytes() > REPLAY_LINK_BYTES && !hasEnded(session)) {
+    if (performance.now() > deadline) throw unavailable("The gateway does not read.")
+    await Bun.sleep(LINK_LOOK_MS)
+  }
+}
+
+async function goLive(session: Session, work: Work): Promise<void> {
   // The buffer grows while it is being sent; the session is live in the very moment in which it is empty.
   for (let next = session.buffer.shift(); next; next = session.buffer.shift()) {
-    if (!isCovered(session, next)) await send(session, next)
+    session.bufferedBytes -= eventBytes(next)
+    if (isCovered(session, next)) continue
+    const turn = work.turn()
+    if (turn) await turn
+    await send(session, next)
   }
   if (session.phase === "replaying") session.phase = "live"
 }

@@ -1,9 +1,16 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
+import {
+  REPLAY_PAGE_BYTES,
+  ROOM_BYTES,
+  ROOM_EVENTS,
+  ROOM_WAIT_MS,
+  ROOMS_PER_PASS,
+} from "../limits.ts"
 import type { Store } from "../store/store.ts"
-import { dispatch, type Watchers } from "./dispatch.ts"
-import type { Session } from "./session.ts"
+import { dispatch, type Lanes, type Watchers } from "./dispatch.ts"
+import { eventBytes, type Session } from "./session.ts"
 
 /** The sessions of this node that belong to one conversation, and how far they have been told of its log. */
 interface Room {
@@ -13,14 +20,21 @@ interface Room {
   /** An entry up to here is known to be in the log. */
   known: number
   readonly sessions: Set<Session>
-  /** What has arrived while an earlier event was still being rendered or read. */
+  /** What has arrived while the log was being read. */
   queue: { event: BusEvent; users: readonly string[] }[]
+  /** The bytes of these. */
+  queuedBytes: number
   busy: boolean
+  /** Documents whose events are still being rendered. */
+  readonly lanes: Lanes
+  /** Since when the store has failed it, by `performance.now()`. */
+  failingSince: number | undefined
 }
 
-/** Beyond this, entries are read from the log again instead of being kept. */
-const MAX_QUEUED = 1_000
 const FILL_PAGE = 200
+/** After a page, the log is read on when no document has more than a page to render, or after this time, in ms. */
+const FILL_PAUSE_MS = 500
+const FILL_LOOK_MS = 20
 const FILL_RETRY_MS = 250
 
 export interface Rooms {
@@ -36,8 +50,10 @@ export interface Rooms {
   endPlacing(): void
   /** Forgets what only the session's replay needed. */
   settle(session: Session): void
-  /** The session leaves every room. */
+  /** The session leaves every room; one that has ended is told of nothing any more, so many rooms may take a while. */
   remove(session: Session): void
+  /** How many rooms the session is in. */
+  placesOf(session: Session): number
   readonly size: number
   /** What waits in the rooms: in all of them, and in the fullest. */
   queued(): { all: number; fullest: number }
@@ -61,10 +77,14 @@ export function createRooms(options: RoomsOptions): Rooms {
   /** While sessions are being placed: the newest entry of conversations that had no room when it passed. */
   const strays = new Map<string, number>()
   let placing = 0
+  /** Sessions that have ended, with the rooms that they are still in. */
+  const leaving: { session: Session; rooms: Iterator<Room> }[] = []
 
   function openRoom(conversation: string, tail: number): Room {
-    const empty = { sessions: new Set<Session>(), queue: [], busy: false }
-    const room: Room = { conversation, tail, known: tail, ...empty }
+    const room: Room = {
+      ...{ conversation, tail, known: tail, sessions: new Set(), lanes: new Map() },
+      ...{ queue: [], queuedBytes: 0, busy: false, failingSince: undefined },
+    }
     rooms.set(conversation, room)
     return room
   }
@@ -82,8 +102,23 @@ export function createRooms(options: RoomsOptions): Rooms {
     if (!room.busy) closeIfEmpty(room)
   }
 
+  function leaveSome(): void {
+    for (let exits = 0; exits < ROOMS_PER_PASS; ) {
+      const [first] = leaving
+      if (!first) return
+      const { done, value: room } = first.rooms.next()
+      if (done) leaving.shift()
+      else {
+        exit(room, first.session)
+        exits += 1
+      }
+    }
+    setImmediate(leaveSome)
+  }
+
   function closeIfEmpty(room: Room): void {
-    if (room.sessions.size > 0) return
+    // What is still being rendered comes before anything that a room opened later would send.
+    if (room.sessions.size > 0 || room.lanes.size > 0) return
     rooms.delete(room.conversation)
     noteStray(room.conversation, room.known)
   }
@@ -117,7 +152,10 @@ export function createRooms(options: RoomsOptions): Rooms {
     // a change of members that the room has passed is not read again, and may still bring somebody in.
     const isLate =
       event.kind === "entry" && event.entry.kind === "members" && event.entry.seq <= room.tail
-    if (isLate || room.queue.length < MAX_QUEUED) room.queue.push({ event, users })
+    if (isLate || (room.queue.length < ROOM_EVENTS && room.queuedBytes < ROOM_BYTES)) {
+      room.queue.push({ event, users })
+      room.queuedBytes += eventBytes(event)
+    }
     if (!room.busy) pump(room)
   }
 
@@ -133,8 +171,8 @@ export function createRooms(options: RoomsOptions): Rooms {
       const isAhead = next?.event.kind === "entry" && next.event.entry.seq > room.tail + 1
       if (isAhead || (!next && room.sessions.size > 0 && room.known > room.tail)) wait = fill(room)
       else if (next) {
-        room.queue.shift()
-        wait = pass(room, next.event, next.users) ?? undefined
+        unqueue(room)
+        wait = pass(room, next.event, next.users)
       } else {
         room.busy = false
         closeIfEmpty(room)
@@ -142,39 +180,88 @@ export function createRooms(options: RoomsOptions): Rooms {
       }
     }
     void wait
-      .catch((error) => {
-        log.warn("a room waits for the store", { conversation: room.conversation, error })
-        return Bun.sleep(FILL_RETRY_MS)
-      })
+      .then(
+        () => {
+          room.failingSince = undefined
+        },
+        (error) => {
+          room.failingSince ??= performance.now()
+          if (performance.now() - room.failingSince > ROOM_WAIT_MS) return giveUp(room, error)
+          log.warn("a room waits for the store", { conversation: room.conversation, error })
+          return Bun.sleep(FILL_RETRY_MS)
+        },
+      )
       .then(() => pump(room))
+  }
+
+  function unqueue(room: Room): void {
+    const next = room.queue.shift()
+    if (next) room.queuedBytes -= eventBytes(next.event)
+  }
+
+  /** A room that cannot go on must not stand still: its sessions end, and resume from their positions. */
+  function giveUp(room: Room, error: unknown): void {
+    log.error("a room cannot go on", { conversation: room.conversation, error })
+    room.queue = []
+    room.queuedBytes = 0
+    room.failingSince = undefined
+    room.known = room.tail
+    for (const session of [...room.sessions]) {
+      session.end(unavailable("Something may have been missed: resume from your position."))
+    }
   }
 
   /** Reads the next entries from the log: the bus has brought a later one first, or one was not kept. */
   async function fill(room: Room): Promise<void> {
-    const missed = await store.entries(room.conversation, room.tail, FILL_PAGE)
+    const missed = await store.entries(room.conversation, room.tail, FILL_PAGE, REPLAY_PAGE_BYTES)
     for (const entry of missed) await pass(room, { kind: "entry", entry }, [])
-    if (missed.length > 0) return
+    if (missed.length > 0) return lanesToDrain(room)
     // The log has no such entry: whatever spoke of it must not keep the room waiting.
     room.known = room.tail
     const [first] = room.queue
     if (first?.event.kind === "entry" && first.event.entry.seq > room.tail + 1) {
-      log.error("an event is not in the log", { entry: first.event.entry })
-      room.queue.shift()
+      const { conversation, seq } = first.event.entry
+      log.error("an event is not in the log", { conversation, seq })
+      unqueue(room)
     }
   }
 
-  function pass(room: Room, event: BusEvent, users: readonly string[]): void | Promise<void> {
-    if (event.kind !== "entry")
-      return dispatch(event, [...users].flatMap(sessionsIn(room)), options)
+  /** A log that is read faster than its entries are rendered would only fill the memory. */
+  async function lanesToDrain(room: Room): Promise<void> {
+    const deadline = performance.now() + FILL_PAUSE_MS
+    const isFull = () => [...room.lanes.values()].some(({ waiting }) => waiting > FILL_PAGE)
+    await new Promise(setImmediate)
+    while (isFull() && performance.now() < deadline) await Bun.sleep(FILL_LOOK_MS)
+  }
+
+  /** Answers a promise where the log has to be read before the room can go on. Never throws. */
+  function pass(room: Room, event: BusEvent, users: readonly string[]): undefined | Promise<void> {
+    try {
+      if (event.kind === "entry") return passEntry(room, event)
+      tell(room, event, [...users].flatMap(sessionsIn(room)))
+    } catch (error) {
+      giveUp(room, error)
+    }
+    return undefined
+  }
+
+  function passEntry(room: Room, event: BusEvent & { kind: "entry" }): undefined | Promise<void> {
     const { entry } = event
     if (entry.seq <= room.tail) return entry.kind === "members" ? admit(room, entry) : undefined
     room.tail = entry.seq
-    if (entry.kind === "message") return dispatch(event, room.sessions, options)
+    if (entry.kind === "message") return tell(room, event, room.sessions)
     for (const session of latecomers(entry)) enter(room, session)
-    const sent = dispatch(event, room.sessions, options)
+    tell(room, event, room.sessions)
     for (const user of entry.left)
       for (const session of sessionsOf(user)) depart(room, session, entry)
-    return sent
+    return undefined
+  }
+
+  /** The room does not wait for what is rendered: each document has its own lane. */
+  function tell(room: Room, event: BusEvent, sessions: Iterable<Session>): undefined {
+    void dispatch(event, sessions, options, room.lanes, () => {
+      if (!room.busy) closeIfEmpty(room)
+    })
   }
 
   /** The sessions of those who joined by the entry, apart from those who were told of it and have left since. */
@@ -218,11 +305,11 @@ export function createRooms(options: RoomsOptions): Rooms {
   async function tellMissed(room: Room, joining: MembersEntry, late: Set<Session>): Promise<void> {
     for (let position = joining.seq - 1; position < room.tail && late.size > 0; ) {
       const limit = Math.min(FILL_PAGE, room.tail - position)
-      const missed = await store.entries(room.conversation, position, limit)
+      const missed = await store.entries(room.conversation, position, limit, REPLAY_PAGE_BYTES)
       if (missed.length === 0) throw new Error(`${room.conversation} ends at ${position}`)
       for (const entry of missed) {
         for (const session of late) if (!isNews(joining, session)) late.delete(session)
-        await dispatch({ kind: "entry", entry }, late, options)
+        tell(room, { kind: "entry", entry }, late)
         position = entry.seq
         if (entry.kind === "message") continue
         for (const session of late) {
@@ -272,9 +359,13 @@ export function createRooms(options: RoomsOptions): Rooms {
     },
 
     remove(session) {
-      for (const room of roomsOf.get(session) ?? []) exit(room, session)
+      const entered = roomsOf.get(session)
+      if (!entered) return
       roomsOf.delete(session)
+      if (leaving.push({ session, rooms: entered.values() }) === 1) leaveSome()
     },
+
+    placesOf: (session) => roomsOf.get(session)?.size ?? 0,
 
     get size() {
       return rooms.size

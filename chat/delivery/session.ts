@@ -2,6 +2,7 @@ import type { Cause } from "@parley/service/cause.ts"
 import type { ParleyError } from "@parley/service/errors.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
+import { entryBytes } from "../domain/entry-bytes.ts"
 
 /** What a session can be told: what happened, and that its replay is over. */
 export type SessionEvent = BusEvent | Ready
@@ -19,7 +20,8 @@ export interface Program {
   readonly shareable: boolean
   /**
    * The result as JSON. Without a viewer only where `shareable`; without a promise where nothing had to be read.
-   * @throws ParleyError UNAVAILABLE where something could not be read just now.
+   * @throws ParleyError UNAVAILABLE where something could not be read just now, TOO_LARGE where the document selects
+   * more than one event may have.
    */
   render(event: SessionEvent, viewer: string | undefined): string | Promise<string>
 }
@@ -36,6 +38,8 @@ export interface Session {
   readonly id: string
   phase: "replaying" | "live" | "ended"
   buffer: BusEvent[]
+  /** The bytes of what is in `buffer`. */
+  bufferedBytes: number
   /**
    * Up to which seq the replay answers for a conversation. Live entries up to there are duplicates. Only what lies
    * ahead of the room's tail is kept once the session is live.
@@ -50,8 +54,11 @@ export interface Session {
 export const causeOf = (event: SessionEvent): Cause | undefined =>
   event.kind === "ready" ? undefined : event.cause
 
-/** A session that falls this far behind during its replay resumes from its position instead. */
-export const MAX_BUFFERED = 5_000
+const RECEIPT_BYTES = 200
+
+/** About the memory that an event takes while it waits. */
+export const eventBytes = (event: BusEvent): number =>
+  event.kind === "entry" ? entryBytes(event.entry) : RECEIPT_BYTES
 
 /** Whether the replay has told, or will tell, the session of this entry already. */
 export function isCovered(session: Session, event: BusEvent): boolean {

@@ -202,9 +202,11 @@ export function createAppender(options: AppenderOptions): Appender {
   async function learnAuthors(picture: Picture, checked: Checked[]): Promise<void> {
     for (const { draft } of checked) {
       if (picture.authored.has(draft.by)) continue
-      const count = await store.countMessages(picture.id, 0, picture.head, draft.by)
-      // Whoever caught the picture up meanwhile may have learnt a newer count.
-      if (!picture.authored.has(draft.by)) picture.authored.set(draft.by, count)
+      const { head } = picture
+      const count = await store.countMessages(picture.id, 0, head, draft.by)
+      // A reader who caught the picture up meanwhile may have learnt a newer count, or passed over it.
+      const isNewest = picture.head === head && !picture.authored.has(draft.by)
+      if (isNewest) picture.authored.set(draft.by, count)
     }
   }
 

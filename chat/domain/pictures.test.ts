@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
 import { partitionOf } from "@parley/service/partition.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
+import { CATCH_UP_PAGE } from "../limits.ts"
 import { createWorld, logOf, send } from "../test/world.ts"
+import { createPictures } from "./pictures.ts"
 
 test("a node that has heard of a message stores the answer at the first try", async () => {
   const exchange = createInProcessExchange()
@@ -55,4 +57,82 @@ test("what a node hears is looked for once, and changes nothing where the log do
   const messages = [await send(node!, "bob", conversation), await send(node!, "bob", conversation)]
   expect(messages.map(({ seq }) => seq)).toEqual([3, 4])
   expect(looks).toBe(1)
+})
+
+test("pictures have so many bytes together, whatever the size of the groups, and grow with them", async () => {
+  await using world = await createWorld()
+  const [node] = world.nodes
+  const newGroup = (members: number) =>
+    node!.services.groups.create(
+      "alice",
+      "Friends",
+      Array.from({ length: members }, (_, i) => `member${i}`),
+    )
+  const large: string[] = []
+  for (let i = 0; i < 8; i++) large.push(await newGroup(1_000))
+  const pictures = createPictures(world.store, 1_000_000)
+  for (const conversation of large) await pictures.get(conversation)
+  const kept = () => large.filter((conversation) => pictures.peek(conversation)).length
+  expect(kept()).toBe(3)
+
+  const growing = await newGroup(1)
+  const picture = await pictures.get(growing)
+  for (let i = 0; i < 500; i++) picture.authored.set(`author${i}`, 1)
+  for (let i = 0; i < 2_200; i++) picture.members.set(`m${i}`, [...picture.members.values()][0]!)
+  expect(pictures.peek(growing)).toBe(picture)
+  expect(kept()).toBe(0)
+})
+
+test("a picture is caught up once at a time, for all who ask meanwhile", async () => {
+  let reads = 0
+  await using world = await createWorld(1, (store) => ({
+    store: {
+      ...store,
+      async entries(...args: Parameters<typeof store.entries>) {
+        reads += 1
+        await new Promise(setImmediate)
+        return store.entries(...args)
+      },
+    },
+  }))
+  const [node] = world.nodes
+  const conversation = await node!.services.groups.create("alice", "Friends", ["bob"])
+  const { pictures } = node!.services
+  const picture = await pictures.get(conversation)
+  reads = 0
+  const [first, ...rest] = Array.from({ length: 50 }, () => pictures.catchUp(picture))
+  await first
+  // What is stored after the first has begun is seen by all who asked after that.
+  await Promise.all(rest)
+  expect(reads).toBe(2)
+})
+
+test("a picture that is far behind is loaded anew in one step, and goes on being right", async () => {
+  let reads = 0
+  await using world = await createWorld(2, (store) => ({
+    store: {
+      ...store,
+      entries(...args: Parameters<typeof store.entries>) {
+        reads += 1
+        return store.entries(...args)
+      },
+    },
+  }))
+  const [here, there] = world.nodes
+  const conversation = await here!.services.groups.create("alice", "Friends", ["bob"])
+  await send(here!, "alice", conversation)
+  const picture = await here!.services.pictures.get(conversation)
+  for (let i = 0; i < 4 * CATCH_UP_PAGE; i++)
+    await send(there!, i % 2 ? "alice" : "bob", conversation)
+  await there!.services.groups.add("alice", conversation, ["carol"])
+  reads = 0
+  await here!.services.pictures.catchUp(picture)
+  expect(reads).toBe(1)
+  expect(picture.head).toBe(4 * CATCH_UP_PAGE + 3)
+  expect([...picture.members.keys()]).toContain("carol")
+  const message = await send(here!, "alice", conversation)
+  expect(message.tally).toEqual({
+    ...{ messages: 4 * CATCH_UP_PAGE + 2, ofAuthor: 2 * CATCH_UP_PAGE + 2 },
+    members: 4 * CATCH_UP_PAGE + 3,
+  })
 })

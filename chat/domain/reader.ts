@@ -1,7 +1,10 @@
+import { createBatch } from "@parley/service/batch.ts"
 import { notFound } from "@parley/service/errors.ts"
-import type { Member, MembershipView, Range, Store } from "../store/store.ts"
+import { PAGE_BYTES } from "../limits.ts"
+import type { ListPlace, Member, MembershipView, Range, Store } from "../store/store.ts"
 import { checkId } from "./checks.ts"
 import type { Entry, MessageEntry } from "./entry.ts"
+import { withinBytes } from "./entry-bytes.ts"
 
 /** The seqs that a member may see: from their joining to now, or to their leaving. Both ends included. */
 export interface Window {
@@ -16,14 +19,19 @@ export interface Reader {
   membership(user: string, conversation: string): Promise<Member>
   /** Present or past; undefined where the user never was a member. */
   anyMembership(user: string, conversation: string): Promise<Member | undefined>
-  /** The user's present conversations, by newest entry. */
-  conversations(user: string): Promise<MembershipView[]>
+  /** The user's present conversations, by newest entry: those after a place in this order. */
+  conversations(
+    user: string,
+    after: ListPlace | undefined,
+    limit: number,
+  ): Promise<MembershipView[]>
   /** A message that the user may see. @throws ParleyError NOT_FOUND */
   message(user: string, id: string): Promise<MessageEntry>
-  messages(member: Member, range: Range): Promise<MessageEntry[]>
+  /** `isCut` where the texts of a page have so many bytes that it ends before `limit`. */
+  messages(member: Member, range: Range): Promise<{ messages: MessageEntry[]; isCut: boolean }>
   /** The newest message that the member may see up to `head`, the end of the log as they were told it. */
   lastMessage(member: Member, head: number): Promise<MessageEntry | undefined>
-  /** Entries after a seq, within what the member may see, oldest first. */
+  /** Entries after a seq, within what the member may see, oldest first; fewer than `limit` where they have long texts. */
   log(member: Member, after: number, limit: number): Promise<Entry[]>
   /** Messages of others beyond the member's read watermark: a few look-ups, however many there are. */
   unread(member: Member, head: number): Promise<number>
@@ -51,12 +59,24 @@ export function createReader(store: Store): Reader {
     return entries.filter(({ seq }) => seq >= from && seq <= to)
   }
 
-  async function messages(member: Member, range: Range): Promise<MessageEntry[]> {
+  async function messages(member: Member, range: Range) {
     const { from, to } = windowOf(member)
     const visible = { ...range, from: Math.max(range.from, from), to: Math.min(range.to, to) }
-    if (visible.from > visible.to) return []
-    return stillVisible(member, await store.messages(member.conversation, visible))
+    if (visible.from > visible.to) return { messages: [], isCut: false }
+    const found = await store.messages(member.conversation, { ...visible, bytes: PAGE_BYTES })
+    const page = withinBytes(found, PAGE_BYTES, range.order === "newest")
+    return { messages: await stillVisible(member, page), isCut: page.length < found.length }
   }
+
+  const lowestMarks = createBatch(
+    async (conversations: readonly string[]) =>
+      new Map(
+        await Promise.all(
+          conversations.map(async (id) => [id, await store.lowestMarks(id)] as const),
+        ),
+      ),
+    (id) => id,
+  )
 
   return {
     messages,
@@ -70,12 +90,7 @@ export function createReader(store: Store): Reader {
 
     anyMembership: (user, conversation) => store.member(conversation, user),
 
-    async conversations(user) {
-      const all = await store.memberships(user)
-      return all
-        .filter(({ until }) => until === null)
-        .sort((a, b) => b.headAt - a.headAt || (a.conversation < b.conversation ? 1 : -1))
-    },
+    conversations: (user, after, limit) => store.conversations(user, after, limit),
 
     async message(user, id) {
       const [message] = await store.messagesById([checkId(id, "id")])
@@ -90,15 +105,14 @@ export function createReader(store: Store): Reader {
       const newest = await store.entry(member.conversation, Math.min(head, to))
       if (newest?.tally.messages === 0) return undefined
       const isMessage = newest?.kind === "message" && newest.seq >= from
-      const [last] = isMessage
-        ? await stillVisible(member, [newest])
-        : await messages(member, { from, to: head, limit: 1, order: "newest" })
-      return last
+      if (isMessage) return (await stillVisible(member, [newest]))[0]
+      return (await messages(member, { from, to: head, limit: 1, order: "newest" })).messages[0]
     },
 
     async log(member, after, limit) {
       const { from, to } = windowOf(member)
-      const entries = await store.entries(member.conversation, Math.max(after, from - 1), limit)
+      const start = Math.max(after, from - 1)
+      const entries = await store.entries(member.conversation, start, limit, PAGE_BYTES)
       return stillVisible(
         member,
         entries.filter(({ seq }) => seq <= to),
@@ -115,7 +129,7 @@ export function createReader(store: Store): Reader {
     },
 
     async status({ conversation, by, seq }) {
-      const { delivered, read } = await store.lowestMarks(conversation)
+      const { delivered, read } = (await lowestMarks(conversation))!
       const others = (marks: { user: string; seq: number }[]) =>
         marks.find(({ user }) => user !== by)?.seq ?? 0
       if (others(read) >= seq) return "READ"

@@ -1,5 +1,6 @@
 import type { Cause } from "@parley/service/cause.ts"
 import { unauthenticated } from "@parley/service/errors.ts"
+import type { Work } from "@parley/service/work.ts"
 import type { Groups } from "../domain/groups.ts"
 import type { Messages } from "../domain/messages.ts"
 import type { Pictures } from "../domain/pictures.ts"
@@ -25,6 +26,8 @@ export interface ChatContext {
   /** What brings about whatever is written; absent where an event is rendered, which writes nothing. */
   cause?: Cause
   services: Services
+  /** Where lists ask for their turn, and what is read is charged to the answer. */
+  work: Work
 }
 
 /** @throws ParleyError UNAUTHENTICATED where nobody is signed in. */

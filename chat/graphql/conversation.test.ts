@@ -3,6 +3,7 @@ import { silentLogger } from "@parley/service/log.ts"
 import { execute, isInterfaceType, isObjectType, isUnionType, parse } from "graphql"
 import type { ChatContainer } from "../context.ts"
 import { createLog } from "../test/log-builder.ts"
+import { unlimitedWork } from "../test/work.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 import { resolvers } from "./resolvers.ts"
@@ -28,7 +29,7 @@ async function ask<Data>(
   query: string,
   variableValues = {},
 ) {
-  const contextValue = { viewer, services: node.services }
+  const contextValue = { viewer, services: node.services, work: unlimitedWork(node.turns) }
   const request = { schema: node.schema, document: parse(query), contextValue, variableValues }
   const { data, errors } = await execute(request)
   expect(errors?.map(({ message }) => message)).toBeUndefined()
@@ -108,7 +109,7 @@ test("the entry by which someone leaves shows them nothing that comes after it",
   const document = parse(`subscription { events { ... on MembersChanged { left { id } conversation {
     id head unreadCount lastMessage { text } me { user { id } } members { totalCount edges { node { role } } }
     messages(last: 9) { edges { node { text } } } log(after: 0) { seq } } } } }`)
-  const program = createPrograms(node!.schema, node!.services, silentLogger).of({
+  const program = createPrograms(node!.schema, node!.services, node!.turns, silentLogger).of({
     schema: node!.schema,
     document,
   })

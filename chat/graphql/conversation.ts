@@ -1,7 +1,10 @@
 import { badInput, notFound } from "@parley/service/errors.ts"
 import { shownLine } from "@parley/service/names.ts"
+import { bytesOf, inTurn } from "@parley/service/work.ts"
+import type { GraphQLResolveInfo } from "graphql"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
+import type { Pictures } from "../domain/pictures.ts"
 import type { Created, Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import {
@@ -12,11 +15,15 @@ import {
   seqFromCursor,
   toCursor,
 } from "./paging.ts"
+import { itemBytes } from "./selection.ts"
 
-/** A conversation in the graph: its id, and the viewer's membership where that has been read already. */
+/** A conversation in the graph: its id, and what has been read of it already. */
 export interface ConversationRef {
   id: string
+  /** The viewer's membership. */
   membership?: Member | MembershipView
+  /** Its newest seq, so that several fields of one operation look once. */
+  newest?: Promise<number>
 }
 
 const MAX_LOG_PAGE = 1_000
@@ -31,6 +38,7 @@ const withOrigin =
       ? read(picture)
       : services.store.origin(id).then((created) => read(created ?? {}))
   }
+const titleOf = withOrigin(({ origin }) => origin?.title)
 
 /** The viewer's membership, present or past. @throws ParleyError NOT_FOUND where there never was one. */
 async function membershipOf(ref: ConversationRef, context: ChatContext): Promise<Member> {
@@ -48,7 +56,12 @@ async function headOf(
 ): Promise<number> {
   if (member.until !== null) return member.until
   if (ref.membership && "head" in ref.membership) return ref.membership.head
-  const picture = await pictures.get(ref.id)
+  ref.newest ??= newestOf(ref.id, pictures)
+  return ref.newest
+}
+
+async function newestOf(id: string, pictures: Pictures): Promise<number> {
+  const picture = await pictures.get(id)
   await pictures.catchUp(picture)
   return picture.head
 }
@@ -60,7 +73,10 @@ interface MessagePage {
   before?: string | null
 }
 
-/** Relay's paging over the messages of a log, by seq; the newest 50 where nothing is asked for. */
+/**
+ * Relay's paging over the messages of a log, by seq; the newest 50 where nothing is asked for. A page of long texts ends
+ * early, and says that there are more.
+ */
 export async function messagePage(
   member: Member,
   page: MessagePage,
@@ -74,10 +90,10 @@ export async function messagePage(
   const before = page.before == null ? MAX_SEQ : seqFromCursor(page.before, "m", "before")
   if (member.until !== null) return connection<MessageEntry>([], {})
   const range = { from: after + 1, to: before - 1, limit: size + 1, order } as const
-  const found = await services.reader.messages(member, range)
-  const isMore = found.length > size
-  if (isMore && order === "oldest") found.pop()
-  if (isMore && order === "newest") found.shift()
+  const { messages: found, isCut } = await services.reader.messages(member, range)
+  const isMore = isCut || found.length > size
+  if (found.length > size && order === "oldest") found.pop()
+  if (found.length > size && order === "newest") found.shift()
   const edges = found.map((node) => ({ cursor: () => toCursor("m", node.seq), node }))
   return connection(edges, {
     hasNextPage: order === "oldest" ? isMore : page.before != null,
@@ -86,12 +102,27 @@ export async function messagePage(
 }
 
 export const Conversation = {
-  async __resolveReference({ id }: { id: string }, context: ChatContext) {
+  async __resolveReference(
+    { id }: { id: string },
+    context: ChatContext,
+    info: GraphQLResolveInfo,
+  ): Promise<ConversationRef | null> {
+    const turn = context.work.turn()
+    if (turn) await turn
+    context.work.charge(itemBytes(info), 1)
     const membership = await context.services.reader.anyMembership(viewerOf(context), id)
     return membership?.until === null ? { id, membership } : null
   },
   kind: withOrigin(({ origin }) => origin?.kind),
-  title: withOrigin(({ origin }) => origin?.title && shownLine(origin.title, "Group")),
+  title(ref: ConversationRef, args: unknown, context: ChatContext) {
+    const charged = (title: string | null | undefined) => {
+      if (!title) return title
+      context.work.charge(bytesOf(title))
+      return shownLine(title, "Group")
+    }
+    const title = titleOf(ref, args, context)
+    return title instanceof Promise ? title.then(charged) : charged(title)
+  },
   createdAt: withOrigin(({ createdAt }) => createdAt),
   me: (ref: ConversationRef, _args: unknown, context: ChatContext) => membershipOf(ref, context),
 
@@ -111,37 +142,51 @@ export const Conversation = {
     return context.services.reader.lastMessage(member, await headOf(ref, member, context))
   },
 
-  async messages(ref: ConversationRef, page: MessagePage, context: ChatContext) {
-    return messagePage(await membershipOf(ref, context), page, context)
+  async messages(
+    ref: ConversationRef,
+    page: MessagePage,
+    context: ChatContext,
+    info: GraphQLResolveInfo,
+  ) {
+    const member = await membershipOf(ref, context)
+    return inTurn(context.work, async () => {
+      const messages = await messagePage(member, page, context)
+      const { length } = messages.edges
+      context.work.charge(length * itemBytes(info), length)
+      return messages
+    })
   },
 
   async log(
     ref: ConversationRef,
     { after, first }: { after: number; first: number },
     context: ChatContext,
+    info: GraphQLResolveInfo,
   ) {
     checkCount(after, "after", MAX_SEQ)
     checkCount(first, "first", MAX_LOG_PAGE, 1)
-    const entries = await context.services.reader.log(
-      await membershipOf(ref, context),
-      after,
-      first,
-    )
-    return entries.map((entry) => ({ kind: "entry", entry }))
+    const member = await membershipOf(ref, context)
+    return inTurn(context.work, async () => {
+      const entries = await context.services.reader.log(member, after, first)
+      context.work.charge(entries.length * itemBytes(info), entries.length)
+      return entries.map((entry) => ({ kind: "entry", entry }))
+    })
   },
 
   async members(
     ref: ConversationRef,
     { first, after }: { first: number; after?: string | null },
     context: ChatContext,
+    info: GraphQLResolveInfo,
   ) {
     checkPage(first, "first")
     const from = after == null ? "" : fromCursor(after, "u", "after")[0]!
     const { until } = await membershipOf(ref, context)
     if (until !== null) return { ...connection<Member>([], {}), totalCount: 0 }
     const { store } = context.services
-    const found = await store.members(ref.id, from, first + 1)
+    const found = await inTurn(context.work, () => store.members(ref.id, from, first + 1))
     const page = found.slice(0, first)
+    context.work.charge(page.length * itemBytes(info), page.length)
     const isAll = from === "" && found.length <= first
     const edges = page.map((node) => ({ cursor: () => toCursor("u", node.user), node }))
     return {

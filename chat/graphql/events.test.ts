@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { SHARED_NEXT } from "@parley/service/link.ts"
 import { until } from "@parley/service/test/until.ts"
+import { SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
 import { type Node, startNode, temporaryFolder } from "../test/node.ts"
@@ -189,10 +190,11 @@ describe("over the wire", () => {
   })
 
   test("10,000 subscriptions on one link are served, and leave nothing behind", async () => {
-    const group = await newGroup("bob")
+    const people = Array.from({ length: 100 }, (_, i) => `guest${i}`)
+    const group = await newGroup("bob", ...people)
     {
       await using link = await openLink(node, [SHARED_NEXT])
-      for (let i = 0; i < 10_000; i++) link.subscribe(`${i}`, "bob", EVENTS)
+      for (let i = 0; i < 10_000; i++) link.subscribe(`${i}`, people[i % 100], EVENTS)
       await until(() => link.frames.length > 10_000, "all ready")
       await say("alice", group, "to ten thousand")
       await until(() => link.raw.some((frame) => frame.includes("to ten thousand")), "the message")
@@ -206,4 +208,23 @@ describe("over the wire", () => {
     await until(() => link.payloads("s").length === 2, "the message")
     expect(link.raw.at(-1)).toStartWith(`{"type":"next","ids":["s"]`)
   }, 60_000)
+
+  test("a person has so many subscriptions, and may open another when one has ended", async () => {
+    await using link = await openLink(node, [SHARED_NEXT])
+    const ids = Array.from({ length: SUBSCRIPTIONS_PER_PERSON }, (_, i) => `many-${i}`)
+    for (const id of ids) link.subscribe(id, "erin", EVENTS)
+    link.subscribe("refused", "erin", EVENTS)
+    link.subscribe("of another", "frank", EVENTS)
+    const refused = await link.frame(({ id }) => id === "refused", "the refusal")
+    expect(refused).toMatchObject({
+      type: "error",
+      payload: [{ extensions: { code: "RATE_LIMITED", retryAfterMs: expect.any(Number) } }],
+    })
+    for (const id of [...ids, "of another"]) {
+      await until(() => link.payloads(id).length === 1, "readiness")
+    }
+    link.complete(ids[0]!)
+    link.subscribe("later", "erin", EVENTS)
+    await until(() => link.payloads("later").length === 1, "readiness after an end")
+  })
 })

@@ -1,5 +1,5 @@
 import { logFor } from "@parley/service/cause.ts"
-import { badInput, type ParleyError, unauthenticated } from "@parley/service/errors.ts"
+import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Subscription } from "@parley/service/subgraph.ts"
 import {
   type GraphQLSchema,
@@ -11,27 +11,34 @@ import {
 import * as v from "valibot"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
 import type { Session } from "../delivery/session.ts"
+import { POSITIONS, SUBSCRIPTIONS_PER_PERSON, SUBSCRIPTIONS_RETRY_MS } from "../limits.ts"
 import type { ChatContext } from "./context.ts"
 import type { Programs } from "./programs.ts"
-
-/** As many conversations as one account can sensibly be in, and one subscription can name. */
-const MAX_POSITIONS = 10_000
 
 const After = v.nullish(
   v.pipe(
     v.array(v.object({ conversation: v.string(), seq: v.pipe(v.number(), v.minValue(0)) })),
-    v.maxLength(MAX_POSITIONS),
+    v.maxLength(POSITIONS),
   ),
 )
 
 /** Opens `events` subscriptions: the way in of a session, from a checked document to the hub. */
 export function createEvents(schema: GraphQLSchema, programs: Programs, options: ReplayOptions) {
+  /** How many subscriptions each person has here. */
+  const open = new Map<string, number>()
+  function count(user: string, by: 1 | -1): void {
+    const sessions = (open.get(user) ?? 0) + by
+    if (sessions > 0) open.set(user, sessions)
+    else open.delete(user)
+  }
+
   return ({ id, link, cause, args, end }: Subscription<ChatContext>): (() => void) => {
     const { viewer } = args.contextValue
-    let positions: Positions | undefined
+    let start: Start
     try {
       if (viewer === undefined) throw unauthenticated()
-      positions = positionsOf(schema, args)
+      if ((open.get(viewer) ?? 0) >= SUBSCRIPTIONS_PER_PERSON) throw tooMany()
+      start = startOf(schema, args)
     } catch (error) {
       end(error as ParleyError)
       return () => {}
@@ -44,6 +51,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       id,
       phase: "replaying",
       buffer: [],
+      bufferedBytes: 0,
       covered: new Map(),
       departed: new Map(),
       end(error) {
@@ -55,18 +63,29 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       if (session.phase === "ended") return
       session.phase = "ended"
       session.buffer = []
+      session.bufferedBytes = 0
+      count(session.user, -1)
       options.hub.unregister(session)
     }
-    void replay(session, positions, { ...options, log: logFor(options.log, cause) })
+    count(viewer, 1)
+    const { positions, since } = start
+    void replay(session, positions, { ...options, log: logFor(options.log, cause) }, since)
     return stop
   }
 }
 
-/** The `after` argument of the one field that a subscription has. @throws ParleyError BAD_INPUT */
-function positionsOf(
+/** Where a client says that it is; nothing where it wants nothing old. */
+interface Start {
+  positions: Positions | undefined
+  /** ms since the epoch. */
+  since: number | undefined
+}
+
+/** The arguments of the one field that a subscription has. @throws ParleyError BAD_INPUT */
+function startOf(
   schema: GraphQLSchema,
   { document, operationName, variableValues }: Subscription<ChatContext>["args"],
-): Positions | undefined {
+): Start {
   const operation = getOperationAST(document, operationName)
   const field = operation?.selectionSet.selections.find((node) => node.kind === Kind.FIELD)
   const definition = schema.getSubscriptionType()?.getFields().events
@@ -81,6 +100,14 @@ function positionsOf(
   const given = getArgumentValues(definition, field, coerced)
   const after = v.safeParse(After, given.after)
   if (!after.success) throw badInput("after", "Each conversation with a seq of 0 or more, please.")
-  if (!after.output) return undefined
-  return new Map(after.output.map(({ conversation, seq }) => [conversation, seq]))
+  const positions = after.output?.map(({ conversation, seq }) => [conversation, seq] as const)
+  return {
+    positions: positions && new Map(positions),
+    since: (given.since as number | null | undefined) ?? undefined,
+  }
 }
+
+const tooMany = () =>
+  new ParleyError("RATE_LIMITED", "You have too many subscriptions: end some.", {
+    retryAfterMs: SUBSCRIPTIONS_RETRY_MS,
+  })

@@ -1,9 +1,11 @@
 import { logFor } from "@parley/service/cause.ts"
-import { unavailable } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import { withoutRootArguments } from "@parley/service/event-documents.ts"
 import { publicResult } from "@parley/service/graphql-errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
+import type { Turns } from "@parley/service/turns.ts"
+import type { Work } from "@parley/service/work.ts"
 import {
   type DocumentNode,
   type ExecutionArgs,
@@ -13,6 +15,7 @@ import {
   getOperationAST,
 } from "graphql"
 import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts"
+import { EVENT_BYTES, EVENT_ITEMS, READY_BYTES, READY_ITEMS } from "../limits.ts"
 import type { ChatContext, Services } from "./context.ts"
 
 export interface Programs {
@@ -34,7 +37,12 @@ interface EventDocument {
   variants: Map<string, Program>
 }
 
-export function createPrograms(schema: GraphQLSchema, services: Services, log: Logger): Programs {
+export function createPrograms(
+  schema: GraphQLSchema,
+  services: Services,
+  turns: Turns,
+  log: Logger,
+): Programs {
   const known = new WeakMap<DocumentNode, Map<string, EventDocument>>()
 
   function eventDocument({ document, operationName }: ExecutionArgs): EventDocument {
@@ -58,24 +66,42 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
     operationName: string | null | undefined,
     variableValues: Record<string, unknown>,
   ): Program {
-    function finish(result: ExecutionResult, event: SessionEvent): string {
+    function finish(result: ExecutionResult, event: SessionEvent, work: Work): string {
+      work.done()
+      if (work.failure) throw work.failure
       if (!result.errors) return JSON.stringify(result)
       const shown = publicResult(result, logFor(log, causeOf(event)))
-      // What could not be read just now would be lost if half an answer stood for it: whoever is told resumes.
+      // What could not be read just now would be lost if half an answer stood for it: its client resumes.
       const passing = shown.errors?.find(({ extensions }) => extensions.retryable)
       if (passing) throw unavailable(passing.message)
       return JSON.stringify(shown)
     }
+
+    function run(event: SessionEvent, viewer: string | undefined, work: Work) {
+      const contextValue: ChatContext = { viewer, services, work }
+      const rootValue = { events: event }
+      const request = { schema, document, operationName, variableValues, contextValue, rootValue }
+      const result = execute(request)
+      return result instanceof Promise
+        ? result.then((result) => finish(result, event, work))
+        : finish(result, event, work)
+    }
+
     return {
       shareable,
-      render(event: SessionEvent, viewer) {
-        const contextValue: ChatContext = { viewer, services }
-        const rootValue = { events: event }
-        const request = { schema, document, operationName, variableValues, contextValue, rootValue }
-        const result = execute(request)
-        return result instanceof Promise
-          ? result.then((result) => finish(result, event))
-          : finish(result, event)
+      render(event, viewer) {
+        const isReady = event.kind === "ready"
+        const work = turns.work({
+          person: viewer,
+          isForEvents: true,
+          bytes: isReady ? READY_BYTES : EVENT_BYTES,
+          items: isReady ? READY_ITEMS : EVENT_ITEMS,
+          tooLarge: eventTooLarge,
+        })
+        if (shareable) return run(event, viewer, work)
+        work.begin()
+        const turn = work.turn()
+        return turn ? turn.then(() => run(event, viewer, work)) : run(event, viewer, work)
       },
     }
   }
@@ -97,3 +123,6 @@ export function createPrograms(schema: GraphQLSchema, services: Services, log: L
     },
   }
 }
+
+const eventTooLarge = () =>
+  new ParleyError("TOO_LARGE", "The document selects more than one event may have.")

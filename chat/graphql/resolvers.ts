@@ -1,17 +1,18 @@
 import { badInput } from "@parley/service/errors.ts"
-import { GraphQLScalarType, Kind } from "graphql"
+import { bytesOf } from "@parley/service/work.ts"
+import { type GraphQLResolveInfo, GraphQLScalarType, Kind } from "graphql"
 import type { SessionEvent } from "../delivery/session.ts"
 import type { MembersEntry, MessageEntry } from "../domain/entry.ts"
 import type { Sending } from "../domain/messages.ts"
 import type { Receipt } from "../domain/receipts.ts"
 import type { Adders } from "../domain/settings.ts"
-import type { Member, MembershipView } from "../store/store.ts"
+import type { Member } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import { Conversation, type ConversationRef } from "./conversation.ts"
-import { checkPage, connection, placeFromCursor, toCursor } from "./paging.ts"
+import { conversationPage } from "./list.ts"
+import { itemBytes } from "./selection.ts"
 
 const userRef = (id: string) => ({ id })
-const userRefs = (ids: readonly string[]) => ids.map(userRef)
 const conversationRef = (id: string): ConversationRef => ({ id })
 
 /** Times are ms since the epoch inside, RFC 3339 outside. */
@@ -29,26 +30,7 @@ function parseTime(value: unknown): number {
 }
 
 const Query = {
-  async conversations(
-    _root: unknown,
-    { first, after }: { first: number; after?: string | null },
-    context: ChatContext,
-  ) {
-    checkPage(first, "first")
-    const all = await context.services.reader.conversations(viewerOf(context))
-    const last = after == null ? undefined : placeFromCursor(after, "c", "after")
-    const isAfter = ({ headAt, conversation }: MembershipView) =>
-      !last || headAt < last.at || (headAt === last.at && conversation < last.id)
-    const rest = all.filter(isAfter)
-    const edges = rest.slice(0, first).map((membership) => ({
-      cursor: () => toCursor("c", membership.headAt, membership.conversation),
-      node: { id: membership.conversation, membership },
-    }))
-    return connection(edges, {
-      hasNextPage: rest.length > first,
-      hasPreviousPage: rest.length < all.length,
-    })
-  },
+  conversations: conversationPage,
 
   async conversation(_root: unknown, { id }: { id: string }, context: ChatContext) {
     const membership = await context.services.reader.membership(viewerOf(context), id)
@@ -128,11 +110,18 @@ function mark(kind: "delivered" | "read") {
 }
 
 const Message = {
-  async __resolveReference({ id }: { id: string }, context: ChatContext) {
+  async __resolveReference({ id }: { id: string }, context: ChatContext, info: GraphQLResolveInfo) {
+    const turn = context.work.turn()
+    if (turn) await turn
+    context.work.charge(itemBytes(info), 1)
     return context.services.reader.message(viewerOf(context), id)
   },
   conversation: (message: MessageEntry) => conversationRef(message.conversation),
   sender: (message: MessageEntry) => userRef(message.by),
+  text({ text }: MessageEntry, _args: unknown, context: ChatContext) {
+    context.work.charge(bytesOf(text))
+    return text
+  },
   sentAt: (message: MessageEntry) => message.at,
   status: (message: MessageEntry, _args: unknown, context: ChatContext) =>
     context.services.reader.status(message),
@@ -151,6 +140,20 @@ const entryFields = {
   at: ({ entry }: EntryEvent<MessageEntry | MembersEntry>) => entry.at,
   by: ({ entry }: EntryEvent<MessageEntry | MembersEntry>) => userRef(entry.by),
 }
+
+/** One of the lists of users that a change of members names. */
+const usersOf =
+  (list: "joined" | "left" | "promoted" | "demoted") =>
+  (
+    { entry }: EntryEvent<MembersEntry>,
+    _args: unknown,
+    { work }: ChatContext,
+    info: GraphQLResolveInfo,
+  ) => {
+    const users = entry[list]
+    work.charge(users.length * itemBytes(info), users.length)
+    return users.map(userRef)
+  }
 
 const ENTRY_TYPES = { message: "MessageSent", members: "MembersChanged" } as const
 
@@ -177,7 +180,15 @@ export const resolvers = {
   Event: { __resolveType: typeOfEvent },
   LogEvent: { __resolveType: typeOfEvent },
   Ready: {
-    reload: ({ reload }: { reload: string[] }) => reload.map(conversationRef),
+    reload(
+      { reload }: { reload: string[] },
+      _args: unknown,
+      { work }: ChatContext,
+      info: GraphQLResolveInfo,
+    ) {
+      work.charge(reload.length * itemBytes(info), reload.length)
+      return reload.map(conversationRef)
+    },
   },
   MessageSent: {
     ...entryFields,
@@ -185,10 +196,10 @@ export const resolvers = {
   },
   MembersChanged: {
     ...entryFields,
-    joined: ({ entry }: EntryEvent<MembersEntry>) => userRefs(entry.joined),
-    left: ({ entry }: EntryEvent<MembersEntry>) => userRefs(entry.left),
-    promoted: ({ entry }: EntryEvent<MembersEntry>) => userRefs(entry.promoted),
-    demoted: ({ entry }: EntryEvent<MembersEntry>) => userRefs(entry.demoted),
+    joined: usersOf("joined"),
+    left: usersOf("left"),
+    promoted: usersOf("promoted"),
+    demoted: usersOf("demoted"),
   },
   ReceiptMoved: {
     conversation: (receipt: Receipt) => conversationRef(receipt.conversation),

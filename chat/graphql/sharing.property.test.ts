@@ -119,7 +119,7 @@ const programOf = (query: string) => {
   // The variables of conditions may be left over, and a fragment's of them too: only that is no fault here.
   const faults = validate(schema, document).filter(({ message }) => !/never used/.test(message))
   expect(faults.map(({ message }) => message)).toEqual([])
-  const programs = createPrograms(schema, node.services, silentLogger)
+  const programs = createPrograms(schema, node.services, node.turns, silentLogger)
   return programs.of({ schema, document, operationName: "S", variableValues: { no: false } })
 }
 
@@ -216,7 +216,7 @@ describe("the marks", () => {
 })
 
 test("one program serves all sessions of one document, whatever their positions", () => {
-  const programs = createPrograms(schema, node.services, silentLogger)
+  const programs = createPrograms(schema, node.services, node.turns, silentLogger)
   const document = parse(
     `subscription A($after: [PositionInput!], $more: Boolean!) { events(after: $after) { ... on MessageSent { seq at @include(if: $more) } } }
      subscription B($after: [PositionInput!]) { events(after: $after) { __typename } }`,
@@ -235,7 +235,10 @@ test("an event that cannot be read just now is not answered with half of it", as
   const status = () => Promise.reject(unavailable("the disk is gone"))
   const services = { ...node.services, reader: { ...node.services.reader, status } }
   const document = parse("subscription { events { ... on MessageSent { message { id status } } } }")
-  const program = createPrograms(schema, services, silentLogger).of({ schema, document })
+  const program = createPrograms(schema, services, node.turns, silentLogger).of({
+    schema,
+    document,
+  })
   const [, message] = events
   expect(await refusal(Promise.resolve(program.render(message!, "alice")))).toMatchObject({
     code: "UNAVAILABLE",

@@ -113,6 +113,17 @@ export function createLogs(mongo: Mongo): Logs {
     return tops
   }
 
+  /** Moves the ends of some logs on to where they are now. */
+  async function raiseTops(tops: Map<string, Top>, ids: readonly string[]): Promise<void> {
+    const newer = entries
+      .find({ $or: ids.map((id) => ({ conversation: id, seq: { $gt: tops.get(id)!.seq } })) })
+      .project<TopDocument>(TOP)
+    for await (const document of newer) {
+      const { conversation, seq } = document
+      if (seq > tops.get(conversation)!.seq) tops.set(conversation, topOf(document))
+    }
+  }
+
   return {
     before,
     insert,
@@ -127,16 +138,11 @@ export function createLogs(mongo: Mongo): Logs {
 
     async tops(ids) {
       const tops = await recentTops(ids)
+      const queries: Promise<void>[] = []
       for (let from = 0; from < ids.length; from += LOGS_PER_QUERY) {
-        const some = ids.slice(from, from + LOGS_PER_QUERY)
-        const newer = entries
-          .find({ $or: some.map((id) => ({ conversation: id, seq: { $gt: tops.get(id)!.seq } })) })
-          .project<TopDocument>(TOP)
-        for await (const document of newer) {
-          const { conversation, seq } = document
-          if (seq > tops.get(conversation)!.seq) tops.set(conversation, topOf(document))
-        }
+        queries.push(raiseTops(tops, ids.slice(from, from + LOGS_PER_QUERY)))
       }
+      await Promise.all(queries)
       for (const [id, top] of tops) {
         if (top === EMPTY) tops.delete(id)
         else note(id, top)

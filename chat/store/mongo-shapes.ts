@@ -66,7 +66,7 @@ export const INDEXES: Record<string, IndexDescription[]> = {
   conversations: [],
   members: [
     { key: { conversation: 1, user: 1 }, unique: true },
-    { key: { user: 1 } },
+    { key: { user: 1, conversation: 1 } },
     { key: { user: 1, until: 1, conversation: 1 } },
     { key: { conversation: 1, until: 1, delivered: 1 } },
     { key: { conversation: 1, until: 1, read: 1 } },

@@ -3,11 +3,14 @@ import { unavailable } from "@parley/service/errors.ts"
 import { every } from "@parley/service/every.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { type Mongo, openMongo, twice } from "@parley/service/mongo.ts"
+import type { WithId } from "mongodb"
 import type { Entry, MessageEntry } from "../domain/entry.ts"
 import { emptyPicture, type Picture } from "../domain/picture.ts"
+import { MEMBERSHIPS_PER_READ } from "../limits.ts"
 import { createLogs } from "./mongo-logs.ts"
 import { createMembers } from "./mongo-members.ts"
 import { mongoNodes } from "./mongo-nodes.ts"
+import { byNewest, isListedAfter, readEntries } from "./mongo-pages.ts"
 import { mongoPeople } from "./mongo-people.ts"
 import { createReads } from "./mongo-reads.ts"
 import {
@@ -18,12 +21,14 @@ import {
   INDEXES,
   type MemberDocument,
   memberOf,
+  TOP,
+  type TopDocument,
   topOf,
   VERSION,
 } from "./mongo-shapes.ts"
 import { mongoUsage } from "./mongo-usage.ts"
 import type { Stamp } from "./nodes.ts"
-import type { Created, MembershipView, Store } from "./store.ts"
+import type { Created, ListPlace, MembershipView, Store, Stretch } from "./store.ts"
 
 /** Between two looks for what others have left half done, and between two writes of how far logs have come; in ms. */
 const TIDY_EVERY = 1_000
@@ -115,8 +120,34 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     throw unavailable("This conversation is too busy just now.")
   }
 
-  async function memberships(user: string): Promise<MembershipView[]> {
-    const found = await members.find({ user }).toArray()
+  async function memberships(user: string, stretch?: Stretch): Promise<MembershipView[]> {
+    const asked = stretch
+      ? members
+          .find({ user, conversation: { $gt: stretch.after } })
+          .sort({ conversation: 1 })
+          .limit(stretch.limit)
+      : members.find({ user })
+    return viewsOf(user, await asked.batchSize(MEMBERSHIPS_PER_READ).toArray())
+  }
+
+  /** The order is that of all logs' ends, which no index has: an entry would move it for each member. */
+  async function listed(
+    user: string,
+    after: ListPlace | undefined,
+    limit: number,
+  ): Promise<MembershipView[]> {
+    const page: MembershipView[] = []
+    for (let from = ""; ; ) {
+      const some = await memberships(user, { after: from, limit: MEMBERSHIPS_PER_READ })
+      page.push(...some.filter((view) => view.until === null && isListedAfter(view, after)))
+      page.sort(byNewest)
+      page.length = Math.min(page.length, limit)
+      if (some.length < MEMBERSHIPS_PER_READ) return page
+      from = some.at(-1)!.conversation
+    }
+  }
+
+  async function viewsOf(user: string, found: WithId<MemberDocument>[]): Promise<MembershipView[]> {
     const tops = await logs.tops(found.map(({ conversation }) => conversation))
     // Where members have changed since, it may have been this one, and the head may be beyond their end by now.
     const doubtful = found.filter(
@@ -177,11 +208,11 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         return found && entryOf(found)
       }),
 
-    entries: (conversation, after, limit) =>
+    entries: (conversation, after, limit, bytes) =>
       mongo.run(async () => {
         if (limit <= 0) return []
         const found = entries.find({ conversation, seq: { $gt: after } }).sort({ seq: 1 })
-        const page = (await found.limit(limit).batchSize(limit).toArray()).map(entryOf)
+        const page = await readEntries(found.limit(limit), limit, bytes)
         const last = page.at(-1)
         if (last) logs.note(conversation, topOf(last))
         // Whoever goes by a change of members finds the members as it left them.
@@ -190,13 +221,24 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         return page
       }),
 
-    messages: (conversation, { from, to, limit, order }) =>
+    seqAt: (conversation, at, floor, upTo) =>
+      mongo.run(async () => {
+        const found = entries
+          .find({ conversation, seq: { $gt: floor, $lte: upTo }, at: { $lte: at } })
+          .sort({ seq: -1 })
+          .limit(1)
+          .project<TopDocument>(TOP)
+        const [newest] = await found.toArray()
+        return newest?.seq ?? floor
+      }),
+
+    messages: (conversation, { from, to, limit, order, bytes }) =>
       mongo.run(async () => {
         if (limit <= 0) return []
         const found = entries
           .find({ conversation, seq: { $gte: from, $lte: to }, kind: "message" })
           .sort({ seq: order === "oldest" ? 1 : -1 })
-        const page = (await found.limit(limit).batchSize(limit).toArray()).map(entryOf)
+        const page = await readEntries(found.limit(limit), limit, bytes)
         return (order === "oldest" ? page : page.reverse()) as MessageEntry[]
       }),
 
@@ -247,7 +289,8 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         return few ? few.length : members.countDocuments({ conversation, until: null })
       }),
 
-    memberships: (user) => mongo.run(() => memberships(user)),
+    memberships: (user, stretch) => mongo.run(() => memberships(user, stretch)),
+    conversations: (user, after, limit) => mongo.run(() => listed(user, after, limit)),
 
     moveMarks: (conversation, user, { delivered = 0, read = 0 }) =>
       mongo.run(() =>

@@ -30,6 +30,11 @@ const SCHEMA = `
   CREATE INDEX members_by_read ON members (conversation, read) WHERE until IS NULL;
 `
 
+/** Indexes that came later; to an older Parley they do no harm. */
+const LATER_INDEXES = `
+  CREATE INDEX IF NOT EXISTS members_present_by_user ON members (user) WHERE until IS NULL;
+`
+
 /** Opens the database file, made or brought up to date where needed. @throws ConfigError where it cannot be used. */
 export function openDatabase(path: string): Database {
   try {
@@ -45,6 +50,7 @@ export function openDatabase(path: string): Database {
     // What an older Parley does not know and does not touch needs no version: it may be started on this file again.
     db.run(PEOPLE_SCHEMA)
     db.run(USAGE_SCHEMA)
+    db.run(LATER_INDEXES)
     return db
   } catch (error) {
     if (error instanceof ConfigError) throw error

@@ -1,5 +1,7 @@
 import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
+import { BYTES_PER_UNIT } from "../domain/entry-bytes.ts"
 import { emptyPicture } from "../domain/picture.ts"
+import { ROWS_PER_READ } from "../limits.ts"
 import { createGroupCommit } from "./group-commit.ts"
 import { sqlitePeople } from "./sqlite-people.ts"
 import { sqliteReading as reading } from "./sqlite-reading.ts"
@@ -97,8 +99,22 @@ export function openSqliteStore(path: string): Store {
   const memberCount = db.query<{ n: number }, [string]>(
     "SELECT count(*) AS n FROM members WHERE conversation = ? AND until IS NULL",
   )
-  const ofUser = db.query<MemberRow & { head: number; head_at: number }, [string]>(
-    `SELECT members.*, head, head_at FROM members JOIN conversations ON id = conversation WHERE user = +?`,
+  const ofUser = db.query<ViewRow, [string, string, number]>(
+    `SELECT members.*, head, head_at FROM members JOIN conversations ON id = conversation
+     WHERE user = +? AND conversation > ? ORDER BY conversation LIMIT ? + 0`,
+  )
+  // Every present conversation is looked at for its time; the rest is read of those on the page alone.
+  const listed = db.query<ViewRow, [string, number, number, string, number]>(
+    `SELECT members.*, head, head_at FROM (
+       SELECT user, id, head, head_at FROM members CROSS JOIN conversations ON id = conversation
+       WHERE user = +? AND until IS NULL AND head_at <= ? AND (head_at < ? OR id < ?)
+       ORDER BY head_at DESC, id DESC LIMIT ? + 0
+     ) AS page CROSS JOIN members ON members.conversation = page.id AND members.user = page.user
+     ORDER BY head_at DESC, page.id DESC`,
+  )
+  const newestAt = db.query<{ seq: number }, [string, number, number, number]>(
+    `SELECT seq FROM entries WHERE conversation = +? AND seq > ? AND seq <= ? AND at <= ?
+     ORDER BY seq DESC LIMIT 1`,
   )
   const setMarks = db.query(
     "UPDATE members SET delivered = ?, read = ? WHERE conversation = ? AND user = ?",
@@ -146,16 +162,24 @@ export function openSqliteStore(path: string): Store {
       return row ? toEntry(row) : undefined
     }),
 
-    entries: reading((conversation, after, limit) =>
-      entriesAfter.all(conversation, after, limit).map(toEntry),
+    entries: reading((conversation, after, limit, bytes) =>
+      readRows(limit, bytes, (last, limit) =>
+        entriesAfter.all(conversation, last?.seq ?? after, limit),
+      ).map(toEntry),
     ),
 
-    messages: reading((conversation, { from, to, limit, order }) => {
-      const rows =
-        order === "oldest"
-          ? oldestMessages.all(conversation, from, to, limit)
-          : newestMessages.all(conversation, from, to, limit).reverse()
-      return rows.map(toEntry) as MessageEntry[]
+    seqAt: reading(
+      (conversation, at, floor, upTo) => newestAt.get(conversation, floor, upTo, at)?.seq ?? floor,
+    ),
+
+    messages: reading((conversation, { from, to, limit, order, bytes }) => {
+      const isAscending = order === "oldest"
+      const rows = readRows(limit, bytes, (last, limit) =>
+        isAscending
+          ? oldestMessages.all(conversation, last ? last.seq + 1 : from, to, limit)
+          : newestMessages.all(conversation, from, last ? last.seq - 1 : to, limit),
+      )
+      return (isAscending ? rows : rows.reverse()).map(toEntry) as MessageEntry[]
     }),
 
     messagesById: reading(
@@ -185,11 +209,14 @@ export function openSqliteStore(path: string): Store {
 
     countMembers: reading((conversation) => memberCount.get(conversation)!.n),
 
-    memberships: reading((user) =>
-      ofUser
-        .all(user)
-        .map((row): MembershipView => ({ ...toMember(row), head: row.head, headAt: row.head_at })),
+    memberships: reading((user, stretch) =>
+      ofUser.all(user, stretch?.after ?? "", stretch?.limit ?? -1).map(toView),
     ),
+
+    conversations: reading((user, after, limit) => {
+      const at = after?.at ?? Number.MAX_SAFE_INTEGER
+      return listed.all(user, at, at, after?.id ?? "", limit).map(toView)
+    }),
 
     moveMarks: (conversation, user, marks) =>
       write(() => {
@@ -224,5 +251,40 @@ export function openSqliteStore(path: string): Store {
       flush()
       db.close()
     },
+  }
+}
+
+interface ViewRow extends MemberRow {
+  head: number
+  head_at: number
+}
+const toView = (row: ViewRow): MembershipView => ({
+  ...toMember(row),
+  head: row.head,
+  headAt: row.head_at,
+})
+
+/** Reads rows in stretches, each from the last row of the one before, up to a number of them or of bytes in their bodies. */
+function readRows(
+  limit: number,
+  bytes: number | undefined,
+  read: (last: EntryRow | undefined, limit: number) => EntryRow[],
+): EntryRow[] {
+  if (bytes === undefined) return read(undefined, limit)
+  const rows: EntryRow[] = []
+  let left = bytes
+  for (;;) {
+    const wanted = Math.min(ROWS_PER_READ, limit - rows.length)
+    const some = read(rows.at(-1), wanted)
+    const isLast = some.length < wanted || rows.length + wanted === limit
+    // Nearly always all of them fit by far.
+    const units = some.reduce((sum, { body }) => sum + body.length, 0)
+    if (isLast && units * BYTES_PER_UNIT <= left) return rows.concat(some)
+    for (const row of some) {
+      rows.push(row)
+      left -= Buffer.byteLength(row.body)
+      if (left < 0) return rows
+    }
+    if (isLast) return rows
   }
 }

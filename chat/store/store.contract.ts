@@ -230,6 +230,62 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(of(past.conversation)).toMatchObject({ since: 2, until: 3, head: 4, headAt })
       })
 
+      test("is read a stretch of memberships at a time", async () => {
+        const user = `stretch-${messageId()}`
+        const ids: string[] = []
+        for (let i = 0; i < 7; i++) {
+          ids.push((await group((log) => log.changed("alice", { joined: [user] }))).conversation)
+        }
+        ids.sort()
+        const whole = await other.memberships(user)
+        expect(whole).toHaveLength(7)
+        const read: string[] = []
+        for (let after = ""; read.length < 7; after = read.at(-1)!) {
+          const stretch = await other.memberships(user, { after, limit: 3 })
+          for (const one of stretch) {
+            expect(one).toEqual(
+              whole.find(({ conversation }) => conversation === one.conversation)!,
+            )
+            read.push(one.conversation)
+          }
+        }
+        expect(read).toEqual(ids)
+        expect(await other.memberships(user, { after: ids.at(-1)!, limit: 3 })).toEqual([])
+      })
+
+      test("is a user's list by newest entry, page by page, without what they have left", async () => {
+        const user = `list-${messageId()}`
+        const joined = (log: ReturnType<typeof createLog>) =>
+          log.changed("alice", { joined: [user] })
+        const say = (log: ReturnType<typeof createLog>) => log.message("alice")
+        // Some end at the same moment: then their ids decide.
+        const made = []
+        for (const messages of [3, 0, 1, 1, 2, 0, 3]) {
+          made.push(await group(joined, ...Array.from({ length: messages }, () => say)))
+        }
+        await group(joined, say, (log) => log.changed("alice", { left: [user] }), say, say, say)
+        const expected = made
+          .map(({ conversation, entries }) => ({ conversation, headAt: entries.at(-1)!.at }))
+          .sort((a, b) => b.headAt - a.headAt || (a.conversation < b.conversation ? 1 : -1))
+        const shown = (views: Awaited<ReturnType<Store["conversations"]>>) =>
+          views.map(({ conversation, headAt }) => ({ conversation, headAt }))
+        expect(shown(await other.conversations(user, undefined, 100))).toEqual(expected)
+        for (const size of [1, 2, 3]) {
+          const read: typeof expected = []
+          for (;;) {
+            const last = read.at(-1)
+            const after = last && { at: last.headAt, id: last.conversation }
+            const page = await other.conversations(user, after, size)
+            if (page.length === 0) break
+            read.push(...shown(page))
+          }
+          expect(read).toEqual(expected)
+        }
+        const [first] = await other.conversations(user, undefined, 1)
+        expect(first).toMatchObject({ user, role: "MEMBER", since: 2, until: null, head: 5 })
+        expect(await other.conversations("nobody", undefined, 10)).toEqual([])
+      })
+
       test("starts anew for whoever joins again", async () => {
         const { conversation, log } = await group((log) =>
           log.changed("alice", { promoted: ["bob"] }),
@@ -290,6 +346,54 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(await texts(2, 5, 1, "newest")).toEqual(["5"])
         expect(await texts(4, 4, 10, "oldest")).toEqual([])
         expect(await texts(7, 6, 10, "newest")).toEqual([])
+      })
+
+      test("ends a page with the entry with which its texts exceed some bytes", async () => {
+        const text = (letter: string) => letter.repeat(10_000)
+        const { conversation, entries } = await group(
+          ...Array.from(
+            { length: 150 },
+            (_, i) => (log: ReturnType<typeof createLog>) => log.message("bob", text(`${i % 10}`)),
+          ),
+        )
+        const page = (after: number, limit: number, bytes: number) =>
+          store.entries(conversation, after, limit, bytes)
+        expect(await page(1, 1_000, 99_999)).toEqual(entries.slice(1, 11))
+        expect(await page(1, 1_000, 100_000)).toEqual(entries.slice(1, 12))
+        expect(await page(1, 5, 99_999)).toEqual(entries.slice(1, 6))
+        expect(await page(1, 1_000, 1)).toEqual(entries.slice(1, 2))
+        expect(await page(1, 1_000, 1_005_000)).toEqual(entries.slice(1, 102))
+        expect(await page(1, 1_000, 1e9)).toEqual(entries.slice(1))
+        expect(await page(151, 1_000, 1)).toEqual([])
+        const range = { from: 1, to: 1_000, limit: 1_000, bytes: 99_999 }
+        const messages = async (order: "oldest" | "newest", bytes: number) =>
+          (await store.messages(conversation, { ...range, order, bytes })).map(({ seq }) => seq)
+        const seqs = (from: number, to: number) =>
+          Array.from({ length: to - from + 1 }, (_, i) => from + i)
+        expect(await messages("oldest", 99_999)).toEqual(seqs(2, 11))
+        expect(await messages("newest", 99_999)).toEqual(seqs(142, 151))
+        expect(await messages("newest", 1_005_000)).toEqual(seqs(51, 151))
+        expect(await messages("newest", 1)).toEqual([151])
+      })
+
+      test("finds the newest entry at or before a time", async () => {
+        const { conversation, log, entries } = await group(
+          (log) => log.message("alice"),
+          (log) => log.message("bob"),
+        )
+        // Two of one moment: a clock that stands still, or has stepped back.
+        const twin = { ...log.message("carol"), at: entries[2]!.at }
+        await store.append([twin])
+        const at = (time: number, floor = 0, upTo = 100) =>
+          other.seqAt(conversation, time, floor, upTo)
+        expect(await at(entries[0]!.at - 1)).toBe(0)
+        expect(await at(entries[0]!.at)).toBe(1)
+        expect(await at(entries[1]!.at + 1)).toBe(2)
+        expect(await at(entries[2]!.at - 1)).toBe(2)
+        expect(await at(entries[2]!.at)).toBe(4)
+        expect(await at(entries[2]!.at, 0, 3)).toBe(3)
+        expect(await at(entries[0]!.at, 2, 4)).toBe(2)
+        expect(await other.seqAt("nowhere", 1, 7, 9)).toBe(7)
       })
 
       test("finds messages by id, as far as they exist", async () => {

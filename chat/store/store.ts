@@ -47,6 +47,22 @@ export interface Range {
   to: number
   limit: number
   order: "oldest" | "newest"
+  /** Bytes of texts after which it ends early: with the message that reaches them. */
+  bytes?: number
+}
+
+/** A place in the list of a user's conversations, which is ordered by `at` and then by id, both descending. */
+export interface ListPlace {
+  /** The time of the conversation's newest entry, in ms since the epoch. */
+  at: number
+  id: string
+}
+
+/** A stretch of a user's memberships in the order of the conversations' ids. */
+export interface Stretch {
+  /** The id after which it begins. */
+  after: string
+  limit: number
 }
 
 /**
@@ -77,8 +93,17 @@ export interface Store extends AsyncDisposable {
   /** The entry with that seq, if there is one. */
   entry(conversation: string, seq: number): Promise<Entry | undefined>
 
-  /** Entries with seq > after, oldest first. */
-  entries(conversation: string, after: number, limit: number): Promise<Entry[]>
+  /**
+   * Entries with seq > after, oldest first. Where `bytes` is given, it ends early with the entry with which the texts
+   * have so many.
+   */
+  entries(conversation: string, after: number, limit: number, bytes?: number): Promise<Entry[]>
+
+  /**
+   * The seq of the newest entry that was stored at or before a time, of those with floor < seq ≤ upTo; the floor where
+   * there is none. It costs as much as there are newer ones.
+   */
+  seqAt(conversation: string, at: number, floor: number, upTo: number): Promise<number>
 
   /** Messages within a range of seqs, always in ascending order: the oldest or the newest of it. */
   messages(conversation: string, range: Range): Promise<MessageEntry[]>
@@ -99,8 +124,15 @@ export interface Store extends AsyncDisposable {
 
   countMembers(conversation: string): Promise<number>
 
-  /** Every membership of a user, present and past. */
-  memberships(user: string): Promise<MembershipView[]>
+  /** Every membership of a user, present and past; or a stretch of them. */
+  memberships(user: string, stretch?: Stretch): Promise<MembershipView[]>
+
+  /** A user's present memberships after a place in the list, the conversation with the newest entry first. */
+  conversations(
+    user: string,
+    after: ListPlace | undefined,
+    limit: number,
+  ): Promise<MembershipView[]>
 
   /**
    * Moves watermarks forward; a mark that is not ahead changes nothing. Answers the member as it was before and as it

@@ -3,6 +3,7 @@ import { silentLogger } from "@parley/service/log.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { ChatContainer } from "../context.ts"
 import { type Positions, replay } from "../delivery/replay.ts"
+import { createReplayGate } from "../delivery/replay-gate.ts"
 import type { Program, Session, SessionEvent } from "../delivery/session.ts"
 import type { Entry } from "../domain/entry.ts"
 
@@ -27,13 +28,14 @@ export function openSession(
     program?: Program
     onEvent?(event: SessionEvent): void
     store?: ChatContainer["services"]["store"]
+    since?: number
+    waitingBytes?(): number
   } = {},
 ) {
   const received: SessionEvent[] = []
   const causes: (Cause | undefined)[] = []
   let error: Error | undefined
   const link: Link = {
-    waitingBytes: () => 0,
     deliver(_ids, payload, cause) {
       // What is written to a connection that is gone reaches nobody.
       if (session.phase === "ended") return false
@@ -43,11 +45,18 @@ export function openSession(
       options.onEvent?.(event)
       return true
     },
+    waitingBytes: options.waitingBytes ?? (() => 0),
   }
   ids += 1
   const session: Session = {
     ...{ user, link, id: `${ids}`, program: options.program ?? plainProgram() },
-    ...{ phase: "replaying", buffer: [], covered: new Map(), departed: new Map() },
+    ...{
+      phase: "replaying",
+      buffer: [],
+      bufferedBytes: 0,
+      covered: new Map(),
+      departed: new Map(),
+    },
     end(given) {
       error = given ?? error
       stop()
@@ -60,7 +69,13 @@ export function openSession(
     node.hub.unregister(session)
   }
   const store = options.store ?? node.services.store
-  const replayed = replay(session, positions, { hub: node.hub, store, log: silentLogger })
+  const { hub, turns } = node
+  const replayed = replay(
+    session,
+    positions,
+    { hub, store, log: silentLogger, turns, gate: createReplayGate() },
+    options.since,
+  )
   return {
     session,
     received,

@@ -1,7 +1,7 @@
-import { tooLarge } from "@parley/service/answers.ts"
 import { isLongerThan } from "@parley/service/bytes.ts"
 import { ERROR_CODES, type ErrorCode, isErrorCode, ParleyError } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
+import { answerTooLarge } from "@parley/service/work.ts"
 import type { WireError } from "../upstream/link.ts"
 
 /** What an operation came to, ready to be sent. */
@@ -56,7 +56,7 @@ export function answer(
 /** The same answer, or TOO_LARGE where it has more bytes than one may have. What it changed, it has changed. */
 export function bounded(answer: Answer, bytes: number): Answer {
   if (!isLongerThan(answer.json, bytes)) return answer
-  const { message, extensions } = tooLarge(bytes)
+  const { message, extensions } = answerTooLarge(bytes)
   const json = JSON.stringify({ errors: [{ message, extensions }] })
   return { ...answer, json, refused: "TOO_LARGE", code: "TOO_LARGE", retryable: false }
 }

@@ -1,10 +1,10 @@
 import type { QueryPlan } from "@apollo/query-planner"
-import { tooLarge } from "@parley/service/answers.ts"
 import { ParleyError, unavailable } from "@parley/service/errors.ts"
 import { withoutRootArguments } from "@parley/service/event-documents.ts"
 import { ANSWER_BYTES } from "@parley/service/limits.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
+import { answerTooLarge } from "@parley/service/work.ts"
 import { MAX_EVENT_VARIABLES, MAX_VARIANT_CHARACTERS, MAX_VARIANTS } from "../limits.ts"
 import { type Answer, answer, refusal } from "../operations/answer.ts"
 import type { Executor, Variables } from "../operations/executor.ts"
@@ -149,7 +149,7 @@ export function createPrograms(options: {
  * ends.
  */
 function checkComplete({ json, retryable, code }: Answer, answerBytes: number): string {
-  if (code === "TOO_LARGE") throw tooLarge(answerBytes)
+  if (code === "TOO_LARGE") throw answerTooLarge(answerBytes)
   if (retryable) throw unavailable("An event cannot be completed just now: resume by position.")
   return json
 }

@@ -1,6 +1,6 @@
-import { tooLarge } from "@parley/service/answers.ts"
 import { isLongerThan } from "@parley/service/bytes.ts"
 import { ERROR_CODES, ParleyError, unavailable } from "@parley/service/errors.ts"
+import { answerTooLarge } from "@parley/service/work.ts"
 import { GraphQLError } from "graphql"
 import { MAX_WAITING_EVENT_BYTES, MAX_WAITING_EVENTS } from "../limits.ts"
 import type { Caller } from "../upstream/caller.ts"
@@ -103,7 +103,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   private write(text: string): void {
     // What is too long would be so again after a resumption: it is not retryable.
     const { maxBytes } = this.program
-    if (isLongerThan(text, maxBytes)) this.finish(tooLarge(maxBytes))
+    if (isLongerThan(text, maxBytes)) this.finish(answerTooLarge(maxBytes))
     if (this.over) return
     this.reader.send(`{"id":${this.id},"type":"next","payload":${text}}`)
   }

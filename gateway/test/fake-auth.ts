@@ -50,6 +50,10 @@ export async function startFakeAuth(options: {
     calls: [] as Call[],
     /** Look-ups of entities wait for this. */
     gate: undefined as Promise<void> | undefined,
+    /** The feed of ended sessions tells of none. */
+    silent: false,
+    /** The sessions that a gateway has asked for by name. */
+    asked: [] as string[][],
   }
 
   const sign = (user: string, session = `session of ${user}`, lifetime = 600) =>
@@ -142,7 +146,13 @@ export async function startFakeAuth(options: {
     .get("/.well-known/jwks.json", () => jwks)
     .get("/internal/ended-sessions", ({ request }) => {
       if (request.headers.get(SECRET_HEADER) !== SECRET) return new Response(null, { status: 403 })
-      return { sessions: ended, now: clock.now() }
+      return { sessions: knobs.silent ? [] : ended, now: clock.now() }
+    })
+    .post("/internal/sessions", async ({ request, body }) => {
+      if (request.headers.get(SECRET_HEADER) !== SECRET) return new Response(null, { status: 403 })
+      const { ids } = body as { ids: string[] }
+      knobs.asked.push(ids)
+      return { ended: ids.filter((id) => ended.some((session) => session.id === id)) }
     })
     .listen({ port: options.port ?? 0, hostname: "127.0.0.1" })
 

@@ -157,10 +157,15 @@ describe("cookies", () => {
   })
 
   test("are for auth: chat is not given the refresh token", async () => {
-    const headers = { ...(await world.bearer(BOB.id)), cookie: "parley_refresh=secret" }
+    const headers = {
+      ...(await world.bearer(BOB.id)),
+      cookie: "parley_refresh=secret; parley_device=mine",
+    }
     await world.ask("{ conversations { edges { cursor } } me { id } }", {}, headers)
     expect(world.chat.knobs.calls.at(-1)?.refreshToken).toBeUndefined()
+    expect(world.chat.knobs.calls.at(-1)?.device).toBeUndefined()
     expect(world.auth.knobs.calls.at(-1)?.refreshToken).toBe("secret")
+    expect(world.auth.knobs.calls.at(-1)?.device).toBe("mine")
   })
 
   test("and the caller's address and browser are passed on, not what a header says of them", async () => {

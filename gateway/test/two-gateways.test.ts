@@ -8,8 +8,8 @@ setDefaultTimeout(30_000)
 
 const ME = "{ me { name } }"
 const UNAUTHENTICATED = { payload: [{ extensions: { code: "UNAUTHENTICATED" } }] }
-/** Longer than any access token lives, in ms. */
-const LATER = 11 * 60_000
+/** Longer than any access token lives, and shorter than a socket lives without one, in ms. */
+const LATER = 10 * 60_000 + 10_000
 
 // No gateway knows what another one knows: these are the promises that could depend on it.
 

@@ -11,6 +11,8 @@ export interface Caller {
   /** A valid access token; undefined where nobody is signed in, and for work shared by many viewers. */
   token: string | undefined
   refreshToken: string | undefined
+  /** The device cookie; absent where there is none. */
+  device?: string
   userAgent: string
   /** The peer's IP address. */
   address: string
@@ -33,11 +35,11 @@ export const NOBODY: Caller = {
 /** The nodes of all subgraphs, by the subgraph's name. */
 export type Pools<S extends Upstreamed> = ReadonlyMap<string, Pool<S>>
 
-/** What a subgraph is told about the caller: the refresh token is auth's business alone. */
+/** What a subgraph is told about the caller: the refresh token and the device cookie are auth's business alone. */
 export function extensionsFor(subgraph: string, caller: Caller): LinkExtensions {
-  const { token, refreshToken, userAgent, address, cause } = caller
+  const { token, refreshToken, device, userAgent, address, cause } = caller
   const { requestId = "", traceparent } = cause ?? {}
   return subgraph === "auth"
-    ? { token, refreshToken, userAgent, address, requestId, traceparent }
+    ? { token, refreshToken, device, userAgent, address, requestId, traceparent }
     : { token, userAgent, address, requestId, traceparent }
 }

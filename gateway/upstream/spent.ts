@@ -1,6 +1,6 @@
-import { tooLarge } from "@parley/service/answers.ts"
 import { ParleyError } from "@parley/service/errors.ts"
 import { ANSWER_BYTES } from "@parley/service/limits.ts"
+import { answerTooLarge } from "@parley/service/work.ts"
 import { FETCHED_PER_ANSWER, MAX_OPERATION_REPRESENTATIONS } from "../limits.ts"
 
 /** What one operation has fetched from subgraphs so far, and how much it may. */
@@ -25,12 +25,12 @@ export class Spent {
   /** A subgraph has answered. @throws ParleyError TOO_LARGE */
   fetch(characters: number): void {
     this.fetched += characters
-    if (this.fetched > FETCHED_PER_ANSWER * this.answerBytes) throw tooLarge(this.answerBytes)
+    if (this.fetched > FETCHED_PER_ANSWER * this.answerBytes) throw answerTooLarge(this.answerBytes)
   }
 
   /** An entity becomes part of the answer, once for each place that it has there. @throws ParleyError TOO_LARGE */
   copy(characters: number): void {
     this.copied += characters
-    if (this.copied > this.answerBytes) throw tooLarge(this.answerBytes)
+    if (this.copied > this.answerBytes) throw answerTooLarge(this.answerBytes)
   }
 }

@@ -1,8 +1,9 @@
 import { type Client, createClient, fetchExchange, subscriptionExchange } from "@urql/core"
 import { authExchange } from "@urql/exchange-auth"
 import type { Client as SocketClient } from "graphql-ws"
+import { REQUEST_TIMEOUT_MS } from "../limits.ts"
 import { codeOf } from "./errors.ts"
-import { goToSignIn, renewSession } from "./session.ts"
+import { leaveEndedSession, renewSession } from "./session.ts"
 
 declare module "@urql/core" {
   interface OperationContext {
@@ -11,11 +12,9 @@ declare module "@urql/core" {
   }
 }
 
-/** After this a request counts as failed; whether it arrived is then unknown, and repeating it is safe. */
-const TIMEOUT_MS = 8_000
-
+/** After the time-out a request counts as failed; whether it arrived is then unknown, and repeating it is safe. */
 const fetchInTime = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS)
+  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
   const signal = init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout
   return fetch(input, { ...init, signal })
 }
@@ -36,7 +35,7 @@ export function createGraphClient(socket: SocketClient): Client {
         addAuthToOperation: (operation) => operation,
         didAuthError: (error) => codeOf(error) === "UNAUTHENTICATED",
         async refreshAuth() {
-          if ((await renewSession()) === "refused") goToSignIn()
+          if ((await renewSession()) === "refused") await leaveEndedSession()
         },
       })),
       fetchExchange,

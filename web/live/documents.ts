@@ -131,8 +131,8 @@ export const Log: Doc<
 
 /** Selects no @viewer field, so that the server executes it once for everybody who receives an event. */
 export const Events: Doc<{ events: WireEvent }> =
-  gql`subscription Events($after: [PositionInput!]) {
-  events(after: $after) {
+  gql`subscription Events($after: [PositionInput!], $since: DateTime) {
+  events(after: $after, since: $since) {
     ${LOG_EVENT}
     ... on ReceiptMoved { conversation { id } user { id } delivered read }
     ... on Ready { recovered reload { id } }
@@ -180,6 +180,16 @@ export const RemoveMember: Doc<{ removeMember: Ref }, { conversation: string; us
 export const LeaveConversation: Doc<{ leaveConversation: boolean }, { conversation: string }> =
   gql`mutation LeaveConversation($conversation: ID!) {
   leaveConversation(conversation: $conversation)
+}`
+
+export type Adders = "EVERYONE" | "CONTACTS" | "NOBODY"
+interface WireSettings {
+  mayAdd: Adders
+}
+export const Settings: Doc<{ settings: WireSettings }> = gql`query Settings { settings { mayAdd } }`
+export const UpdateSettings: Doc<{ updateSettings: WireSettings }, { input: { mayAdd: Adders } }> =
+  gql`mutation UpdateSettings($input: UpdateSettingsInput!) {
+  updateSettings(input: $input) { mayAdd }
 }`
 
 export const Me: Doc<{ me: User | null }> = gql`query Me { me { ${USER} } }`

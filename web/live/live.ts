@@ -1,16 +1,18 @@
 import type { Client, CombinedError } from "@urql/core"
 import { createGraphClient } from "./client.ts"
+import { createDevice } from "./device.ts"
 import { LeaveConversation, MarkDelivered, MarkRead, SendMessage, SignOut } from "./documents.ts"
 import { failureOf } from "./errors.ts"
+import { isAtEnd } from "./log.ts"
 import { createMarks } from "./marks.ts"
 import type { Message } from "./model.ts"
 import { type Outbox, openOutbox, type SendResult } from "./outbox.ts"
-import { type Device, memoryDevice, openDevice } from "./outbox-db.ts"
-import { goToSignIn } from "./session.ts"
+import { beforeLeaving, expectSignOut, leaveSignedOut, rememberAccount } from "./session.ts"
 import { createLiveSocket, type LiveSocket } from "./socket.ts"
 import { createLiveStore, type LiveState, type LiveStore } from "./store.ts"
 import { createSync, type Sync } from "./sync.ts"
 import { messageOf } from "./wire.ts"
+import { createWriteAhead } from "./write-ahead.ts"
 
 /** Everything of a signed-in page that is alive: made once, before the first render; does nothing until started. */
 export interface Live {
@@ -20,7 +22,8 @@ export interface Live {
   sync: Sync
   /** Begins to listen and to send; returns what ends it. Browser only. */
   start(): () => void
-  send(conversation: string, text: string): void
+  /** Returns whether the outbox holds the text: from then on it is not lost. */
+  send(conversation: string, text: string): boolean
   retry(message: string): void
   discard(message: string): void
   /** The newest entries have been on the screen. */
@@ -56,7 +59,6 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       marks.move("delivered", id, position)
       store.receipt(id, viewer, { delivered: position, read: own.read })
     }
-    marks.resend()
   }
 
   const sync = createSync({ client, store, moreAfter, arrived })
@@ -72,8 +74,7 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       }),
     )
 
-  let outbox: Promise<Outbox> | undefined
-  let device: Promise<Device> | undefined
+  let outbox: Outbox | undefined
 
   return {
     store,
@@ -81,40 +82,47 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
     socket,
     sync,
     start() {
-      device = openDevice(viewer).catch(memoryDevice)
-      outbox = device.then(({ outbox }) =>
-        openOutbox({
-          user: viewer,
-          db: outbox,
-          send: (letter) => send(client, letter),
-          show: store.setPending,
-          acknowledged,
-        }),
-      )
-      const ended = new AbortController()
-      void device.then(async (device) => {
-        await keepLeftPositions(store, device, ended.signal)
-        if (!ended.signal.aborted) ended.signal.addEventListener("abort", sync.start())
+      const device = createDevice(viewer)
+      const writeAhead = createWriteAhead(viewer)
+      const opened = openOutbox({
+        user: viewer,
+        db: device.outbox,
+        writeAhead,
+        send: (letter) => send(client, letter),
+        show: store.setPending,
+        acknowledged,
       })
+      outbox = opened
+      const eraseAll = async () => {
+        opened.close()
+        writeAhead.erase()
+        await device.erase()
+      }
+      rememberAccount(viewer)
+      const ended = new AbortController()
+      ended.signal.addEventListener("abort", sync.start())
+      ended.signal.addEventListener("abort", socket.watchNetwork())
+      ended.signal.addEventListener("abort", beforeLeaving(eraseAll))
       listenForSignOut(ended.signal)
       return () => {
         ended.abort()
-        void outbox?.then((outbox) => outbox.close())
+        opened.close()
       }
     },
     send(conversation, text) {
-      void outbox?.then((outbox) => outbox.write(conversation, text))
+      void outbox?.write(conversation, text)
+      return outbox !== undefined
     },
     retry(message) {
-      void outbox?.then((outbox) => outbox.retry(message))
+      void outbox?.retry(message)
     },
     discard(message) {
-      void outbox?.then((outbox) => outbox.discard(message))
+      void outbox?.discard(message)
     },
     markRead(conversation) {
       const known = store.get().conversations[conversation]
       const own = known?.members[viewer]
-      if (!known || known.left || !own || own.read >= known.position) return
+      if (!known || known.left || !own || own.read >= known.position || !isAtEnd(known)) return
       marks.move("read", conversation, known.position)
       store.receipt(conversation, viewer, { delivered: known.position, read: known.position })
     },
@@ -124,12 +132,14 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       return error
     },
     async signOut() {
+      tellTabs("begun")
       const { error } = await client.mutation(SignOut, {}).toPromise()
-      if (error && failureOf(error).is === "later") throw error
-      await (await outbox)?.close()
-      await (await device)?.erase()
-      new BroadcastChannel(SIGN_OUT).postMessage(null)
-      goToSignIn()
+      if (error && failureOf(error).is === "later") {
+        tellTabs("failed")
+        throw error
+      }
+      tellTabs("done")
+      await leaveSignedOut()
     },
   }
 }
@@ -145,29 +155,25 @@ async function send(
   return error ? failureOf(error) : { is: "later" }
 }
 
+/** One tab signs out, all leave. */
+type SignOutNotice = "begun" | "failed" | "done"
 const SIGN_OUT = "parley-sign-out"
 
-/** One tab signs out, all leave. */
+function tellTabs(notice: SignOutNotice): void {
+  heed(notice)
+  const channel = new BroadcastChannel(SIGN_OUT)
+  channel.postMessage(notice)
+  channel.close()
+}
+
 function listenForSignOut(ended: AbortSignal): void {
   const channel = new BroadcastChannel(SIGN_OUT)
-  channel.onmessage = goToSignIn
+  channel.onmessage = ({ data }: MessageEvent<SignOutNotice>) => {
+    heed(data)
+    if (data === "done") void leaveSignedOut()
+  }
   ended.addEventListener("abort", () => channel.close())
 }
 
-/** Tells the store of conversations that were left on an earlier visit, and the device of those left on this one. */
-async function keepLeftPositions(
-  store: LiveStore,
-  device: Device,
-  ended: AbortSignal,
-): Promise<void> {
-  store.addLeft(await device.leftPositions())
-  const kept = new Map<string, number>()
-  const keep = () => {
-    for (const { id, left, position } of Object.values(store.get().conversations)) {
-      if (!left || kept.get(id) === position) continue
-      kept.set(id, position)
-      void device.keepLeftPosition(id, position)
-    }
-  }
-  ended.addEventListener("abort", store.subscribe(keep))
-}
+/** The server ends the session, and all its sockets, before it answers. */
+const heed = (notice: SignOutNotice): void => expectSignOut(notice !== "failed")

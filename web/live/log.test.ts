@@ -1,6 +1,24 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { fill, firstSeq, hasGap, moveWatermarks, prepend, receive } from "./log.ts"
+import { LONGEST_PAGE } from "../limits.ts"
+import {
+  cutToOpen,
+  extend,
+  fill,
+  firstSeq,
+  hasGap,
+  isAtEnd,
+  isOpenable,
+  moveWatermarks,
+  newerRange,
+  newestRange,
+  olderRange,
+  openAt,
+  openingRange,
+  prepend,
+  type Range,
+  receive,
+} from "./log.ts"
 import type { Conversation, Entry } from "./model.ts"
 import { ALICE, aConversation, aMessage, BOB } from "./testing.ts"
 
@@ -150,5 +168,66 @@ describe("members", () => {
     )
     expect(conversation.left).toBe(true)
     expect(conversation.position).toBe(5)
+  })
+})
+
+describe("a reader who is further back", () => {
+  const taken = (log: Entry[], { after, first }: Range) => log.slice(after, after + first)
+
+  test("sees a part that is dense, wherever it grows and whatever arrives meanwhile", () => {
+    const moves = fc.array(fc.constantFrom("older", "newer", "newest", "opening", "live", "cut"), {
+      maxLength: 40,
+    })
+    fc.assert(
+      fc.property(moves, fc.integer({ min: 0, max: 900 }), (moves, read) => {
+        const log = logOf(1_000)
+        const given = { position: 900, unread: 450 }
+        let conversation = moveWatermarks(aConversation(given), ALICE, { delivered: 0, read }, BOB)
+        const range = openingRange(conversation, ALICE)
+        conversation = openAt(conversation, taken(log, range), range.after)
+        for (const move of moves) {
+          const before = conversation
+          if (move === "older") {
+            const range = olderRange(before)
+            conversation = prepend(before, taken(log, range), range.after)
+          } else if (move === "newer") {
+            conversation = extend(before, taken(log, newerRange(before)))
+          } else if (move === "cut") {
+            conversation = cutToOpen(before, ALICE)
+          } else if (move === "live") {
+            conversation = receive(before, log[before.position]!, ALICE)
+          } else {
+            const range = move === "newest" ? newestRange(before) : openingRange(before, ALICE)
+            conversation = openAt(before, taken(log, range), range.after)
+          }
+          const { entries, loadedTo } = conversation
+          expect(entries.length).toBeGreaterThan(0)
+          expect(seqs(conversation)).toEqual(upTo(loadedTo, firstSeq(conversation)))
+          if (move === "newest") expect(isAtEnd(conversation)).toBe(true)
+        }
+      }),
+    )
+  })
+
+  test("begins at the first unread message, with a page at most, however it got there", () => {
+    const sizes = fc.integer({ min: 1, max: 700 })
+    fc.assert(
+      fc.property(sizes, sizes, fc.integer({ min: 0, max: 700 }), (read, unread, live) => {
+        const log = logOf(read + unread + live)
+        const position = read + unread
+        let conversation = aConversation({ position, unread: Math.ceil(unread / 2) })
+        conversation = moveWatermarks(conversation, ALICE, { delivered: read, read }, BOB)
+        // What comes while it is only a line of the list is kept too.
+        for (const entry of log.slice(position)) conversation = receive(conversation, entry, ALICE)
+        conversation = cutToOpen(conversation, ALICE)
+        if (!isOpenable(conversation, ALICE)) {
+          const range = openingRange(conversation, ALICE)
+          conversation = cutToOpen(openAt(conversation, taken(log, range), range.after), ALICE)
+        }
+        expect(isOpenable(conversation, ALICE)).toBe(true)
+        expect(seqs(conversation)).toContain(read + 1)
+        expect(conversation.loadedTo - read).toBeLessThanOrEqual(LONGEST_PAGE)
+      }),
+    )
   })
 })

@@ -1,8 +1,10 @@
+import { LONGEST_PAGE } from "../limits.ts"
 import type { Conversation, Entry, Membership } from "./model.ts"
 
 /**
  * The rules by which one conversation's log grows, as pure functions. The promise: whatever the order and however often
- * entries arrive, `entries` is ascending, has each entry once and no hole, and `position` is its last seq.
+ * entries arrive, `entries` is ascending, has each entry once and no hole, and ends at `loadedTo`: that is `position`,
+ * unless the reader is further back.
  */
 
 /** Takes one entry in from the live stream. The same object comes back where it brought nothing new. */
@@ -46,26 +48,118 @@ export function prepend(
 export const firstSeq = (conversation: Conversation): number =>
   conversation.entries[0]?.seq ?? conversation.position + 1
 
+/** Whether `entries` ends with the newest entry. */
+export const isAtEnd = ({ loadedTo, position }: Conversation): boolean => loadedTo === position
+
+/**
+ * Puts a page in place of what is loaded: the entries after seq `after`. What was loaded and goes on where the page ends
+ * is kept.
+ */
+export function openAt(
+  conversation: Conversation,
+  entries: readonly Entry[],
+  after: number,
+): Conversation {
+  const { position } = conversation
+  const page = entries.filter(({ seq }) => seq <= position)
+  const end = page.at(-1)?.seq ?? after
+  const goesOn = conversation.entries.length > 0 && firstSeq(conversation) <= end + 1
+  const rest = goesOn ? conversation.entries.filter(({ seq }) => seq > end) : []
+  const first = page[0]
+  return {
+    ...conversation,
+    entries: [...page, ...rest],
+    loadedTo: goesOn ? Math.max(end, conversation.loadedTo) : end,
+    complete: after <= 0 || first === undefined || first.seq > after + 1,
+  }
+}
+
+/** Puts a newer page behind what is loaded: entries after `loadedTo`, as far as the position. */
+export function extend(conversation: Conversation, entries: readonly Entry[]): Conversation {
+  const { loadedTo, position } = conversation
+  const newer = entries.filter(({ seq }) => seq > loadedTo && seq <= position)
+  const last = newer.at(-1)
+  if (!last) return conversation
+  return { ...conversation, entries: [...conversation.entries, ...newer], loadedTo: last.seq }
+}
+
+/** A part of the log: `first` entries after seq `after`. */
+export interface Range {
+  after: number
+  first: number
+}
+
 /** Entries a page. */
 const PAGE = 50
-/** What the server gives at most in one answer. */
-export const LONGEST_PAGE = 200
 /** So many entries before the first unread one, for the context. */
 const CONTEXT = 10
 
-/**
- * The page to load next, going back from what is loaded: `first` entries after seq `after`. The newest page goes back to
- * the first unread message, if that is not too far.
- */
-export function olderPage(
-  conversation: Conversation,
-  viewer: string,
-): { after: number; first: number } {
+/** What to show at first: from a little before the first unread message on, or the newest page where all is read. */
+export function openingRange(conversation: Conversation, viewer: string): Range {
+  const { position, unread } = conversation
+  const newest = newestRange(conversation)
+  if (unread === 0) return newest
+  const read = readBy(viewer, conversation)
+  const after = Math.max(0, Math.min(newest.after, read - CONTEXT))
+  return { after, first: Math.min(LONGEST_PAGE, position - after) }
+}
+
+/** The newest page. */
+export function newestRange({ position }: Conversation): Range {
+  const after = Math.max(0, position - PAGE)
+  return { after, first: position - after }
+}
+
+/** The page to load next, going back from what is loaded. */
+export function olderRange(conversation: Conversation): Range {
   const before = firstSeq(conversation) - 1
-  const read = conversation.members[viewer]?.read ?? before
-  const toRead = conversation.entries.length ? before : read - CONTEXT
-  const after = Math.max(0, before - LONGEST_PAGE, Math.min(before - PAGE, toRead))
+  const after = Math.max(0, before - PAGE)
   return { after, first: before - after }
+}
+
+/** The page to load next, going on towards the newest. */
+export function newerRange({ loadedTo, position }: Conversation): Range {
+  return { after: loadedTo, first: Math.min(LONGEST_PAGE, position - loadedTo) }
+}
+
+/** Whether what is loaded is what a reader who opens the conversation is to see: the first unread message, or the end. */
+export function isOpenable(conversation: Conversation, viewer: string): boolean {
+  const { entries, position, unread, complete } = conversation
+  if (position === 0) return true
+  if (entries.length === 0) return false
+  if (unread === 0) return isAtEnd(conversation)
+  const read = readBy(viewer, conversation)
+  return (
+    (complete || firstSeq(conversation) <= read + 1) && countBeyond(read, entries) <= LONGEST_PAGE
+  )
+}
+
+/**
+ * Where more than a page of unread messages has come while the conversation was loaded: what a reader who opens it
+ * begins with. The rest is loaded again as they go down.
+ */
+export function cutToOpen(conversation: Conversation, viewer: string): Conversation {
+  const { entries, unread } = conversation
+  const read = readBy(viewer, conversation)
+  const beyond = countBeyond(read, entries)
+  if (unread === 0 || beyond <= LONGEST_PAGE) return conversation
+  const begin = Math.max(0, entries.length - beyond - CONTEXT)
+  const kept = entries.slice(begin, entries.length - beyond + LONGEST_PAGE)
+  const loadedTo = kept.at(-1)?.seq ?? conversation.loadedTo
+  return {
+    ...conversation,
+    entries: kept,
+    loadedTo,
+    complete: conversation.complete && begin === 0,
+  }
+}
+
+const readBy = (viewer: string, { members, position }: Conversation): number =>
+  members[viewer]?.read ?? position
+
+function countBeyond(seq: number, entries: readonly Entry[]): number {
+  const first = entries.findIndex((entry) => entry.seq > seq)
+  return first < 0 ? 0 : entries.length - first
 }
 
 /** True while entries wait beyond a hole. */
@@ -100,13 +194,15 @@ function unreadAfter(conversation: Conversation, read: number, viewer: string): 
 
 /** Whether everything beyond `seq` is loaded. */
 export const covers = (conversation: Conversation, seq: number): boolean =>
-  conversation.complete || firstSeq(conversation) <= seq + 1
+  isAtEnd(conversation) && (conversation.complete || firstSeq(conversation) <= seq + 1)
 
 function append(conversation: Conversation, entry: Entry, viewer: string): Conversation {
+  const shown = isAtEnd(conversation)
   const grown = {
     ...conversation,
     position: entry.seq,
-    entries: [...conversation.entries, entry],
+    loadedTo: shown ? entry.seq : conversation.loadedTo,
+    entries: shown ? [...conversation.entries, entry] : conversation.entries,
   }
   if (entry.kind === "message") {
     const own = entry.message.sender === viewer

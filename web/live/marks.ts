@@ -1,8 +1,11 @@
+import { MARKS_AT_ONCE } from "../limits.ts"
+import { waitAfter } from "./retry.ts"
+
 /** Watermarks as the server is told of them. `read` includes `delivered`. */
 export type Mark = "delivered" | "read"
 
 export interface MarksOptions {
-  /** Tells the server; rejects where it was not reached. */
+  /** Tells the server; rejects where it was not reached or asks to come again. */
   send(mark: Mark, conversation: string, seq: number): Promise<void>
   /** The least time between two calls for one conversation, in ms. */
   every?: number
@@ -11,15 +14,15 @@ export interface MarksOptions {
 export interface Marks {
   /** Moves a watermark. Lower seqs than before are dropped, and calls in quick succession become one. */
   move(mark: Mark, conversation: string, seq: number): void
-  /** Tells again what did not get through; for when the server is back. */
-  resend(): void
 }
 
 interface Lane {
+  conversation: string
   wanted: Record<Mark, number>
   told: Record<Mark, number>
-  timer?: ReturnType<typeof setTimeout>
-  sending: boolean
+  timer?: ReturnType<typeof setTimeout> | undefined
+  /** In the queue, or under way. */
+  queued: boolean
   lastAt: number
 }
 
@@ -27,10 +30,15 @@ const EVERY_MS = 500
 
 /**
  * Coalesces the marks of each conversation: the first goes out at once, further ones at most every `every` ms, and only
- * the newest. A mark that fails is not lost: a later one includes it, and `resend` brings the last one.
+ * the newest. A mark that fails is not lost: it is told again after a pause, and a pause is one for all conversations,
+ * so that a server that refuses meets a few attempts and not one for each of them.
  */
 export function createMarks({ send, every = EVERY_MS }: MarksOptions): Marks {
   const lanes = new Map<string, Lane>()
+  const queue: Lane[] = []
+  let underWay = 0
+  let failures = 0
+  let paused = false
 
   const due = (lane: Lane): Mark | undefined =>
     lane.wanted.read > lane.told.read
@@ -39,28 +47,52 @@ export function createMarks({ send, every = EVERY_MS }: MarksOptions): Marks {
         ? "delivered"
         : undefined
 
-  function schedule(conversation: string, lane: Lane): void {
-    if (lane.timer || lane.sending || !due(lane)) return
+  function schedule(lane: Lane): void {
+    if (lane.timer || lane.queued || !due(lane)) return
     const wait = Math.max(0, lane.lastAt + every - Date.now())
-    lane.timer = setTimeout(() => void flush(conversation, lane), wait)
+    lane.timer = setTimeout(() => {
+      lane.timer = undefined
+      lane.queued = true
+      queue.push(lane)
+      pump()
+    }, wait)
   }
 
-  async function flush(conversation: string, lane: Lane): Promise<void> {
-    lane.timer = undefined
+  function pump(): void {
+    while (!paused && underWay < MARKS_AT_ONCE) {
+      const lane = queue.shift()
+      if (!lane) return
+      void tell(lane)
+    }
+  }
+
+  async function tell(lane: Lane): Promise<void> {
     const mark = due(lane)
-    if (!mark) return
-    const seq = lane.wanted[mark]
-    lane.sending = true
+    underWay += 1
     lane.lastAt = Date.now()
     try {
-      await send(mark, conversation, seq)
-      lane.told[mark] = Math.max(lane.told[mark], seq)
-    } catch {
-      lane.sending = false
-      return
+      if (mark) {
+        const seq = lane.wanted[mark]
+        await send(mark, lane.conversation, seq)
+        lane.told[mark] = Math.max(lane.told[mark], seq)
+        failures = 0
+      }
+    } catch (error) {
+      void rest(error)
     }
-    lane.sending = false
-    schedule(conversation, lane)
+    underWay -= 1
+    lane.queued = false
+    schedule(lane)
+    pump()
+  }
+
+  async function rest(error: unknown): Promise<void> {
+    if (paused) return
+    paused = true
+    await waitAfter(error, failures)
+    failures += 1
+    paused = false
+    pump()
   }
 
   return {
@@ -68,15 +100,12 @@ export function createMarks({ send, every = EVERY_MS }: MarksOptions): Marks {
       let lane = lanes.get(conversation)
       if (!lane) {
         const none = { delivered: 0, read: 0 }
-        lane = { wanted: { ...none }, told: { ...none }, sending: false, lastAt: 0 }
+        lane = { conversation, wanted: { ...none }, told: { ...none }, queued: false, lastAt: 0 }
         lanes.set(conversation, lane)
       }
       if (seq <= lane.wanted[mark]) return
       lane.wanted[mark] = seq
-      schedule(conversation, lane)
-    },
-    resend() {
-      for (const [conversation, lane] of lanes) schedule(conversation, lane)
+      schedule(lane)
     },
   }
 }

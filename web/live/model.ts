@@ -51,8 +51,10 @@ export interface Conversation {
   createdAt: string
   /** The highest seq seen without a hole before it; where `events` resumes. */
   position: number
-  /** The newest part of the log, ascending and without holes; ends at `position`. May be empty: not loaded yet. */
+  /** A part of the log, ascending and without holes, that ends at `loadedTo`. May be empty: not loaded yet. */
   entries: readonly Entry[]
+  /** `position`, or a lower seq while the reader is further back than the newest page. */
+  loadedTo: number
   /** Whether `entries` goes back to the first entry that the viewer may see. */
   complete: boolean
   /** Entries beyond a hole, ascending; they wait for what is missing. */

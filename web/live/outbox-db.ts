@@ -1,4 +1,6 @@
-import { type DBSchema, openDB } from "idb"
+import { type DBSchema, deleteDB, openDB } from "idb"
+import { DEVICE_WITHIN_MS } from "../limits.ts"
+import { within } from "./within.ts"
 
 /** A message that was written and is not acknowledged. */
 export interface Letter {
@@ -8,7 +10,7 @@ export interface Letter {
   /** Milliseconds since the epoch. */
   createdAt: number
   /** Why it was refused; absent while it is to be sent. */
-  refused?: string
+  refused?: string | undefined
 }
 
 export interface OutboxDb {
@@ -21,30 +23,29 @@ export interface OutboxDb {
 
 interface Schema extends DBSchema {
   letters: { key: string; value: Letter & { order: number }; indexes: { order: number } }
-  positions: { key: string; value: number }
 }
 
-const nameFor = (user: string) => `parley-${user}`
+const PREFIX = "parley-"
+const nameFor = (user: string) => `${PREFIX}${user}`
 
 const open = (user: string) =>
   openDB<Schema>(nameFor(user), 1, {
     upgrade(db) {
       db.createObjectStore("letters", { keyPath: "id" }).createIndex("order", "order")
-      db.createObjectStore("positions")
     },
+    // Another tab signs out and deletes the database: it waits for this connection to end.
+    blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
   })
 
-export interface Device {
+export interface DeviceDb {
   outbox: OutboxDb
-  /** The position in conversations that the viewer has left: they are in no list, and must not be replayed. */
-  leftPositions(): Promise<{ conversation: string; seq: number }[]>
-  keepLeftPosition(conversation: string, seq: number): Promise<void>
-  /** At sign-out: nothing of the person stays on the device. */
+  /** At sign-out: nothing of the person stays on the device, the database itself included. */
   erase(): Promise<void>
+  close(): void
 }
 
-/** What the browser keeps for one person between two visits; nobody else's session ever opens it. */
-export async function openDevice(user: string): Promise<Device> {
+/** What the browser keeps in IndexedDB for one person between two visits; no other person's session ever opens it. */
+export async function openDeviceDb(user: string): Promise<DeviceDb> {
   const db = await open(user)
   const outbox: OutboxDb = {
     async put(letter) {
@@ -63,37 +64,21 @@ export async function openDevice(user: string): Promise<Device> {
   }
   return {
     outbox,
-    async leftPositions() {
-      const [keys, seqs] = await Promise.all([db.getAllKeys("positions"), db.getAll("positions")])
-      return keys.map((conversation, i) => ({ conversation, seq: seqs[i] ?? 0 }))
-    },
-    async keepLeftPosition(conversation, seq) {
-      await db.put("positions", seq, conversation)
-    },
     async erase() {
-      await Promise.all([db.clear("letters"), db.clear("positions")])
+      // First what is in it: the deletion waits for other tabs, and one that hangs must not keep the texts.
+      await db.clear("letters")
       db.close()
+      await within(deleteDB(nameFor(user)), DEVICE_WITHIN_MS / 2).catch(() => {})
     },
+    close: () => db.close(),
   }
 }
 
-/** For a browser that keeps nothing (some private windows): as good as it gets while the tab is open. */
-export function memoryDevice(): Device {
-  const letters = new Map<string, Letter>()
-  return {
-    outbox: {
-      async put(letter) {
-        letters.set(letter.id, letter)
-      },
-      async remove(id) {
-        letters.delete(id)
-      },
-      all: async () => [...letters.values()],
-    },
-    leftPositions: async () => [],
-    async keepLeftPosition() {},
-    async erase() {
-      letters.clear()
-    },
-  }
+/** Erases what any person has left here; for a browser in which no session lives any more. */
+export async function eraseDeviceDbs(): Promise<void> {
+  // Firefox before 126 names none; there the databases of sessions that ended in this browser's absence stay, emptied
+  // at the next sign-in of their person.
+  const databases = (await indexedDB.databases?.()) ?? []
+  const names = databases.flatMap(({ name }) => (name?.startsWith(PREFIX) ? name : []))
+  await Promise.allSettled(names.map((name) => deleteDB(name)))
 }

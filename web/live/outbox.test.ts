@@ -1,9 +1,16 @@
-import { until } from "./testing.ts"
+import { aLocalStorage, until } from "./testing.ts"
 import "fake-indexeddb/auto"
-import { afterEach, describe, expect, test } from "bun:test"
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { WRITE_AHEAD_CHARACTERS, WRITE_AHEAD_MESSAGES } from "../limits.ts"
+import { createDevice } from "./device.ts"
 import type { Message, Pending } from "./model.ts"
 import { type Outbox, type OutboxOptions, openOutbox, type SendResult } from "./outbox.ts"
-import { type Device, type Letter, openDevice } from "./outbox-db.ts"
+import { type DeviceDb, type Letter, openDeviceDb } from "./outbox-db.ts"
+import { createWriteAhead } from "./write-ahead.ts"
+
+beforeEach(() => {
+  globalThis.localStorage = aLocalStorage()
+})
 
 /** As the Web Locks do it: one at a time for each name, in the order of asking. */
 function locks(): NonNullable<OutboxOptions["alone"]> {
@@ -19,9 +26,9 @@ function locks(): NonNullable<OutboxOptions["alone"]> {
 }
 
 let people = 0
-const open: Outbox[] = []
+const outboxes: Outbox[] = []
 afterEach(() => {
-  for (const outbox of open.splice(0)) outbox.close()
+  for (const outbox of outboxes.splice(0)) outbox.close()
 })
 
 /** A server that keeps what it gets, in a way the test decides; and one person's tabs. */
@@ -43,24 +50,37 @@ function scene(
     const sentAt = "2026-01-01T00:00:00Z"
     return { is: "acknowledged", message: { id, text, seq, sender: user, sentAt } }
   }
-  async function tab(device?: Device) {
+  async function tab(given?: DeviceDb | Promise<DeviceDb> | (() => Promise<DeviceDb>)) {
     const shown: Pending[][] = []
     const acknowledged: Message[] = []
-    const { outbox: db } = device ?? (await openDevice(user))
-    const outbox = await openOutbox({
+    const open = async () =>
+      typeof given === "function" ? given() : given ? await given : openDeviceDb(user)
+    const { outbox: db } = createDevice(user, { open, withinMs: 40, restMs: 100 })
+    const writeAhead = createWriteAhead(user)
+    const outbox = openOutbox({
       user,
       db,
+      writeAhead,
       send,
       show: (pending) => shown.push(pending),
       acknowledged: (_conversation, message) => acknowledged.push(message),
       wait: () => 5,
       alone,
     })
-    open.push(outbox)
+    outboxes.push(outbox)
     const states = () => shown.at(-1)?.map(({ text, state }) => `${text}: ${state.is}`) ?? []
-    return { outbox, db, states, acknowledged }
+    return { outbox, db, writeAhead, shown, states, acknowledged }
   }
-  return { user, stored, attempts, tab }
+  /** Databases that a test can end under the tab. */
+  const fresh = Object.assign(
+    () => {
+      const opened = openDeviceDb(user)
+      fresh.opened.push(opened)
+      return opened
+    },
+    { opened: [] as Promise<DeviceDb>[] },
+  )
+  return { user, stored, attempts, tab, fresh }
 }
 
 const texts = (letters: readonly Letter[]) => letters.map(({ text }) => text)
@@ -81,7 +101,7 @@ describe("the outbox", () => {
   test("is on disk before it is sent", async () => {
     let onDisk: Letter[] | undefined
     const { tab, user } = scene()
-    const device = await openDevice(user)
+    const device = await openDeviceDb(user)
     const { outbox, acknowledged } = await tab({
       ...device,
       outbox: {
@@ -150,7 +170,7 @@ describe("the outbox", () => {
 
   test("goes on after a crash with what was not acknowledged", async () => {
     const { tab, stored, user } = scene()
-    const { outbox: db } = await openDevice(user)
+    const { outbox: db } = await openDeviceDb(user)
     const letter = { conversation: "c1", createdAt: 1 }
     await db.put({ ...letter, id: "a", text: "first" })
     await db.put({ ...letter, id: "b", text: "second" })
@@ -184,25 +204,138 @@ describe("the outbox", () => {
     expect(texts(stored)).toEqual(["Hello"])
   })
 
-  test("a device without room says so instead of losing it", async () => {
-    const { tab, user } = scene()
-    const device = await openDevice(user)
+  test("a device without room says so instead of losing it; tried again it is sent all the same", async () => {
+    const { tab, stored, user } = scene()
+    const device = await openDeviceDb(user)
     const put = () => Promise.reject(new DOMException("Full", "QuotaExceededError"))
-    const { outbox, states } = await tab({ ...device, outbox: { ...device.outbox, put } })
+    const { outbox, states, shown } = await tab({ ...device, outbox: { ...device.outbox, put } })
     await outbox.write("c1", "Hello")
     expect(states()).toEqual(["Hello: failed"])
+    expect(shown.at(-1)?.[0]?.state).toMatchObject({
+      reason: "This device has no room to keep the message.",
+    })
+    await outbox.retry(shown.at(-1)![0]!.id)
+    await until(() => stored.length === 1)
+    await until(() => states().join() === "Hello: sent")
+  })
+})
+
+describe("the outbox on a disk that does not work", () => {
+  const never = new Promise<never>(() => {})
+  const broken = () => Promise.reject(new DOMException("Broken", "UnknownError"))
+  const faults: Record<string, (device: DeviceDb) => DeviceDb | Promise<DeviceDb>> = {
+    "open hangs": () => never,
+    "open fails": broken,
+    "put hangs": (device) => ({ ...device, outbox: { ...device.outbox, put: () => never } }),
+    "put fails": (device) => ({ ...device, outbox: { ...device.outbox, put: broken } }),
+    "reading hangs": (device) => ({ ...device, outbox: { ...device.outbox, all: () => never } }),
+    "reading fails": (device) => ({ ...device, outbox: { ...device.outbox, all: broken } }),
+    "removing fails": (device) => ({ ...device, outbox: { ...device.outbox, remove: broken } }),
+  }
+  for (const [fault, broke] of Object.entries(faults)) {
+    test(`${fault}: all is shown at once, sent once and in order`, async () => {
+      const { tab, stored, attempts, user } = scene()
+      const { outbox, states, acknowledged } = await tab(broke(await openDeviceDb(user)))
+      const texts = ["1", "2", "3", "4"]
+      for (const text of texts) void outbox.write("c1", text)
+      expect(states()).toEqual(texts.map((text) => `${text}: sending`))
+      await until(() => acknowledged.length === 4)
+      expect(stored.map(({ text }) => text)).toEqual(texts)
+      expect(attempts).toEqual(texts)
+    })
+  }
+
+  test("a connection that was ended under the tab is opened anew", async () => {
+    const { tab, stored, user, fresh } = scene()
+    const { outbox, states } = await tab(fresh)
+    await outbox.write("c1", "before")
+    await until(() => stored.length === 1)
+    for (const device of await Promise.all(fresh.opened)) device.close()
+    await outbox.write("c1", "after")
+    await until(() => stored.length === 2)
+    expect(states()).not.toContain("after: failed")
+    expect(await (await openDeviceDb(user)).outbox.all()).toEqual([])
+  })
+})
+
+describe("what is written ahead", () => {
+  test("holds the text before `write` returns, and until the disk has it", async () => {
+    const { tab } = scene(() => ({ is: "later" }))
+    const { outbox, writeAhead, db } = await tab()
+    const written = outbox.write("c1", "Hello")
+    expect(texts(writeAhead.all())).toEqual(["Hello"])
+    await written
+    expect(writeAhead.all()).toEqual([])
+    expect(texts(await db.all())).toEqual(["Hello"])
+  })
+
+  test("is sent by the next tab after a kill: once, in order, by the same ids", async () => {
+    const { tab, stored, user, attempts } = scene()
+    const writeAhead = createWriteAhead(user)
+    const letters = ["1", "2", "3"].map((text, i) => ({
+      ...{ id: `id-${9 - i}`, conversation: "c1", text, createdAt: i + 1 },
+    }))
+    // The kill came after the first had reached the disk as well.
+    await (await openDeviceDb(user)).outbox.put(letters[0]!)
+    for (const letter of letters) writeAhead.keep(letter)
+    const [one, two] = await Promise.all([tab(), tab()])
+    void one.outbox.write("c1", "4")
+    await until(() => stored.length === 4)
+    expect(texts(stored)).toEqual(["1", "2", "3", "4"])
+    expect(stored.slice(0, 3).map(({ id }) => id)).toEqual(letters.map(({ id }) => id))
+    await until(() => two.acknowledged.length === 4)
+    expect(new Set(attempts).size).toBe(4)
+    expect(writeAhead.all()).toEqual([])
+  })
+
+  test("is bounded, and lets nothing of one person be seen by another", () => {
+    const alice = createWriteAhead("alice")
+    const letter = (id: number, text = "x") => ({
+      ...{ id: `${id}`, conversation: "c1", text, createdAt: id },
+    })
+    for (let id = 0; id < WRITE_AHEAD_MESSAGES; id += 1) expect(alice.keep(letter(id))).toBe(true)
+    expect(alice.keep(letter(999))).toBe(false)
+    expect(createWriteAhead("bob").all()).toEqual([])
+    alice.erase()
+    expect(alice.keep(letter(0, "x".repeat(WRITE_AHEAD_CHARACTERS)))).toBe(false)
+    globalThis.localStorage = aLocalStorage(10)
+    expect(alice.keep(letter(1))).toBe(false)
+  })
+
+  test("what is no letter is left alone", () => {
+    localStorage.setItem("parley.unsent.alice.a", '{"id":1}')
+    localStorage.setItem("parley.unsent.alice.b", "not JSON")
+    expect(createWriteAhead("alice").all()).toEqual([])
+  })
+})
+
+describe("a server that asks to stay away", () => {
+  test("is not asked sooner, however much is written meanwhile", async () => {
+    const afterMs = 150
+    let first = 0
+    const { tab, stored, attempts } = scene((_letter, attempt) => {
+      if (attempt > 1) return undefined
+      first = performance.now()
+      return { is: "later", afterMs, limited: true }
+    })
+    const { outbox, states } = await tab()
+    await outbox.write("c1", "1")
+    await until(() => attempts.length === 1)
+    for (const text of ["2", "3"]) await outbox.write("c1", text)
+    expect(states()).toEqual(["1: sending", "2: sending", "3: sending"])
+    await until(() => stored.length === 3)
+    expect(performance.now() - first).toBeGreaterThanOrEqual(afterMs)
+    expect(texts(stored)).toEqual(["1", "2", "3"])
   })
 })
 
 describe("what the device keeps", () => {
-  test("positions of left conversations survive; signing out erases everything", async () => {
-    const device = await openDevice("bob")
-    await device.keepLeftPosition("c9", 12)
+  test("is gone after signing out, the database too", async () => {
+    const device = await openDeviceDb("bob")
     await device.outbox.put({ id: "a", conversation: "c1", text: "Hi", createdAt: 1 })
-    const again = await openDevice("bob")
-    expect(await again.leftPositions()).toEqual([{ conversation: "c9", seq: 12 }])
+    await openDeviceDb("bob")
     await device.erase()
-    expect(await again.leftPositions()).toEqual([])
-    expect(await again.outbox.all()).toEqual([])
+    expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("parley-bob")
+    expect(await (await openDeviceDb("bob")).outbox.all()).toEqual([])
   })
 })

@@ -1,15 +1,19 @@
-import { backoff, pause } from "./backoff.ts"
+import { backoff, pause, stayAway } from "./backoff.ts"
+import { type DeviceOutbox, isFull } from "./device.ts"
 import type { Failure } from "./errors.ts"
 import type { Message, Pending } from "./model.ts"
-import type { Letter, OutboxDb } from "./outbox-db.ts"
+import type { Letter } from "./outbox-db.ts"
 import { uuidv7 } from "./uuidv7.ts"
+import type { WriteAhead } from "./write-ahead.ts"
 
 export type SendResult = { is: "acknowledged"; message: Message } | Failure
 
 export interface OutboxOptions {
   /** Names the locks and the channel: one person's tabs share an outbox. */
   user: string
-  db: OutboxDb
+  db: DeviceOutbox
+  /** Holds each message until the disk does. */
+  writeAhead: WriteAhead
   send(letter: Letter): Promise<SendResult>
   /** Called with all that is not in a log yet, oldest first, whenever that changes. */
   show(pending: Pending[]): void
@@ -22,7 +26,7 @@ export interface OutboxOptions {
 }
 
 export interface Outbox {
-  /** Shows the message at once, keeps it, sends it. */
+  /** Holds the message and shows it before it returns; then keeps it, and sends it. */
   write(conversation: string, text: string): Promise<void>
   /** Tries a refused message again, by the same id. */
   retry(id: string): Promise<void>
@@ -39,12 +43,12 @@ type Notice =
 const MOST_ARRIVED = 100
 
 /**
- * What has been written and is not acknowledged. A message is on disk before it is sent, is sent in the order of
- * writing, one at a time for each conversation and by one tab at a time, and is kept until the server has it or refuses
- * it. Sending twice is harmless: the id is the message's own.
+ * What has been written and is not acknowledged. A message is written ahead before `write` returns, is on disk before
+ * it is sent (where the disk works), is sent in the order of writing, one at a time for each conversation and by one tab
+ * at a time, and is kept until the server has it or refuses it. Sending twice is harmless: the id is the message's own.
  */
-export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
-  const { user, db, send, wait = backoff, alone = withWebLock } = options
+export function openOutbox(options: OutboxOptions): Outbox {
+  const { user, db, writeAhead, send, wait = backoff, alone = withWebLock } = options
   const channel = new BroadcastChannel(`parley-outbox-${user}`)
   /** Written in this tab and on its way to the disk. */
   const fresh = new Map<string, Letter>()
@@ -54,7 +58,10 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const lanes = new Set<string>()
   let onDisk: Letter[] = []
   let wake = new AbortController()
+  const end = new AbortController()
   let closed = false
+  let lastAt = 0
+  let putting: Promise<unknown> = Promise.resolve()
 
   const render = () => {
     const kept = onDisk.filter(({ id }) => !fresh.has(id))
@@ -107,17 +114,21 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     ) {
       const result = await send(letter)
       if (result.is === "later") {
-        await pause(Math.max(wait(attempt), result.afterMs ?? 0), wake.signal)
+        // Writing more ends the pause, but not the time for which the server has asked.
+        const away = stayAway(result.afterMs ?? 0, end.signal)
+        await Promise.all([pause(wait(attempt), wake.signal), away])
         attempt += 1
         continue
       }
       attempt = 0
       if (result.is === "acknowledged") {
         acknowledge(letter, result.message)
+        writeAhead.drop(letter.id)
         await db.remove(letter.id)
         tell({ is: "acknowledged", conversation, message: result.message })
       } else {
-        await db.put({ ...letter, refused: result.message })
+        const refused = { ...letter, refused: result.message }
+        if ((await putOrHold(refused)) === "disk") writeAhead.drop(letter.id)
         tell({ is: "changed", conversation })
       }
       await refresh()
@@ -130,19 +141,24 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     if (!closed) channel.postMessage(notice)
   }
 
-  /** Ends the pause before the next attempt: somebody is looking. */
+  /** Ends the pause before the next attempt. */
   const hurry = () => {
     wake.abort()
     wake = new AbortController()
   }
 
-  async function queue(letter: Letter): Promise<void> {
+  async function queue(letter: Letter, put = db.put): Promise<void> {
     fresh.set(letter.id, letter)
     render()
+    // One after the other: what is written later must not be found, and sent, before this.
+    const turn = putting.then(() => put(letter))
+    putting = turn.catch(() => {})
     try {
-      await db.put(letter)
+      if ((await turn) === "disk") writeAhead.drop(letter.id)
     } catch {
-      fresh.set(letter.id, { ...letter, refused: "This device has no room to keep the message." })
+      const failed = { ...letter, refused: NO_ROOM }
+      writeAhead.keep(failed)
+      fresh.set(letter.id, failed)
       return render()
     }
     fresh.delete(letter.id)
@@ -152,6 +168,33 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     void flush(letter.conversation)
   }
 
+  /** Holds in memory what the disk has no room for. */
+  async function putOrHold(letter: Letter): Promise<"disk" | "memory"> {
+    try {
+      return await db.put(letter)
+    } catch (error) {
+      if (!isFull(error)) throw error
+      db.hold(letter)
+      return "memory"
+    }
+  }
+
+  /** What a tab that was killed has written ahead, in its order and by its ids; a living tab is about to do the same. */
+  async function recover(): Promise<void> {
+    const left = writeAhead.all()
+    for (const letter of left) fresh.set(letter.id, letter)
+    await refresh()
+    for (const letter of left) {
+      if (letter.refused !== undefined) db.hold(letter)
+      else if (writeAhead.has(letter.id)) await queue(letter, putOrHold)
+      fresh.delete(letter.id)
+    }
+    await refresh()
+    for (const conversation of new Set(onDisk.map(({ conversation }) => conversation))) {
+      void flush(conversation)
+    }
+  }
+
   channel.onmessage = async ({ data }: MessageEvent<Notice>) => {
     const { conversation } = data
     if (data.is === "acknowledged") {
@@ -159,39 +202,51 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
       acknowledge({ id: message.id, conversation, createdAt: Date.parse(message.sentAt) }, message)
     }
     await refresh()
-    // Whoever wrote it may be gone before it is sent: every tab queues for the lock, the first one sends.
+    // The tab that wrote it may be gone before it is sent: every tab queues for the lock, the first one sends.
     if (data.is === "changed") {
       hurry()
       void flush(conversation)
     }
   }
 
-  await refresh()
-  for (const conversation of new Set(onDisk.map(({ conversation }) => conversation))) {
-    void flush(conversation)
-  }
+  const recovered = recover()
 
   return {
-    write: (conversation, text) =>
-      queue({ id: uuidv7(), conversation, text, createdAt: Date.now() }),
+    async write(conversation, text) {
+      // Later than the message before, whatever the clock says: the order of writing is read from it.
+      lastAt = Math.max(Date.now(), lastAt + 1)
+      const letter = { id: uuidv7(), conversation, text, createdAt: lastAt }
+      writeAhead.keep(letter)
+      fresh.set(letter.id, letter)
+      render()
+      await recovered
+      await queue(letter)
+    },
     async retry(id) {
       const letter = find(id)
-      if (letter) await queue({ ...letter, refused: undefined })
+      if (!letter) return
+      const { refused: _refused, ...again } = letter
+      // It is to be sent now, room or not.
+      await queue(again, putOrHold)
     },
     async discard(id) {
       const letter = find(id)
       fresh.delete(id)
+      writeAhead.drop(id)
       await db.remove(id)
       await refresh()
       if (letter) tell({ is: "changed", conversation: letter.conversation })
     },
     close() {
       closed = true
+      end.abort()
       hurry()
       channel.close()
     },
   }
 }
+
+const NO_ROOM = "This device has no room to keep the message."
 
 const pendingOf = ({ refused, ...letter }: Letter): Pending => ({
   ...letter,

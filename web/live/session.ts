@@ -1,12 +1,18 @@
+import { DEVICE_WITHIN_MS, REQUEST_TIMEOUT_MS } from "../limits.ts"
+import { eraseDeviceDbs } from "./outbox-db.ts"
+import { within } from "./within.ts"
+import { eraseWriteAhead } from "./write-ahead.ts"
+
 /**
  * The login session as the browser sees it. The cookies are out of its sight; all it can do is to have them renewed,
  * once for all tabs, and to leave when that is refused.
  */
 
 const RENEWED_AT = "parley.renewedAt"
+/** The user who is signed in; what is left of it when nobody is says that the session ended from elsewhere. */
+const ACCOUNT = "parley.account"
 /** Another tab's renewal that is younger than this counts as ours. */
 const FRESH_MS = 5_000
-const TIMEOUT_MS = 8_000
 
 export type Renewal = "renewed" | "refused" | "unreachable"
 
@@ -20,23 +26,30 @@ export function renewSession(): Promise<Renewal> {
   return running
 }
 
+/** The same, whatever this browser believes about the last renewal: the server has just found nobody signed in. */
+export function renewSessionAnew(): Promise<Renewal> {
+  forget(RENEWED_AT)
+  return renewSession()
+}
+
 /** Web Locks exist in secure contexts only; elsewhere the server bears two tabs that renew at the same moment. */
 const alone = (work: () => Promise<Renewal>): Promise<Renewal> =>
   navigator.locks ? navigator.locks.request("parley-renew", work) : work()
 
+/** One whose answer was lost is simply asked for again: the old token is good until the new one is presented. */
 async function renewUnlessFresh(): Promise<Renewal> {
-  const last = Number(localStorage.getItem(RENEWED_AT) ?? 0)
+  const last = Number(stored(RENEWED_AT) ?? 0)
   if (Math.abs(Date.now() - last) < FRESH_MS) return "renewed"
   try {
     const response = await fetch("/graphql", {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/graphql-response+json" },
       body: '{"query":"mutation RefreshSession { refreshSession { id } }"}',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     })
     const result = (await response.json()) as RefreshResult
     if (result.data?.refreshSession) {
-      localStorage.setItem(RENEWED_AT, String(Date.now()))
+      store(RENEWED_AT, String(Date.now()))
       return "renewed"
     }
     const refused = result.errors?.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")
@@ -51,7 +64,82 @@ interface RefreshResult {
   errors?: { extensions?: { code?: string } }[]
 }
 
-/** Leaves the app. A full load, so that nothing of the signed-in person stays in memory. */
-export function goToSignIn(): void {
-  if (location.pathname !== "/sign-in") location.assign("/sign-in")
+/** Says who is signed in in this browser, for the sign-in page to find if the session ends. */
+export const rememberAccount = (user: string): void => store(ACCOUNT, user)
+
+const erasers = new Set<() => Promise<void>>()
+
+/** Registers what is to be erased from the device before the page is left; returns what takes it back. */
+export function beforeLeaving(erase: () => Promise<void>): () => void {
+  erasers.add(erase)
+  return () => erasers.delete(erase)
+}
+
+let leaving: Promise<void> | undefined
+let signingOut = false
+
+/** While the person signs out, here or in another tab, an ended session is what they want. */
+export function expectSignOut(expected: boolean): void {
+  signingOut = expected
+}
+
+/** The session was refused: nothing of the person stays on this device, and the sign-in page says why. */
+export function leaveEndedSession(): Promise<void> {
+  if (signingOut) return leaveSignedOut()
+  const next = location.pathname === "/" ? "" : `&next=${encodeURIComponent(location.pathname)}`
+  return leave(`/sign-in?ended=1${next}`)
+}
+
+/** The person has signed out, in this tab or another one. */
+export const leaveSignedOut = (): Promise<void> => leave("/sign-in")
+
+/** A full load, so that nothing of the signed-in person stays in memory. */
+function leave(to: string): Promise<void> {
+  if (location.pathname === "/sign-in") return Promise.resolve()
+  leaving ??= (async () => {
+    const erased = Promise.allSettled([...erasers].map((erase) => erase()))
+    // A disk that hangs must not keep the page.
+    await within(erased, DEVICE_WITHIN_MS).catch(() => {})
+    forget(RENEWED_AT)
+    forget(ACCOUNT)
+    location.assign(to)
+  })()
+  return leaving
+}
+
+/**
+ * Erases all that persons who were signed in have left in this browser. Only for a browser in which no session lives.
+ * @returns whether there was an account: its session has ended from elsewhere
+ */
+export async function eraseTraces(): Promise<boolean> {
+  const account = stored(ACCOUNT) !== null
+  eraseWriteAhead()
+  forget(RENEWED_AT)
+  forget(ACCOUNT)
+  await within(eraseDeviceDbs(), DEVICE_WITHIN_MS).catch(() => {})
+  return account
+}
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key)
+  } catch {
+    return null
+  }
+}
+
+function store(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value)
+  } catch {
+    // Full, or forbidden: it is a hint to other pages, and none is lost without it.
+  }
+}
+
+function forget(key: string): void {
+  try {
+    localStorage.removeItem(key)
+  } catch {
+    // Where nothing can be kept, nothing is left.
+  }
 }

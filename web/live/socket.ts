@@ -1,12 +1,14 @@
 import { createClient, type Client as SocketClient } from "graphql-ws"
 import { backoff, pause } from "./backoff.ts"
-import { goToSignIn, renewSession } from "./session.ts"
+import { leaveEndedSession, renewSession } from "./session.ts"
 
-export type Connection = "connecting" | "open"
+export type Connection = "connecting" | "open" | "offline"
 
 export interface LiveSocket {
   client: SocketClient
   connection(): Connection
+  /** Begins to listen to what the device says of its network; returns what ends it. */
+  watchNetwork(): () => void
   subscribe(listener: () => void): () => void
 }
 
@@ -21,11 +23,14 @@ const SESSION_INVALID = 4403
  */
 export function createLiveSocket(): LiveSocket {
   let connection: Connection = "connecting"
+  let socketOpen = false
   let closeCode: number | undefined
   let pongTimer: ReturnType<typeof setTimeout> | undefined
   const listeners = new Set<() => void>()
 
-  const change = (next: Connection) => {
+  /** A device without network is offline, though a socket may look open for a while. */
+  const change = () => {
+    const next = !navigator.onLine ? "offline" : socketOpen ? "open" : "connecting"
     if (next === connection) return
     connection = next
     for (const listener of listeners) listener()
@@ -41,7 +46,7 @@ export function createLiveSocket(): LiveSocket {
     async retryWait(attempt) {
       if (closeCode === SESSION_INVALID) {
         if ((await renewSession()) === "refused") {
-          goToSignIn()
+          void leaveEndedSession()
           return new Promise(() => {})
         }
         // A session that is renewed and refused in turn must not become a busy loop.
@@ -50,11 +55,15 @@ export function createLiveSocket(): LiveSocket {
       await pause(backoff(attempt, { most: 8_000 }), lookedAt())
     },
     on: {
-      connected: () => change("open"),
+      connected() {
+        socketOpen = true
+        change()
+      },
       closed(event) {
         closeCode = (event as Partial<CloseEvent> | undefined)?.code
         clearTimeout(pongTimer)
-        change("connecting")
+        socketOpen = false
+        change()
       },
       // keepAlive alone never notices a server that is frozen or a network that swallows everything.
       ping(received) {
@@ -69,6 +78,20 @@ export function createLiveSocket(): LiveSocket {
   return {
     client,
     connection: () => connection,
+    watchNetwork() {
+      // The network that comes back is often another one: a socket of before would be found dead in half a minute.
+      const back = () => {
+        if (connection === "offline" && socketOpen) client.terminate()
+        change()
+      }
+      change()
+      addEventListener("offline", change)
+      addEventListener("online", back)
+      return () => {
+        removeEventListener("offline", change)
+        removeEventListener("online", back)
+      }
+    },
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -11,6 +11,8 @@ const storeWith = (...conversations: Conversation[]) =>
     users: {},
     conversations: Object.fromEntries(conversations.map((one) => [one.id, one])),
     pending: [],
+    troubles: [],
+    listComplete: true,
   })
 const sending = (id: string, state: Pending["state"] = { is: "sending" }): Pending => ({
   id,
@@ -42,18 +44,6 @@ describe("the live store", () => {
     store.receive("c1", aMessage(1, BOB))
     store.receipt("c1", BOB, { delivered: 0, read: 0 })
     expect(calls).toBe(1)
-  })
-
-  test("names a position for every conversation, those that were left included", () => {
-    const store = storeWith(aConversation({ position: 7 }))
-    store.addLeft([
-      { conversation: "gone", seq: 4 },
-      { conversation: "c1", seq: 1 },
-    ])
-    expect(store.positions()).toEqual([
-      { conversation: "c1", seq: 7 },
-      { conversation: "gone", seq: 4 },
-    ])
   })
 
   test("begins anew where the viewer is added again", () => {

@@ -1,4 +1,14 @@
-import { covers, fill, hasGap, moveWatermarks, prepend, receive } from "./log.ts"
+import {
+  covers,
+  cutToOpen,
+  extend,
+  fill,
+  hasGap,
+  moveWatermarks,
+  openAt,
+  prepend,
+  receive,
+} from "./log.ts"
 import type { Conversation, Entry, Pending, User } from "./model.ts"
 
 export interface LiveState {
@@ -7,6 +17,10 @@ export interface LiveState {
   conversations: Readonly<Record<string, Conversation>>
   /** The viewer's messages that are not in a log yet, in the order in which they were written. */
   pending: readonly Pending[]
+  /** Loads that have failed and are being tried again, as `<what> <conversation>`. */
+  troubles: readonly string[]
+  /** Whether all conversations are known: the list is loaded page by page. */
+  listComplete: boolean
 }
 
 /** What must be fetched before the picture is whole again; live/sync.ts does it. */
@@ -26,6 +40,12 @@ export interface LiveStore {
   fill(conversation: string, entries: readonly Entry[]): Need | undefined
   /** An older page: all visible entries after `after`, as far as they are older than what is loaded. */
   prepend(conversation: string, entries: readonly Entry[], after: number): void
+  /** The page to show in place of what is loaded: all visible entries after `after`, up to its last one. */
+  openAt(conversation: string, entries: readonly Entry[], after: number): void
+  /** Cuts what is loaded to where a reader who opens the conversation begins. */
+  cutToOpen(conversation: string): void
+  /** The page behind what is loaded. */
+  extend(conversation: string, entries: readonly Entry[]): void
   receipt(
     conversation: string,
     user: string,
@@ -37,11 +57,9 @@ export interface LiveStore {
   addUsers(users: readonly User[]): void
   /** It does not exist for the viewer (any more). */
   forget(conversation: string): void
-  /** Conversations that the viewer has left before this visit; only their positions are known. */
-  addLeft(positions: readonly { conversation: string; seq: number }[]): void
   setPending(pending: readonly Pending[]): void
-  /** Where `events` resumes: one position for each conversation that was ever heard of. */
-  positions(): { conversation: string; seq: number }[]
+  setTrouble(load: string, failing: boolean): void
+  setListComplete(complete: boolean): void
 }
 
 /**
@@ -93,6 +111,18 @@ export function createLiveStore(initial: LiveState): LiveStore {
       const known = state.conversations[id]
       if (known) put(prepend(known, entries, after))
     },
+    openAt(id, entries, after) {
+      const known = state.conversations[id]
+      if (known) put(openAt(known, entries, after))
+    },
+    cutToOpen(id) {
+      const known = state.conversations[id]
+      if (known) put(cutToOpen(known, state.viewer.id))
+    },
+    extend(id, entries) {
+      const known = state.conversations[id]
+      if (known) put(extend(known, entries))
+    },
     receipt(id, user, to) {
       const known = state.conversations[id]
       if (!known) return { need: "conversation", conversation: id }
@@ -137,41 +167,20 @@ export function createLiveStore(initial: LiveState): LiveStore {
       const known = state.conversations[id]
       if (known && !known.left) put({ ...known, left: true })
     },
-    addLeft(positions) {
-      const conversations = { ...state.conversations }
-      for (const { conversation, seq } of positions) {
-        conversations[conversation] ??= leftBefore(conversation, seq)
-      }
-      set({ ...state, conversations })
-    },
     setPending(pending) {
       const open = pending.filter((one) => !hasArrived(one, state.conversations[one.conversation]))
       set({ ...state, pending: open })
     },
-    positions: () =>
-      Object.values(state.conversations).map(({ id, position }) => ({
-        conversation: id,
-        seq: position,
-      })),
+    setTrouble(load, failing) {
+      if (state.troubles.includes(load) === failing) return
+      const others = state.troubles.filter((other) => other !== load)
+      set({ ...state, troubles: failing ? [...others, load] : others })
+    },
+    setListComplete(listComplete) {
+      if (state.listComplete !== listComplete) set({ ...state, listComplete })
+    },
   }
 }
-
-const leftBefore = (id: string, position: number): Conversation => ({
-  id,
-  kind: "GROUP",
-  title: null,
-  createdAt: "",
-  position,
-  entries: [],
-  complete: true,
-  ahead: [],
-  lastMessage: null,
-  lastStatus: "sent",
-  unread: 0,
-  members: {},
-  memberCount: 0,
-  left: true,
-})
 
 /** A fresh start from the server's picture; what is waiting beyond its head goes on waiting. */
 const begin = (snapshot: Conversation, known: Conversation | undefined): Conversation => ({

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
-import type { Client } from "@urql/core"
+import { type Client, CombinedError } from "@urql/core"
+import { GraphQLError } from "graphql"
 import { Log, OneConversation, type WireEvent, type WireLogEvent } from "./documents.ts"
 import { createLiveStore } from "./store.ts"
 import { createSync } from "./sync.ts"
@@ -41,18 +42,24 @@ function scene(head: number, position: number) {
           createdAt: "2026-01-01T00:00:00Z",
           head,
           unreadCount: 7,
-          me: { role: "MEMBER", delivered: 0, read: 0 },
+          me: { role: "MEMBER", delivered: head - 7, read: head - 7 },
           lastMessage: null,
           members: { totalCount: 2, pageInfo: { hasNextPage: false, endCursor: null }, edges: [] },
         },
       }),
     ],
   ])
+  /** What the server answers instead, as long as it is set. */
+  const server: { says?: () => { data?: unknown; error?: CombinedError }; most: number } = {
+    most: Number.POSITIVE_INFINITY,
+  }
   const client = {
     query: (document: unknown, variables: { after: number; first: number }) => ({
       async toPromise() {
         asked.push(document === Log ? `log after ${variables.after}` : "conversation")
-        return { data: answers.get(document)?.(variables) }
+        if (server.says) return server.says()
+        const first = Math.min(variables.first, server.most)
+        return { data: answers.get(document)?.({ ...variables, first }) }
       },
     }),
     subscription: (
@@ -73,11 +80,15 @@ function scene(head: number, position: number) {
     users: {},
     conversations: { c1: aConversation({ position, complete: position === 0 }) },
     pending: [],
+    troubles: [],
+    listComplete: true,
   })
   const sync = createSync({ client, store, moreAfter: null, arrived() {} })
   const stop = sync.start()
   const c1 = () => store.get().conversations.c1!
   return {
+    server,
+    store,
     sync,
     stop,
     asked,
@@ -97,10 +108,11 @@ const ready = (reload: string[]): WireEvent => ({
 })
 
 describe("keeping in step", () => {
-  test("resumes at the store's positions", async () => {
+  test("resumes at the horizon, with the positions of what is recent", async () => {
     const { started, resumeAt, stop } = scene(5, 5)
     await started()
-    expect(resumeAt()).toEqual({ after: [{ conversation: "c1", seq: 5 }] })
+    const since = "2025-12-31T23:59:00.000Z"
+    expect(resumeAt()).toEqual({ after: [{ conversation: "c1", seq: 5 }], since })
     stop()
   })
 
@@ -144,6 +156,74 @@ describe("keeping in step", () => {
     await sync.open("c1")
     while (!c1().complete) await sync.loadOlder("c1")
     expect(seqs()).toEqual(Array.from({ length: 120 }, (_, i) => i + 1))
+    stop()
+  })
+
+  test("pages that end early leave no hole", async () => {
+    const { sync, server, started, c1, seqs, stop } = scene(120, 120)
+    server.most = 7
+    await started()
+    await sync.open("c1")
+    while (!c1().complete) await sync.loadOlder("c1")
+    expect(seqs()).toEqual(Array.from({ length: 120 }, (_, i) => i + 1))
+    stop()
+
+    const other = scene(40, 0)
+    other.server.most = 3
+    await other.started()
+    other.deliver(other.sent(1))
+    other.deliver(other.sent(40))
+    await until(() => other.seqs().length === 40)
+    other.stop()
+  })
+
+  test("only NOT_FOUND says that a conversation has been left; any other error is tried again", async () => {
+    const { server, started, deliver, store, asked, stop } = scene(9, 5)
+    await started()
+    const failing = (code: string) => ({
+      data: { conversation: null },
+      error: new CombinedError({
+        graphQLErrors: [new GraphQLError("No.", { extensions: { code, retryable: true } })],
+      }),
+    })
+    const kinds = [
+      () => failing("UNAVAILABLE"),
+      () => failing("INTERNAL"),
+      () => failing("RATE_LIMITED"),
+      () => ({ data: { conversation: null } }),
+      () => ({ error: new CombinedError({ networkError: new Error("refused") }) }),
+    ]
+    for (const says of kinds) {
+      server.says = says
+      const before = asked.length
+      deliver(ready(["c1"]))
+      await until(() => asked.length >= before + 1)
+      expect(store.get().conversations.c1?.left).toBe(false)
+    }
+    server.says = () => failing("NOT_FOUND")
+    await until(() => store.get().conversations.c1?.left === true)
+    stop()
+  })
+
+  test("a load that fails is named, and tried a few times only, until it works", async () => {
+    const { server, sync, started, store, asked, c1, stop } = scene(80, 80)
+    await started()
+    await sync.open("c1")
+    server.says = () => ({ error: new CombinedError({ networkError: new Error("refused") }) })
+    const before = asked.length
+    // As a page that is drawn anew with each message does it.
+    const gone = Array.from({ length: 50 }, () => new AbortController())
+    for (const { signal } of gone) void sync.loadOlder("c1", signal)
+    await until(() => store.get().troubles.includes("older c1"))
+    for (const one of gone) one.abort()
+    const last = sync.loadOlder("c1")
+    await Bun.sleep(100)
+    expect(asked.length - before).toBe(1)
+    server.says = undefined
+    sync.hurry()
+    await last
+    expect(store.get().troubles).toEqual([])
+    expect(c1().entries.length).toBe(80)
     stop()
   })
 })

@@ -1,28 +1,46 @@
-import type { AnyVariables, Client, TypedDocumentNode } from "@urql/core"
-import { backoff, pause } from "./backoff.ts"
+import type { Client } from "@urql/core"
+import { LIST_MEMBERS, LIST_PAGE, LIST_PAGES_AT_ONCE, LONGEST_PAGE } from "../limits.ts"
+import { absentWhereNoId, createAsking } from "./asking.ts"
+import { pause } from "./backoff.ts"
+import { MoreConversations, type WireConversationPage, type WireEvent } from "./documents.ts"
+import { createLoads, loadOf } from "./loads.ts"
 import {
-  Events,
-  Log,
-  Members,
-  MoreConversations,
-  OneConversation,
-  type WireConversationPage,
-  type WireEvent,
-} from "./documents.ts"
-import { LONGEST_PAGE, olderPage } from "./log.ts"
-import type { Conversation, Entry } from "./model.ts"
-import type { LiveStore, Need } from "./store.ts"
+  isAtEnd,
+  isOpenable,
+  newerRange,
+  newestRange,
+  olderRange,
+  openingRange,
+  type Range,
+} from "./log.ts"
+import type { Conversation } from "./model.ts"
+import { createNeeds } from "./needs.ts"
+import { createHorizon, newestTime, type Resume } from "./resume.ts"
+import { untilDone, waitAfter } from "./retry.ts"
+import type { LiveState, LiveStore, Need } from "./store.ts"
+import { stream } from "./stream.ts"
 import { conversationOf, entryOf, membersOf, usersIn, usersOf } from "./wire.ts"
 
 export interface Sync {
   /** Starts the live stream; returns what ends it. */
   start(): () => void
-  /** Loads what a screen with this conversation needs: it, its newest page, all its members. */
-  open(conversation: string): Promise<"here" | "absent" | "unreachable">
+  /**
+   * Loads what a screen with this conversation needs: it, the entries to begin with, all its members. Like all loads it
+   * is tried until it works or `stop` fires; meanwhile the store's `troubles` name it.
+   */
+  open(conversation: string, stop?: AbortSignal): Promise<"here" | "absent" | "stopped">
   /** Loads the page before the oldest loaded entry. */
-  loadOlder(conversation: string): Promise<void>
+  loadOlder(conversation: string, stop?: AbortSignal): Promise<void>
+  /** Loads the page behind what is loaded, where that is not the newest one. */
+  loadNewer(conversation: string, stop?: AbortSignal): Promise<void>
+  /** Goes to the newest page. */
+  loadNewest(conversation: string, stop?: AbortSignal): Promise<void>
+  /** Loads the next page of the list of conversations. */
+  loadMore(stop?: AbortSignal): Promise<void>
   /** Does what the store has found to be missing; once at a time for each conversation. */
   satisfy(need: Need | undefined): void
+  /** Tries at once what has failed, or as soon as the server allows it. */
+  hurry(): void
 }
 
 export interface SyncOptions {
@@ -34,142 +52,153 @@ export interface SyncOptions {
   arrived(): void
 }
 
-/** Members that come with each conversation of the list: enough for the ticks of small groups. */
-export const LIST_MEMBERS = 10
-export const OPEN_MEMBERS = 100
-export const LIST_PAGE = 30
 /** The acknowledgement of one's own message may be ahead of the stream for a moment: that is no hole yet. */
 const GAP_GRACE_MS = 400
 
 /**
  * Keeps the store in step with the server. Three phases, and again after every interruption: the stream replays what
- * was missed since the store's positions, says Ready, and goes on live. What the stream cannot bring (holes, a
+ * was missed since the horizon, says Ready, and goes on live; the list of conversations is loaded beside it. What the stream cannot bring (holes, a
  * conversation not heard of, a replay that was too long, receipts) is fetched.
  */
 export function createSync({ client, store, moreAfter, arrived }: SyncOptions): Sync {
-  const busy = new Set<string>()
+  let waker = new AbortController()
+  const wake = () => waker.signal
+  const asking = createAsking(client, store)
+  const { load } = createLoads(store, wake)
+  const horizon = createHorizon(store.get())
   let readyBefore = false
 
-  async function ask<D, V extends AnyVariables>(document: TypedDocumentNode<D, V>, variables: V) {
-    const { data, error } = await client.query(document, variables).toPromise()
-    if (data === undefined || data === null) throw error ?? new Error("No answer.")
-    return data
+  /** Asked anew for each stream that begins, also where only the socket is a new one. */
+  function resume(): Resume {
+    horizon.begin()
+    return horizon.resume(store.get())
   }
 
-  function satisfy(need: Need | undefined): void {
-    if (!need || busy.has(need.conversation)) return
-    busy.add(need.conversation)
-    const work = { fill: closeGap, conversation: reload, count: recount }[need.need]
-    untilDone(() => work(need.conversation)).finally(() => busy.delete(need.conversation))
+  function hurry(): void {
+    waker.abort()
+    waker = new AbortController()
   }
+
+  const { satisfy } = createNeeds(
+    { fill: closeGap, conversation: reload, count: recount },
+    catchUp,
+    wake,
+  )
 
   async function closeGap(id: string): Promise<void> {
     await pause(GAP_GRACE_MS)
     for (;;) {
       const gap = store.get().conversations[id]
       if (!gap?.ahead.length) return
-      const before = gap.position
-      const entries = await log(id, before, LONGEST_PAGE)
-      if (entries === undefined) return store.forget(id)
-      store.fill(id, entries)
-      arrived()
       // The server knows of no entries between: whatever is ahead came from somewhere else. Begin anew.
-      if (store.get().conversations[id]?.position === before) return reload(id)
+      if (!(await catchUp(id))) return reload(id)
     }
   }
 
-  /** Takes the server's picture of one conversation, and its newest page where one was loaded. */
+  /** Takes the next entries after the position; returns whether there were any. */
+  async function catchUp(id: string): Promise<boolean> {
+    const before = store.get().conversations[id]
+    if (!before || before.left) return false
+    const entries = await asking.log(id, { after: before.position, first: LONGEST_PAGE })
+    if (entries === undefined) {
+      store.forget(id)
+      return true
+    }
+    store.fill(id, entries)
+    arrived()
+    return store.get().conversations[id]?.position !== before.position
+  }
+
+  /** Takes the server's picture of one conversation, and the page to begin with where one was loaded. */
   async function reload(id: string): Promise<void> {
     const known = store.get().conversations[id]
-    const snapshot = await picture(id)
+    const snapshot = await asking.picture(id)
     if (!snapshot) return store.forget(id)
     store.adopt(snapshot, { reset: true })
-    if (known?.entries.length) await loadPage(id)
+    if (known?.entries.length) await loadPage(id, "openAt", openingOf)
     arrived()
   }
 
   /** A count is of use only together with the very log that it was taken from: else it is taken again. */
   async function recount(id: string): Promise<void> {
-    const snapshot = await picture(id)
+    const snapshot = await asking.picture(id)
     if (!snapshot) return store.forget(id)
     if (snapshot.position !== store.get().conversations[id]?.position) throw new Error("Not yet.")
     store.adopt(snapshot)
   }
 
-  async function picture(id: string): Promise<Conversation | undefined> {
-    const { conversation } = await ask(OneConversation, { id, members: OPEN_MEMBERS })
-    if (!conversation) return undefined
-    store.addUsers(usersOf(conversation.members))
-    return conversationOf(conversation, store.get().viewer.id)
-  }
+  const openingOf = (conversation: Conversation) =>
+    openingRange(conversation, store.get().viewer.id)
 
-  async function loadPage(id: string): Promise<void> {
+  /** Loads a range of a conversation's log and hands it to the store. */
+  async function loadPage(
+    id: string,
+    how: "openAt" | "prepend" | "extend",
+    rangeOf: (conversation: Conversation) => Range,
+  ): Promise<void> {
     const conversation = store.get().conversations[id]
-    if (!conversation || conversation.complete) return
-    const { after, first } = olderPage(conversation, store.get().viewer.id)
-    const entries = await log(id, after, first)
-    if (entries) store.prepend(id, entries, after)
-  }
-
-  /** Undefined where the conversation does not exist for the viewer. */
-  async function log(id: string, after: number, first: number): Promise<Entry[] | undefined> {
-    const { conversation } = await ask(Log, { id, after, first })
-    if (!conversation) return undefined
-    store.addUsers(conversation.log.flatMap(usersIn))
-    return conversation.log.map(entryOf)
+    if (!conversation || conversation.left || conversation.position === 0) return
+    const range = rangeOf(conversation)
+    if (range.first <= 0) return
+    const entries = await asking.range(id, range)
+    if (entries === undefined) return store.forget(id)
+    if (how === "extend") store.extend(id, entries)
+    else store[how](id, entries, range.after)
   }
 
   async function loadMembers(id: string): Promise<void> {
-    let after: string | null = null
     const viewer = store.get().viewer.id
-    for (;;) {
-      const data: Awaited<ReturnType<typeof askMembers>> = await askMembers(id, after)
-      if (!data) return
-      store.addUsers(usersOf(data))
-      const { [viewer]: _own, ...others } = membersOf(data)
+    await asking.members(id, (page) => {
+      store.addUsers(usersOf(page))
+      const { [viewer]: _own, ...others } = membersOf(page)
       store.addMembers(id, others)
-      if (!data.pageInfo.hasNextPage) return
-      after = data.pageInfo.endCursor
-    }
+    })
   }
-  const askMembers = async (id: string, after: string | null) =>
-    (await ask(Members, { id, first: OPEN_MEMBERS, after })).conversation?.members
 
-  function adoptPage(page: WireConversationPage): void {
+  /** How far back in time the list is loaded, in ms since the epoch: what is older is on a page that comes. */
+  let listedTo = moreAfter === null ? 0 : (newestTimes(store.get())[LIST_PAGE - 1] ?? 0)
+
+  function adoptPage(page: WireConversationPage): number {
     const viewer = store.get().viewer.id
-    for (const { node } of page.edges) {
-      store.addUsers(usersOf(node.members))
-      store.adopt(conversationOf(node, viewer))
-    }
+    const conversations = page.edges.map(({ node }) => conversationOf(node, viewer))
+    store.addUsers(page.edges.flatMap(({ node }) => usersOf(node.members)))
+    for (const conversation of conversations) store.adopt(conversation)
     arrived()
+    return Math.min(...conversations.map(newestTime))
   }
 
-  /** Until every conversation has a position: one that is not named to `events` would be replayed from its start. */
-  async function loadRest(): Promise<void> {
-    let after = moreAfter
-    while (after !== null) {
-      const page: WireConversationPage = (
-        await ask(MoreConversations, { first: LIST_PAGE, after, members: LIST_MEMBERS })
-      ).conversations
-      adoptPage(page)
-      after = page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null
-      moreAfter = after
+  const askPage = async (after: string | null): Promise<WireConversationPage> =>
+    (await asking.ask(MoreConversations, { first: LIST_PAGE, after, members: LIST_MEMBERS }))
+      .conversations
+
+  async function loadListPage(): Promise<void> {
+    if (moreAfter === null) return
+    const page = await askPage(moreAfter)
+    const { hasNextPage, endCursor } = page.pageInfo
+    moreAfter = hasNextPage && endCursor !== moreAfter ? endCursor : null
+    const oldest = adoptPage(page)
+    listedTo = moreAfter === null ? 0 : Math.min(listedTo, oldest)
+    store.setListComplete(moreAfter === null)
+  }
+
+  /** What is at hand without scrolling. The rest comes as the reader goes down, or when something happens in it. */
+  async function loadList(stop: AbortSignal): Promise<void> {
+    for (let page = 1; page < LIST_PAGES_AT_ONCE && moreAfter !== null; page += 1) {
+      await load(loadOf("list"), loadListPage, stop)
     }
   }
 
   /** Receipts are not replayed: after an interruption the newest conversations' are fetched. */
-  const loadReceipts = async () =>
-    adoptPage(
-      (await ask(MoreConversations, { first: LIST_PAGE, after: null, members: LIST_MEMBERS }))
-        .conversations,
-    )
+  const loadReceipts = async () => void adoptPage(await askPage(null))
 
   function receive(event: WireEvent): void {
     switch (event.__typename) {
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
-        if (readyBefore) untilDone(loadReceipts)
+        horizon.ready()
+        if (readyBefore) untilDone(loadReceipts, { wake })
         readyBefore = true
+        hurry()
         arrived()
         return
       case "ReceiptMoved":
@@ -178,81 +207,75 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       default:
         // A kind of event that this version does not know and that is not of the log has nothing to say here.
         if (typeof event.seq !== "number") return
+        horizon.saw(event.at)
+        if (!store.get().conversations[event.conversation.id] && Date.parse(event.at) < listedTo)
+          return
         store.addUsers(usersIn(event))
         satisfy(store.receive(event.conversation.id, entryOf(event)))
         arrived()
     }
   }
 
+  function isReady(id: string): boolean {
+    const { viewer, conversations } = store.get()
+    const conversation = conversations[id]
+    return !conversation || conversation.left || isOpenable(conversation, viewer.id)
+  }
+
+  async function openOnce(id: string): Promise<"here" | "absent"> {
+    const known = store.get().conversations[id]
+    if (!known || known.left) {
+      const snapshot = await asking.picture(id).catch(absentWhereNoId)
+      if (!snapshot) return "absent"
+      store.adopt(snapshot)
+    }
+    store.cutToOpen(id)
+    if (!isReady(id)) {
+      await loadPage(id, "openAt", openingOf)
+      store.cutToOpen(id)
+      if (!isReady(id)) throw new Error("Not yet.")
+    }
+    const { members = {}, memberCount = 0 } = store.get().conversations[id] ?? {}
+    if (Object.keys(members).length < memberCount) await loadMembers(id)
+    arrived()
+    return "here"
+  }
+
   return {
     start() {
       const stopped = new AbortController()
+      const stop = stopped.signal
       const run = async () => {
-        await untilDone(loadRest, stopped.signal)
+        void loadList(stop)
         // A stream that the server ends, by a refusal or for good, is begun again; a lost socket never gets here.
-        for (let attempt = 0; !stopped.signal.aborted; attempt += 1) {
+        for (let attempt = 0; !stop.aborted; attempt += 1) {
           const begun = Date.now()
-          await stream(client, store, receive, stopped.signal)
+          const error = await stream(client, resume, receive, stop)
           if (Date.now() - begun > 60_000) attempt = 0
-          if (!stopped.signal.aborted) await pause(backoff(attempt), stopped.signal)
+          if (!stop.aborted) await waitAfter(error, attempt, { stop })
         }
       }
       void run()
       return () => stopped.abort()
     },
-    async open(id) {
-      try {
-        const known = store.get().conversations[id]
-        if (!known || known.left) {
-          const snapshot = await picture(id)
-          if (!snapshot) return "absent"
-          store.adopt(snapshot)
-        }
-        if (!store.get().conversations[id]?.entries.length) await loadPage(id)
-        const { members = {}, memberCount = 0 } = store.get().conversations[id] ?? {}
-        if (Object.keys(members).length < memberCount) await loadMembers(id)
-        arrived()
-        return "here"
-      } catch {
-        return "unreachable"
-      }
+    open: async (id, stop) =>
+      (await load(loadOf("open", id), () => openOnce(id), stop)) ?? "stopped",
+    loadOlder: (id, stop) =>
+      load(loadOf("older", id), () => loadPage(id, "prepend", olderRange), stop),
+    async loadNewer(id, stop) {
+      const conversation = store.get().conversations[id]
+      if (!conversation || isAtEnd(conversation)) return
+      await load(loadOf("newer", id), () => loadPage(id, "extend", newerRange), stop)
     },
-    loadOlder: (id) => loadPage(id),
+    loadNewest: (id, stop) =>
+      load(loadOf("newest", id), () => loadPage(id, "openAt", newestRange), stop),
+    loadMore: (stop) => load(loadOf("list"), loadListPage, stop),
     satisfy,
+    hurry,
   }
 }
 
-/** One run of the subscription; resolves when it ends. */
-function stream(
-  client: Client,
-  store: LiveStore,
-  receive: (event: WireEvent) => void,
-  stop: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const { unsubscribe } = client
-      .subscription(Events, {}, { liveVariables: () => ({ after: store.positions() }) })
-      .subscribe(({ data, error, hasNext }) => {
-        if (data?.events) receive(data.events)
-        if (error || hasNext === false) {
-          unsubscribe()
-          resolve()
-        }
-      })
-    stop.addEventListener("abort", () => {
-      unsubscribe()
-      resolve()
-    })
-  })
-}
-
-/** Tries again, after growing pauses, until it works. */
-async function untilDone(work: () => Promise<void>, stop?: AbortSignal): Promise<void> {
-  for (let attempt = 0; !stop?.aborted; attempt += 1) {
-    try {
-      return await work()
-    } catch {
-      await pause(backoff(attempt), stop)
-    }
-  }
-}
+const newestTimes = ({ conversations }: LiveState): number[] =>
+  Object.values(conversations)
+    .map(newestTime)
+    .sort((a, b) => b - a)

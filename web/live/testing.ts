@@ -14,6 +14,7 @@ export function aConversation(given: Partial<Conversation> = {}): Conversation {
     createdAt: "2026-01-01T00:00:00Z",
     position: 0,
     entries: [],
+    loadedTo: given.position ?? 0,
     complete: false,
     ahead: [],
     lastMessage: null,
@@ -35,3 +36,24 @@ export function aMessage(seq: number, sender: string): Extract<Entry, { kind: "m
 /** Resolves once `holds` does; fails after 5 s: nothing here waits for a network. */
 export const until = (holds: () => boolean): Promise<void> =>
   waitUntil(holds, "it to come to that", 5_000)
+
+/** What a browser has and Bun has not: as a Map, and with the limit that a test sets. */
+export function aLocalStorage(most = Number.POSITIVE_INFINITY): Storage {
+  const items: Record<string, string> = {}
+  const size = () => Object.values(items).reduce((sum, item) => sum + item.length, 0)
+  const methods = {
+    getItem: (key: string) => items[key] ?? null,
+    setItem(key: string, value: string) {
+      if (size() + value.length > most) throw new DOMException("Full", "QuotaExceededError")
+      items[key] = value
+    },
+    removeItem: (key: string) => void delete items[key],
+  }
+  return new Proxy(methods as Storage, {
+    ownKeys: () => Object.keys(items),
+    getOwnPropertyDescriptor: (_target, key) =>
+      key in items
+        ? { configurable: true, enumerable: true, value: items[String(key)] }
+        : undefined,
+  })
+}

@@ -6,6 +6,7 @@ import type {
   WireStatus,
 } from "./documents.ts"
 import type { Conversation, Entry, Membership, Message, Tick, User } from "./model.ts"
+import { shownName } from "./names.ts"
 
 /** From the shapes of the graph to those of the store: names go to the users, everything else refers by id. */
 
@@ -39,7 +40,14 @@ export function entryOf(event: WireLogEvent): Entry {
 }
 
 export const usersIn = (event: WireLogEvent): readonly User[] =>
-  event.__typename === "MembersChanged" ? event.joined : []
+  event.__typename === "MembersChanged" ? event.joined.map(userOf) : []
+
+/** With a name that is safe to show; a person without one goes by their username. */
+export const userOf = ({ id, username, name }: User): User => ({
+  id,
+  username: shownName(username),
+  name: shownName(name) || shownName(username) || "Someone",
+})
 
 export const membersOf = (wire: WireMembers): Record<string, Membership> =>
   Object.fromEntries(
@@ -49,7 +57,8 @@ export const membersOf = (wire: WireMembers): Record<string, Membership> =>
     ]),
   )
 
-export const usersOf = (wire: WireMembers): User[] => wire.edges.map(({ node }) => node.user)
+export const usersOf = (wire: WireMembers): User[] =>
+  wire.edges.map(({ node }) => userOf(node.user))
 
 const TICKS: Record<WireStatus, Tick> = { SENT: "sent", DELIVERED: "delivered", READ: "read" }
 
@@ -57,10 +66,11 @@ const TICKS: Record<WireStatus, Tick> = { SENT: "sent", DELIVERED: "delivered", 
 export const conversationOf = (wire: WireConversation, viewer: string): Conversation => ({
   id: wire.id,
   kind: wire.kind,
-  title: wire.title,
+  title: wire.title && (shownName(wire.title) || "Group"),
   createdAt: wire.createdAt,
   position: wire.head,
   entries: [],
+  loadedTo: wire.head,
   complete: wire.head === 0,
   ahead: [],
   lastMessage: wire.lastMessage && messageOf(wire.lastMessage),

@@ -1,11 +1,12 @@
 import { cookies } from "next/headers"
 import { redirect } from "next/navigation"
+import { withNext } from "../features/auth/next.ts"
+import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS } from "../limits.ts"
 import { Home, Log, OneConversation, type WireLogEvent } from "../live/documents.ts"
-import { olderPage, prepend } from "../live/log.ts"
+import { openAt, openingRange } from "../live/log.ts"
 import type { Conversation, User } from "../live/model.ts"
 import type { LiveState } from "../live/store.ts"
-import { LIST_MEMBERS, LIST_PAGE, OPEN_MEMBERS } from "../live/sync.ts"
-import { conversationOf, entryOf, usersIn, usersOf } from "../live/wire.ts"
+import { conversationOf, entryOf, userOf, usersIn, usersOf } from "../live/wire.ts"
 import { askGraph } from "./graph.ts"
 
 /** What a page begins with; rendered on the server and handed to the browser. */
@@ -35,19 +36,23 @@ export async function loadSeed(open?: string): Promise<Seed> {
     askGraph(Home, { first: LIST_PAGE, members: LIST_MEMBERS }),
     open ? askGraph(OneConversation, { id: open, members: OPEN_MEMBERS }) : undefined,
   ])
-  const viewer = home.data?.me
+  const viewer = home.data?.me && userOf(home.data.me)
   if (!viewer) {
     if (home.errors?.some(({ extensions }) => extensions?.code !== "UNAUTHENTICATED")) {
       throw new Error(`The gateway has no page to give: ${home.errors[0]?.message}`)
     }
-    redirect("/sign-in")
+    redirect(withNext("/sign-in", open === undefined ? "/" : `/c/${encodeURIComponent(open)}`))
   }
-  if (!home.data?.conversations) throw new Error("The conversations cannot be had just now.")
+  // A part of the list that is missing for an error would be shown as if there were no such thing.
+  if (!home.data?.conversations || home.errors) {
+    throw new Error("The conversations cannot be had just now.")
+  }
 
   const users: Record<string, User> = { [viewer.id]: viewer }
   const conversations: Record<string, Conversation> = {}
   const wires = home.data.conversations.edges.map(({ node }) => node)
-  if (opened?.data?.conversation) wires.push(opened.data.conversation)
+  // Without an answer, or with half of one, the browser asks again.
+  if (opened?.data?.conversation && !opened.errors) wires.push(opened.data.conversation)
   for (const wire of wires) {
     for (const user of usersOf(wire.members)) users[user.id] = user
     conversations[wire.id] = conversationOf(wire, viewer.id)
@@ -55,17 +60,22 @@ export async function loadSeed(open?: string): Promise<Seed> {
 
   const current = open === undefined ? undefined : conversations[open]
   if (current && current.position > 0) {
-    const page = olderPage(current, viewer.id)
-    const { data } = await askGraph(Log, { id: current.id, ...page })
+    const { after, first } = openingRange(current, viewer.id)
+    const { data, errors } = await askGraph(Log, { id: current.id, after, first })
     const events: WireLogEvent[] = data?.conversation?.log ?? []
     for (const user of events.flatMap(usersIn)) users[user.id] = user
-    conversations[current.id] = prepend(current, events.map(entryOf), page.after)
+    // A page that ends early is left to the browser, which asks on.
+    if (!errors && events.at(-1) && events.at(-1)!.seq >= after + first) {
+      conversations[current.id] = openAt(current, events.map(entryOf), after)
+    }
   }
 
   const { pageInfo } = home.data.conversations
+  const moreAfter = pageInfo.hasNextPage ? pageInfo.endCursor : null
+  const listComplete = moreAfter === null
   return {
-    state: { viewer, users, conversations, pending: [] },
-    moreAfter: pageInfo.hasNextPage ? pageInfo.endCursor : null,
+    state: { viewer, users, conversations, pending: [], troubles: [], listComplete },
+    moreAfter,
     clock: { now: Date.now(), timeZone: await timeZone() },
   }
 }

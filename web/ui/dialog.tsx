@@ -9,6 +9,8 @@ import { Icon } from "./icon.tsx"
 export function Dialog(props: { title: string; onClose: () => void; children: ReactNode }) {
   const { title, onClose, children } = props
   const ref = useRef<HTMLDialogElement>(null)
+  /** Whether the pointer went down outside: a selection that is dragged out of the dialog begins inside. */
+  const outside = useRef(false)
   useEffect(() => ref.current?.showModal(), [])
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Esc is the keyboard's way, and the browser's own
@@ -17,7 +19,12 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
       className={styles.dialog}
       aria-label={title}
       onClose={onClose}
-      onClick={(event) => event.target === ref.current && ref.current.close()}
+      onPointerDown={(event) => {
+        outside.current = event.target === ref.current
+      }}
+      onClick={(event) => {
+        if (outside.current && event.target === ref.current) ref.current.close()
+      }}
     >
       <div className={styles.body}>
         <header className={styles.head}>

@@ -9,7 +9,8 @@ import { type Refusal, signIn, signUp } from "./submit.ts"
 type State = { is: "open"; refusal?: Refusal } | { is: "sending" }
 
 /** The form for both: an account is made with the same two fields, and a name if one likes. */
-export function AuthForm({ kind }: { kind: "sign-in" | "sign-up" }) {
+export function AuthForm(props: { kind: "sign-in" | "sign-up"; next: string }) {
+  const { kind, next } = props
   const creating = kind === "sign-up"
   const [state, setState] = useState<State>({ is: "open" })
   const form = useRef<HTMLFormElement>(null)
@@ -28,7 +29,7 @@ export function AuthForm({ kind }: { kind: "sign-in" | "sign-up" }) {
       ? await signUp(name ? { ...credentials, name } : credentials)
       : await signIn(credentials)
     // A full load: the page behind is rendered on the server, for the person who has just signed in.
-    if (!refusal) return location.assign("/")
+    if (!refusal) return location.assign(next)
     setState({ is: "open", refusal })
     const field = refusal.field?.endsWith("username") ? "username" : "password"
     form.current?.querySelector<HTMLInputElement>(`[name=${field}]`)?.focus()

@@ -1,3 +1,5 @@
+import { inWords } from "../../live/errors.ts"
+
 /** Why it did not work, in a sentence for the form. */
 export interface Refusal {
   message: string
@@ -39,6 +41,3 @@ async function submit(query: string, input: Credentials): Promise<Refusal | unde
     return { message: "Parley cannot be reached just now. Try again in a moment." }
   }
 }
-
-const inWords = (ms: number) =>
-  ms > 90_000 ? `${Math.ceil(ms / 60_000)} minutes` : `${Math.ceil(ms / 1000)} seconds`

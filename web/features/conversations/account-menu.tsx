@@ -8,6 +8,7 @@ import fields from "../../ui/field.module.css"
 import { Icon } from "../../ui/icon.tsx"
 import { useLive, useLiveState } from "../shell/context.tsx"
 import styles from "./conversations.module.css"
+import { MayAdd } from "./may-add.tsx"
 
 type State = { is: "closed" } | { is: "open"; problem?: string } | { is: "leaving" }
 
@@ -51,6 +52,7 @@ export function AccountMenu() {
               <p className={styles.username}>@{viewer.username}</p>
             </div>
           </div>
+          <MayAdd />
           {unsent.length > 0 && (
             <p className={styles.hint}>
               {unsent.length === 1 ? "One message is" : `${unsent.length} messages are`} not sent

@@ -84,7 +84,9 @@ function Preview(props: { conversation: Conversation; pending?: Pending; viewer:
     <span className={styles.preview}>
       {own && <TickMark tick={tickOf(conversation, lastMessage.seq, viewer)} />}
       {!own && kind === "GROUP" && (
-        <span className={styles.from}>{nameOf(lastMessage.sender)}:</span>
+        <span className={styles.from}>
+          <bdi>{nameOf(lastMessage.sender)}</bdi>:
+        </span>
       )}
       <bdi className={styles.text}>{oneLine(lastMessage.text ?? "Message deleted")}</bdi>
     </span>

@@ -1,10 +1,12 @@
 "use client"
 
-import { useMemo, useState } from "react"
+import { useEffect, useMemo, useRef, useState } from "react"
+import { loadOf } from "../../live/loads.ts"
 import buttons from "../../ui/button.module.css"
 import { Icon } from "../../ui/icon.tsx"
 import { Mark } from "../../ui/mark.tsx"
-import { useLiveState } from "../shell/context.tsx"
+import { useLive, useLiveState } from "../shell/context.tsx"
+import { TryAgain } from "../thread/try-again.tsx"
 import { AccountMenu } from "./account-menu.tsx"
 import { ConversationLine } from "./conversation-line.tsx"
 import styles from "./conversations.module.css"
@@ -14,6 +16,7 @@ import { linesOf } from "./order.ts"
 export function ConversationsPane({ open }: { open: string | undefined }) {
   const conversations = useLiveState((state) => state.conversations)
   const pending = useLiveState((state) => state.pending)
+  const listComplete = useLiveState((state) => state.listComplete)
   const [starting, setStarting] = useState(false)
   const lines = useMemo(
     () => linesOf({ conversations, pending }, open),
@@ -36,7 +39,7 @@ export function ConversationsPane({ open }: { open: string | undefined }) {
         <AccountMenu />
       </header>
       <nav className={styles.scroller} aria-label="Conversations">
-        {lines.length === 0 ? (
+        {lines.length === 0 && listComplete ? (
           <div className={styles.empty}>
             <h2>No conversations yet</h2>
             <p>Find someone by their username and say hello.</p>
@@ -57,8 +60,38 @@ export function ConversationsPane({ open }: { open: string | undefined }) {
             ))}
           </ul>
         )}
+        {!listComplete && <More lines={lines.length} />}
       </nav>
       {starting && <NewChat onClose={() => setStarting(false)} />}
     </>
+  )
+}
+
+/** Where the list goes on: loads the next page when it comes near the view, again after each growth. */
+function More({ lines }: { lines: number }) {
+  const { sync } = useLive()
+  const failing = useLiveState((state) => state.troubles.includes(loadOf("list")))
+  const ref = useRef<HTMLDivElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: looks anew when the list has grown
+  useEffect(() => {
+    const gone = new AbortController()
+    const observer = new IntersectionObserver(
+      ([entry]) => entry?.isIntersecting && void sync.loadMore(gone.signal),
+      { root: ref.current?.parentElement, rootMargin: "600px 0px" },
+    )
+    if (ref.current) observer.observe(ref.current)
+    return () => {
+      gone.abort()
+      observer.disconnect()
+    }
+  }, [sync, lines])
+  return (
+    <div ref={ref} className={styles.more}>
+      {failing ? (
+        <TryAgain>More conversations cannot be loaded just now.</TryAgain>
+      ) : (
+        <span className={styles.spinner} aria-hidden="true" />
+      )}
+    </div>
   )
 }

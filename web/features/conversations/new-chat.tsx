@@ -5,6 +5,7 @@ import { useMutation } from "urql"
 import { CreateGroup, StartDirect } from "../../live/documents.ts"
 import { sentenceOf } from "../../live/errors.ts"
 import type { User } from "../../live/model.ts"
+import type { Sync } from "../../live/sync.ts"
 import buttons from "../../ui/button.module.css"
 import { Dialog } from "../../ui/dialog.tsx"
 import fields from "../../ui/field.module.css"
@@ -131,12 +132,16 @@ function NewGroup({ onDone }: { onDone: () => void }) {
   )
 }
 
+/** Goes there with the conversation loaded, or without, where that takes long: the thread says so itself. */
 async function enter(
-  sync: { open(conversation: string): Promise<unknown> },
+  sync: Pick<Sync, "open">,
   conversation: string,
   onDone: () => void,
-) {
-  await sync.open(conversation)
+): Promise<void> {
+  const patience = AbortSignal.timeout(PATIENCE_MS)
+  await sync.open(conversation, patience)
   navigate(pathOf(conversation))
   onDone()
 }
+
+const PATIENCE_MS = 1_000

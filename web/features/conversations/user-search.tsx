@@ -5,6 +5,7 @@ import { useQuery } from "urql"
 import { Users } from "../../live/documents.ts"
 import { sentenceOf } from "../../live/errors.ts"
 import type { User } from "../../live/model.ts"
+import { userOf } from "../../live/wire.ts"
 import { Avatar } from "../../ui/avatar.tsx"
 import fields from "../../ui/field.module.css"
 import { Icon } from "../../ui/icon.tsx"
@@ -31,7 +32,8 @@ export function UserSearch(props: {
     variables: { search },
     pause: !search,
   })
-  const found = search ? data?.users.filter(({ id }) => id !== viewer && !without.includes(id)) : []
+  const users = search ? data?.users.map(userOf) : []
+  const found = users?.filter(({ id }) => id !== viewer && !without.includes(id))
   const id = useId()
 
   function choose(user: User) {
@@ -56,6 +58,8 @@ export function UserSearch(props: {
           autoFocus
           value={text}
           onChange={(event) => setText(event.target.value)}
+          // In a form Enter would submit what is chosen so far, while one still looks for people.
+          onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
         />
       </div>
       {children}

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "react"
 import { Provider as GraphProvider } from "urql"
+import { keepFresh } from "../../live/keep-fresh.ts"
 import { createLive } from "../../live/live.ts"
 import type { Seed } from "../../server/seed.ts"
 import { Mark } from "../../ui/mark.tsx"
@@ -20,6 +21,7 @@ import { useTitle } from "./use-title.ts"
 export function Chat({ seed }: { seed: Seed }) {
   const [live] = useState(() => createLive(seed.state, seed.moreAfter))
   useEffect(() => live.start(), [live])
+  useEffect(() => keepFresh(), [])
   const clock = useTickingClock(seed.clock)
   return (
     <LiveProvider value={live}>
@@ -37,8 +39,8 @@ function Panes() {
   useTitle()
   return (
     <div className={styles.app} data-open={open !== undefined}>
+      <ConnectionBanner />
       <div className={styles.list}>
-        <ConnectionBanner />
         <ConversationsPane open={open} />
       </div>
       <main className={styles.thread}>

@@ -7,6 +7,7 @@ import { useLive } from "./context.tsx"
 /** Shorter interruptions are none of people's business. */
 const PATIENCE_MS = 1_000
 
+/** Above both panes: at phone width only one of them is there. */
 export function ConnectionBanner() {
   const { socket } = useLive()
   const connection = useSyncExternalStore(
@@ -16,13 +17,14 @@ export function ConnectionBanner() {
   )
   const [late, setLate] = useState(false)
   useEffect(() => {
-    if (connection === "open") return setLate(false)
+    if (connection !== "connecting") return setLate(false)
     const timer = setTimeout(() => setLate(true), PATIENCE_MS)
     return () => clearTimeout(timer)
   }, [connection])
+  const offline = connection === "offline"
   return (
-    <div role="status" className={styles.banner} data-shown={late}>
-      {late && "Connecting…"}
+    <div role="status" className={styles.banner} data-shown={late || offline}>
+      {offline ? "You are offline. What you write is sent later." : late && "Connecting…"}
     </div>
   )
 }

@@ -1,4 +1,5 @@
 import type { Conversation, Entry } from "../../live/model.ts"
+import { isolated } from "../../live/names.ts"
 
 /** A change of the members, in words for this viewer. */
 export function changeText(
@@ -7,9 +8,9 @@ export function changeText(
   viewer: string,
   nameOf: (user: string) => string,
 ): string {
-  const subject = (user: string) => (user === viewer ? "You" : nameOf(user))
+  const subject = (user: string) => (user === viewer ? "You" : isolated(nameOf(user)))
   const object = (users: string[]) =>
-    listOf(users.map((user) => (user === viewer ? "you" : nameOf(user))))
+    listOf(users.map((user) => (user === viewer ? "you" : isolated(nameOf(user)))))
   if (kind === "DIRECT") return "This is the beginning of your conversation"
   if (seq === 1) return `${subject(by)} created the group`
   const others = joined.filter((user) => user !== by)

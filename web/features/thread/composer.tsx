@@ -38,8 +38,7 @@ export function Composer({ conversation }: { conversation: string }) {
 
   function submit() {
     if (!sendable) return
-    send(conversation, text.trim())
-    change("")
+    if (send(conversation, text.trim())) change("")
     field.current?.focus()
   }
 

@@ -1,6 +1,8 @@
 "use client"
 
-import { useMemo, useRef, useState } from "react"
+import { useCallback, useEffect, useMemo, useRef, useState } from "react"
+import { loadOf } from "../../live/loads.ts"
+import { isAtEnd, isOpenable } from "../../live/log.ts"
 import type { Conversation } from "../../live/model.ts"
 import buttons from "../../ui/button.module.css"
 import { Icon } from "../../ui/icon.tsx"
@@ -11,19 +13,42 @@ import { Bubble } from "./bubble.tsx"
 import { changeText } from "./change-text.ts"
 import { daysOf, type Row, rowsOf } from "./rows.ts"
 import styles from "./thread.module.css"
+import { TryAgain } from "./try-again.tsx"
 import { useOlder } from "./use-older.ts"
 import { useReadMark } from "./use-read-mark.ts"
 import { useSteadyScroll } from "./use-steady-scroll.ts"
 
+/** The messages, once those are loaded that a reader is to begin with. */
+export function MessageList(props: { conversation: Conversation; title: string }) {
+  const { conversation } = props
+  const viewer = useLiveState((state) => state.viewer.id)
+  const failing = useLiveState((state) => state.troubles.includes(loadOf("open", conversation.id)))
+  const openable = isOpenable(conversation, viewer)
+  const [opened, setOpened] = useState(openable)
+  useEffect(() => setOpened((opened) => opened || openable), [openable])
+  if (opened) return <OpenList {...props} />
+  return (
+    <div className={styles.opening}>
+      {failing ? (
+        <TryAgain>The messages cannot be loaded just now.</TryAgain>
+      ) : (
+        <span className={styles.spinner} aria-hidden="true" />
+      )}
+    </div>
+  )
+}
+
 /**
- * The messages. The scroller runs from the bottom up (column-reverse), so the newest message is where the first paint
+ * The scroller runs from the bottom up (column-reverse), so the newest message is where the first paint
  * is, older pages in front move nothing, and no script is needed for either.
  */
-export function MessageList(props: { conversation: Conversation; title: string }) {
+function OpenList(props: { conversation: Conversation; title: string }) {
   const { conversation, title } = props
   const { id, members, kind } = conversation
+  const { sync } = useLive()
   const clock = useClock()
   const viewer = useLiveState((state) => state.viewer.id)
+  const troubles = useLiveState((state) => state.troubles)
   const allPending = useLiveState((state) => state.pending)
   const scroller = useRef<HTMLDivElement>(null)
   const [fresh] = useState(() =>
@@ -51,8 +76,25 @@ export function MessageList(props: { conversation: Conversation; title: string }
     [conversation, viewer, pending, limit, fresh, timeZone],
   )
   const newest = rows.at(-1)
-  useSteadyScroll(scroller, newest?.key, newest?.row === "message" && newest.own)
-  const toEnd = () => scroller.current?.scrollTo({ top: 0, behavior: "smooth" })
+  const last = isAtEnd(conversation)
+  const jumpToEnd = useSteadyScroll(scroller, {
+    key: newest?.key,
+    own: newest?.row === "message" && newest.own,
+    last,
+  })
+  const toEnd = useCallback(() => {
+    if (last) return scroller.current?.scrollTo({ top: 0, behavior: "smooth" })
+    jumpToEnd()
+    void sync.loadNewest(id)
+  }, [last, jumpToEnd, sync, id])
+
+  // Who writes while further back wants to see it: at the end.
+  const written = pending.at(-1)?.id
+  const seen = useRef(written)
+  useEffect(() => {
+    if (written !== undefined && written !== seen.current && !last) toEnd()
+    seen.current = written
+  }, [written, last, toEnd])
 
   return (
     <div className={styles.stage}>
@@ -66,9 +108,22 @@ export function MessageList(props: { conversation: Conversation; title: string }
         aria-label={`Messages with ${title}`}
       >
         <div data-end className={styles.end} />
+        {!last && (
+          <div className={styles.top}>
+            {troubles.includes(loadOf("newer", id)) || troubles.includes(loadOf("newest", id)) ? (
+              <TryAgain>Newer messages cannot be loaded just now.</TryAgain>
+            ) : (
+              <span className={styles.spinner} aria-hidden="true" />
+            )}
+          </div>
+        )}
         <div className={styles.rows}>
           <div ref={topRef} className={styles.top}>
-            {!conversation.complete && <span className={styles.spinner} aria-hidden="true" />}
+            {troubles.includes(loadOf("older", id)) ? (
+              <TryAgain>Older messages cannot be loaded just now.</TryAgain>
+            ) : (
+              !conversation.complete && <span className={styles.spinner} aria-hidden="true" />
+            )}
           </div>
           {daysOf(rows).map(({ day, rows }) => (
             <section key={day.key} className={styles.section}>
@@ -82,7 +137,7 @@ export function MessageList(props: { conversation: Conversation; title: string }
           ))}
         </div>
       </div>
-      {atEnd === false && (
+      {(atEnd === false || !last) && (
         <button
           type="button"
           className={`${buttons.icon} ${styles.down}`}

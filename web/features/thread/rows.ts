@@ -1,3 +1,4 @@
+import { isAtEnd } from "../../live/log.ts"
 import type { Conversation, Entry, Pending, PendingState, Tick } from "../../live/model.ts"
 import { tickOf } from "../../live/ticks.ts"
 
@@ -87,7 +88,8 @@ export function rowsOf(conversation: Conversation, options: RowOptions): Row[] {
       tick: own ? tickOf(conversation, message.seq, viewer) : undefined,
     })
   }
-  for (const { id, text, createdAt, state } of pending) {
+  // What is on its way belongs behind the newest message; further back that is not here.
+  for (const { id, text, createdAt, state } of isAtEnd(conversation) ? pending : []) {
     addMessage({
       id,
       text,

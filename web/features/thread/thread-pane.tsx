@@ -1,6 +1,7 @@
 "use client"
 
 import { useEffect, useState } from "react"
+import { loadOf } from "../../live/loads.ts"
 import { Avatar } from "../../ui/avatar.tsx"
 import buttons from "../../ui/button.module.css"
 import { Icon } from "../../ui/icon.tsx"
@@ -11,6 +12,7 @@ import { followLink, HOME, navigate } from "../shell/navigation.ts"
 import { Composer } from "./composer.tsx"
 import { MessageList } from "./message-list.tsx"
 import styles from "./thread.module.css"
+import { TryAgain } from "./try-again.tsx"
 
 /** One conversation on the screen. Mounted anew for each one. */
 export function ThreadPane({ conversation: id }: { conversation: string }) {
@@ -18,15 +20,14 @@ export function ThreadPane({ conversation: id }: { conversation: string }) {
   const conversation = useConversation(id)
   const viewer = useLiveState((state) => state.viewer.id)
   const users = useLiveState((state) => state.users)
-  const [found, setFound] = useState<"looking" | "here" | "absent" | "unreachable">("looking")
+  const failing = useLiveState((state) => state.troubles.includes(loadOf("open", id)))
+  const [found, setFound] = useState<"looking" | "here" | "absent">("looking")
   const [members, setMembers] = useState(false)
 
   useEffect(() => {
-    let current = true
-    void sync.open(id).then((found) => current && setFound(found))
-    return () => {
-      current = false
-    }
+    const gone = new AbortController()
+    void sync.open(id, gone.signal).then((found) => found !== "stopped" && setFound(found))
+    return () => gone.abort()
   }, [sync, id])
 
   useEffect(() => {
@@ -39,17 +40,14 @@ export function ThreadPane({ conversation: id }: { conversation: string }) {
   }, [])
 
   if (!conversation || conversation.left) {
-    const text =
-      conversation?.left || found === "absent"
-        ? "You are not part of this conversation."
-        : found === "unreachable"
-          ? "This conversation cannot be loaded just now."
-          : ""
+    const absent = conversation?.left || found === "absent"
     return (
       <section className={styles.pane} aria-label="Conversation">
         <div className={styles.absent} role="status">
-          <p>{text}</p>
-          {text && (
+          {absent && <p>You are not part of this conversation.</p>}
+          {!absent && failing && <TryAgain>This conversation cannot be loaded just now.</TryAgain>}
+          {!absent && !failing && <span className={styles.spinner} aria-hidden="true" />}
+          {(absent || failing) && (
             <a className={buttons.quiet} href={HOME} onClick={followLink}>
               Back to your chats
             </a>

@@ -1,6 +1,7 @@
 "use client"
 
 import { type RefObject, useEffect, useState } from "react"
+import { isAtEnd } from "../../live/log.ts"
 import type { Conversation } from "../../live/model.ts"
 import { useLive } from "../shell/context.tsx"
 
@@ -32,7 +33,8 @@ export function useReadMark(
   }, [scroller])
 
   const { id, position, entries } = conversation
-  const shown = entries.length > 0
+  // Further back the end of what is loaded is not the newest message.
+  const shown = entries.length > 0 && isAtEnd(conversation)
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new position says that something new has come
   useEffect(() => {
     // Asked of the scroller itself: the observer does not know yet of a jump in this very moment.

@@ -1,0 +1,70 @@
+import { unavailable } from "@parley/service/errors.ts"
+import type { BusEvent } from "../bus/bus.ts"
+import { LANE_BYTES, LANE_EVENTS, LANE_WAIT_MS } from "../limits.ts"
+import { eventBytes, type Session } from "./session.ts"
+
+/** What waits while an earlier event of the same conversation is rendered for the same document. */
+export interface Lane {
+  add(event: BusEvent, audience: Session[]): void
+  /** Resolves when nothing waits any more. Never rejects. */
+  readonly done: Promise<void>
+  /** Events that wait. */
+  readonly waiting: number
+}
+
+interface Waiting {
+  event: BusEvent
+  audience: Session[]
+  bytes: number
+  /** When it came, by `performance.now()`. */
+  since: number
+}
+
+/**
+ * Renders events one after the other, in the order in which they came. A lane that falls too far behind ends its
+ * sessions, which resume by position: they are told of everything, and keep nobody's memory meanwhile.
+ * @param first the rendering that the rest waits for, and whom it is for.
+ */
+export function createLane(
+  first: Promise<void>,
+  audience: Session[],
+  send: (event: BusEvent, audience: Session[]) => void | Promise<void>,
+  onEnd: () => void,
+): Lane {
+  const waiting: Waiting[] = []
+  let bytes = 0
+  let current: Pick<Waiting, "audience" | "since"> = { audience, since: performance.now() }
+
+  function giveUp(): void {
+    const late = new Set([current, ...waiting].flatMap(({ audience }) => audience))
+    waiting.length = bytes = 0
+    for (const session of late) session.end(unavailable("Your document takes too long: resume."))
+  }
+
+  async function drain(): Promise<void> {
+    await first
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      bytes -= next.bytes
+      current = next
+      if (performance.now() - next.since > LANE_WAIT_MS) giveUp()
+      else await send(next.event, next.audience)
+    }
+    onEnd()
+  }
+  const done = drain()
+
+  return {
+    add(event, audience) {
+      const since = performance.now()
+      const size = eventBytes(event)
+      bytes += size
+      waiting.push({ event, audience, bytes: size, since })
+      const isLate = since - current.since > LANE_WAIT_MS
+      if (isLate || waiting.length > LANE_EVENTS || bytes > LANE_BYTES) giveUp()
+    },
+    done,
+    get waiting() {
+      return waiting.length
+    },
+  }
+}

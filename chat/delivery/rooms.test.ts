@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test"
+import { unavailable } from "@parley/service/errors.ts"
+import { until } from "@parley/service/test/until.ts"
+import type { ChatContainer } from "../context.ts"
+import {
+  LANE_WAIT_MS,
+  PLACES_PER_PERSON,
+  REPLAY_LINK_BYTES,
+  REPLAY_STALL_MS,
+  ROOM_BYTES,
+  ROOM_WAIT_MS,
+  ROOMS_PER_PASS,
+} from "../limits.ts"
+import type { MembershipView, Store } from "../store/store.ts"
+import { createLog, type LogBuilder } from "../test/log-builder.ts"
+import { openSession } from "../test/subscriber.ts"
+import { createWorld, type World } from "../test/world.ts"
+
+const group = "group"
+let world: World
+let node: ChatContainer
+let log: LogBuilder
+let reading: "answered" | "failing" | Promise<void>
+let memberships: Store["memberships"] | undefined
+/** Time that has passed beside the real one, in ms. */
+let later = 0
+const clock = spyOn(performance, "now")
+
+beforeEach(async () => {
+  reading = "answered"
+  memberships = undefined
+  later = 0
+  clock.mockRestore()
+  const now = performance.now.bind(performance)
+  spyOn(performance, "now").mockImplementation(() => now() + later)
+  world = await createWorld(1, (store) => ({
+    store: {
+      ...store,
+      memberships: (...args) => (memberships ?? store.memberships)(...args),
+      async entries(...args) {
+        if (reading === "failing") throw unavailable("the disk is gone")
+        if (reading !== "answered") await reading
+        return store.entries(...args)
+      },
+    },
+  }))
+  node = world.nodes[0]!
+  log = createLog(group)
+  await world.store.append([log.founded("alice", ["bob"])])
+})
+afterEach(async () => {
+  spyOn(performance, "now").mockRestore()
+  await world[Symbol.asyncDispose]()
+})
+
+async function open(user: string, options: Parameters<typeof openSession>[3] = {}) {
+  const session = openSession(node, user, undefined, options)
+  await session.replayed
+  return session
+}
+/** Stores messages as another node does, and answers what tells this one of them. */
+async function stored(count: number, text?: string): Promise<() => void> {
+  const entries = Array.from({ length: count }, () => log.message("alice", text))
+  expect(await world.store.append(entries)).toBe(count)
+  return () => {
+    for (const entry of entries) node.hub.take({ kind: "entry", entry }, [])
+  }
+}
+
+describe("a room whose log is being read", () => {
+  test("keeps few bytes of what comes meanwhile, and loses none of it", async () => {
+    const bob = await open("bob")
+    const { promise, resolve } = Promise.withResolvers<void>()
+    reading = promise
+    const missed = await stored(1)
+    const text = "x".repeat(8_000)
+    const hear = await stored(Math.ceil((2 * ROOM_BYTES) / 8_000), text)
+    hear()
+    missed()
+    expect(node.hub.stats().queued.all).toBeLessThanOrEqual(ROOM_BYTES / 8_000 + 1)
+    resolve()
+    const { head } = await node.services.store.picture(group)
+    await until(() => bob.entries().at(-1)?.seq === head, "the last message")
+    expect(bob.entries().map(({ seq }) => seq)).toEqual(
+      Array.from({ length: head - 1 }, (_, i) => i + 2),
+    )
+  })
+
+  test("ends its sessions where the store has failed it for long", async () => {
+    const bob = await open("bob")
+    await stored(1)
+    reading = "failing"
+    const hear = await stored(1)
+    hear()
+    await new Promise(setImmediate)
+    expect(bob.error).toBeUndefined()
+    later += ROOM_WAIT_MS + 1
+    await until(() => bob.error !== undefined, "the end")
+    expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
+  })
+})
+
+test("a document whose event has been rendered for too long ends, whatever waits behind it", async () => {
+  const slow = await open("bob", {
+    program: {
+      shareable: true,
+      render: (event) => (event.kind === "entry" ? new Promise(() => {}) : JSON.stringify(event)),
+    },
+  })
+  const first = await stored(1)
+  first()
+  later += LANE_WAIT_MS + 1
+  const second = await stored(1)
+  expect(slow.error).toBeUndefined()
+  second()
+  expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
+})
+
+test("a replay to a gateway that does not read ends", async () => {
+  await stored(5)
+  const session = openSession(node, "bob", new Map(), {
+    waitingBytes: () => REPLAY_LINK_BYTES + 1,
+  })
+  await Bun.sleep(0)
+  expect(session.error).toBeUndefined()
+  later += REPLAY_STALL_MS + 1
+  await session.replayed
+  expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
+  expect(node.hub.size).toBe(0)
+})
+
+describe("a person in very many conversations", () => {
+  const CONVERSATIONS = 50_000
+  const views = Array.from({ length: CONVERSATIONS }, (_, i): MembershipView => {
+    const place = {
+      conversation: `c${`${i}`.padStart(6, "0")}`,
+      user: "bob",
+      role: "MEMBER" as const,
+    }
+    return {
+      ...place,
+      since: 1,
+      joinedAt: 0,
+      until: null,
+      delivered: 1,
+      read: 1,
+      head: 1,
+      headAt: 0,
+    }
+  })
+
+  test("has so many places at a node, and is refused another subscription beyond them", async () => {
+    memberships = async (_user, stretch) => {
+      const from = stretch!.after === "" ? 0 : Number(stretch!.after.slice(1)) + 1
+      return views.slice(from, from + stretch!.limit)
+    }
+    const sessions = []
+    while (sessions.length < PLACES_PER_PERSON / CONVERSATIONS) sessions.push(await open("bob"))
+    for (const { error } of sessions) expect(error).toBeUndefined()
+    const refused = await open("bob")
+    expect(refused.error).toMatchObject({
+      ...{ code: "RATE_LIMITED", details: { retryAfterMs: expect.any(Number) } },
+    })
+    expect(node.hub.size).toBe(sessions.length)
+
+    // They leave their conversations a few at a time, and leave nothing behind.
+    for (const session of sessions) session.stop()
+    expect(node.hub.rooms).toBeGreaterThanOrEqual(CONVERSATIONS - ROOMS_PER_PASS)
+    await until(() => node.hub.rooms === 0, "the end of all rooms")
+    expect((await open("bob")).error).toBeUndefined()
+  }, 30_000)
+})

@@ -1,0 +1,9 @@
+import { unavailable } from "@parley/service/errors.ts"
+import type { Turns } from "@parley/service/turns.ts"
+
+/** Work of a test that calls a node's graph without its endpoint: as much as it likes. */
+export const unlimitedWork = (turns: Turns) =>
+  turns.work({
+    bytes: Number.POSITIVE_INFINITY,
+    tooLarge: () => unavailable("never"),
+  })

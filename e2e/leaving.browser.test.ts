@@ -1,0 +1,292 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
+import type { Browser, BrowserContext, Page } from "playwright-core"
+import {
+  answerInstead,
+  composer,
+  conversations,
+  message,
+  openBrowser,
+  pageOf,
+  unavailable,
+  write,
+} from "./browser.ts"
+import { type Parley, startParley } from "./parley.ts"
+import type { Person } from "./person.ts"
+
+let parley: Parley
+let browser: Browser
+let alice: Person
+let bob: Person
+let chat: string
+/** Whose sessions are ended. */
+let carol: Person
+let carolsChat: string
+
+beforeAll(async () => {
+  parley = await startParley()
+  browser = await openBrowser()
+  alice = await parley.person("Alice")
+  bob = await parley.person("Bob")
+  chat = await alice.chatWith(bob)
+  await bob.deliver(chat, "Hello")
+  carol = await parley.person("Carol")
+  carolsChat = await carol.chatWith(bob)
+}, 90_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await parley?.[Symbol.asyncDispose]()
+})
+
+/** What the browser keeps for this site, by name. */
+const kept = (page: Page) =>
+  page.evaluate(async () => [
+    ...Object.keys(localStorage),
+    ...(await indexedDB.databases()).flatMap(({ name }) => name ?? []),
+  ])
+
+/** A page with a message that the server does not take. */
+async function withUnsent(person: Person): Promise<Page> {
+  const page = await pageOf(browser, person, { at: `/c/${carolsChat}` })
+  await answerInstead(page, "SendMessage", () => unavailable("sendMessage"))
+  await write(page, "A secret that was never sent")
+  await message(page, "A secret").getByRole("img", { name: "Sending" }).waitFor()
+  await until(async () => (await kept(page)).includes(`parley-${person.id}`), "it to be on disk")
+  return page
+}
+
+const revokeOthers = async (device: Person) => {
+  const { sessions } = await device.get<{ sessions: { id: string; current: boolean }[] }>(
+    "{ sessions { id current } }",
+  )
+  for (const { id, current } of sessions) {
+    if (!current) await device.get("mutation($id: ID!) { revokeSession(id: $id) }", { id })
+  }
+}
+
+const reason = (page: Page) => page.getByText("You were signed out on this device")
+
+test("a session that is ended from elsewhere leaves nothing on the device, and the page says why", async () => {
+  const person = await carol.onAnotherDevice()
+  const page = await withUnsent(person)
+  await revokeOthers(await carol.onAnotherDevice())
+  await reason(page).waitFor()
+  expect(await kept(page)).toEqual([])
+  expect(new URL(page.url()).searchParams.get("next")).toBe(`/c/${carolsChat}`)
+  await page.context().close()
+}, 60_000)
+
+test("so does one that is ended while no page is open", async () => {
+  const person = await carol.onAnotherDevice()
+  const page = await withUnsent(person)
+  const context = page.context()
+  await page.close()
+  await revokeOthers(await carol.onAnotherDevice())
+  const later = await context.newPage()
+  await until(async () => {
+    await later.goto(parley.url)
+    return new URL(later.url()).pathname === "/sign-in"
+  }, "the session to be over")
+  await reason(later).waitFor()
+  await until(async () => (await kept(later)).length === 0, "the disk to be empty")
+  await context.close()
+}, 60_000)
+
+test("signing out leaves nothing either, says nothing, and takes the other tabs along", async () => {
+  const person = await carol.onAnotherDevice()
+  const page = await withUnsent(person)
+  const other = await page.context().newPage()
+  await other.goto(parley.url)
+  await conversations(other).getByRole("link").first().waitFor()
+  await page.getByRole("button", { name: "Account" }).click()
+  await page.getByRole("button", { name: "Sign out" }).click()
+  for (const tab of [page, other]) {
+    await tab.getByRole("button", { name: "Sign in" }).waitFor()
+    expect(await reason(tab).count()).toBe(0)
+  }
+  await until(async () => (await kept(page)).length === 0, "the disk to be empty")
+  await page.context().close()
+}, 60_000)
+
+test("a gateway that cannot say who is signed in costs nobody the text that was not sent", async () => {
+  const person = await carol.onAnotherDevice()
+  const page = await withUnsent(person)
+  const before = (await kept(page)).sort()
+  // The access token is gone, and the session cannot be renewed just now.
+  const context = page.context()
+  await context.clearCookies({ name: "parley_access" })
+  await page.route("**/graphql", (route) => route.abort())
+  process.kill(parley.pidsOf("auth")[0]!, "SIGSTOP")
+  try {
+    await page.goto(`${parley.url}/sign-in?next=/c/${carolsChat}`)
+    await page.waitForTimeout(500)
+    expect((await kept(page)).filter((name) => name !== "parley.renewedAt").sort()).toEqual(
+      before.filter((name) => name !== "parley.renewedAt"),
+    )
+    expect(await reason(page).count()).toBe(0)
+  } finally {
+    process.kill(parley.pidsOf("auth")[0]!, "SIGCONT")
+  }
+  await page.unroute("**/graphql")
+  // Now it can, and the visitor who need not sign in is sent on.
+  await until(async () => {
+    await page.goto(`${parley.url}/sign-in?next=/c/${carolsChat}`)
+    await page.waitForTimeout(200)
+    return new URL(page.url()).pathname === `/c/${carolsChat}`
+  }, "the session to go on")
+  await message(page, "A secret").waitFor()
+  await context.close()
+}, 60_000)
+
+async function signIn(page: Page, username: string): Promise<void> {
+  await page.getByRole("textbox", { name: "Username" }).fill(username)
+  await page.getByLabel("Password").fill("correct horse battery staple")
+  await page.getByRole("button", { name: "Sign in" }).click()
+}
+
+test("signing in goes on to the page that was asked for", async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${parley.url}/c/${chat}`)
+  await page.getByRole("button", { name: "Sign in" }).waitFor()
+  const other = page.getByRole("link", { name: "Create an account" })
+  expect(await other.getAttribute("href")).toBe(`/sign-up?next=${encodeURIComponent(`/c/${chat}`)}`)
+  await signIn(page, alice.username)
+  await page.getByRole("region", { name: "Conversation with Bob" }).waitFor()
+  expect(new URL(page.url()).pathname).toBe(`/c/${chat}`)
+  await context.close()
+}, 60_000)
+
+test("signing in never goes to another site", async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${parley.url}/sign-in?next=${encodeURIComponent("/\\evil.example/x")}`)
+  await signIn(page, alice.username)
+  await conversations(page).waitFor()
+  expect(page.url()).toBe(`${parley.url}/`)
+  // Signed in already: the server is the one that sends on.
+  for (const next of [
+    "//evil.example",
+    "javascript:alert(1)",
+    "/%09/evil.example",
+    "/\t/evil.example",
+  ]) {
+    await page.goto(`${parley.url}/sign-in?next=${encodeURIComponent(next)}`)
+    expect(new URL(page.url()).origin).toBe(parley.url)
+  }
+  await context.close()
+}, 60_000)
+
+test("Enter while looking for people makes no group", async () => {
+  const page = await pageOf(browser, alice)
+  await page.getByRole("button", { name: "New chat" }).click()
+  await page.getByRole("button", { name: "New group" }).click()
+  await page.getByRole("textbox", { name: "Group name" }).fill("Too early")
+  const search = page.getByRole("searchbox", { name: "Search people" })
+  await search.fill(bob.username)
+  await page.getByRole("list", { name: "People" }).getByRole("button").first().click()
+  await search.press("Enter")
+  await page.waitForTimeout(300)
+  await page.getByRole("dialog", { name: "New group" }).waitFor()
+  expect(await conversations(page).getByText("Too early").count()).toBe(0)
+  await page.getByRole("button", { name: "Create group" }).click()
+  await page.getByRole("region", { name: "Conversation with Too early" }).waitFor()
+  await page.context().close()
+}, 60_000)
+
+test("a selection that is dragged out of a dialog does not close it; a click beside it does", async () => {
+  const page = await pageOf(browser, alice)
+  await page.getByRole("button", { name: "New chat" }).click()
+  const search = page.getByRole("searchbox", { name: "Search people" })
+  await search.fill("somebody with a long name")
+  const box = (await search.boundingBox())!
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
+  await page.mouse.down()
+  await page.mouse.move(5, box.y + 5, { steps: 5 })
+  await page.mouse.up()
+  expect(await search.inputValue()).toBe("somebody with a long name")
+  await page.mouse.click(5, 5)
+  await page.getByRole("dialog").waitFor({ state: "detached" })
+  await page.context().close()
+}, 60_000)
+
+/** The processes in which the pages of this browser run. */
+async function renderers(): Promise<number[]> {
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo")
+  await session.detach()
+  return processInfo.flatMap(({ type, id }) => (type === "renderer" ? [id] : []))
+}
+
+async function killTab(context: BrowserContext, afterMs: number, text: string): Promise<void> {
+  const page = context.pages()[0]!
+  const pids = await renderers()
+  const crashed = new Promise((resolve) => page.on("crash", resolve))
+  await composer(page).fill(text)
+  await page.keyboard.press("Enter")
+  if (afterMs > 0) await Bun.sleep(afterMs)
+  for (const pid of pids) process.kill(pid, "SIGKILL")
+  await crashed
+  await page.close()
+}
+
+test("a tab that is killed right after Enter loses no message: the next one sends it, once", async () => {
+  const page = await pageOf(browser, alice, { at: `/c/${chat}` })
+  const context = page.context()
+  const texts: string[] = []
+  for (const afterMs of [0, 0, 10, 0, 25, 50, 0, 100]) {
+    const text = `Killed after ${afterMs} ms, number ${texts.length}.`
+    texts.push(text)
+    await killTab(context, afterMs, text)
+    const next = await context.newPage()
+    await next.goto(`${parley.url}/c/${chat}`)
+    await message(next, text)
+      .getByRole("img", { name: /Sent|Delivered|Read/ })
+      .waitFor()
+  }
+  const { conversation } = await bob.get<{
+    conversation: { messages: { edges: { node: { text: string } }[] } }
+  }>(
+    "query($chat: ID!) { conversation(id: $chat) { messages(last: 50) { edges { node { text } } } } }",
+    {
+      chat,
+    },
+  )
+  const stored = conversation.messages.edges.map(({ node }) => node.text)
+  expect(stored.filter((text) => text.startsWith("Killed"))).toEqual(texts)
+  await context.close()
+}, 90_000)
+
+test("several messages of a killed tab are sent by two that open at once: in order, each once", async () => {
+  const page = await pageOf(browser, alice, { at: `/c/${chat}` })
+  const context = page.context()
+  await context.route("**/graphql", (route) =>
+    (route.request().postData() ?? "").includes("SendMessage") ? route.abort() : route.fallback(),
+  )
+  const texts = ["First", "Second", "Third"].map((word) => `${word} before the kill.`)
+  for (const text of texts.slice(0, 2)) await write(page, text)
+  await killTab(context, 0, texts[2]!)
+  await context.unroute("**/graphql")
+  const sent: string[] = []
+  context.on("request", (request) => {
+    const body = request.postData() ?? ""
+    const id = body.includes("SendMessage") && /"id":"([^"]+)"/.exec(body)?.[1]
+    if (id) sent.push(id)
+  })
+  const tabs = await Promise.all([context.newPage(), context.newPage()])
+  await Promise.all(tabs.map((tab) => tab.goto(`${parley.url}/c/${chat}`)))
+  for (const tab of tabs) {
+    await until(async () => {
+      const shown = await tab.getByRole("article").allInnerTexts()
+      const words = shown.flatMap((text) => /(\w+) before the kill/.exec(text)?.[1] ?? [])
+      const ticks = await message(tab, "before the kill")
+        .getByRole("img", { name: /Sent|Delivered|Read/ })
+        .count()
+      return words.join() === "First,Second,Third" && ticks === 3
+    }, "all three, in order, in both tabs")
+  }
+  expect(sent.length).toBe(3)
+  expect(new Set(sent).size).toBe(3)
+  await context.close()
+}, 60_000)

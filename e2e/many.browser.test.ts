@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
+import type { Browser } from "playwright-core"
+import { conversations, openBrowser, pageOf } from "./browser.ts"
+import { type Line, openLine } from "./line.ts"
+import { type Parley, startParley } from "./parley.ts"
+
+let parley: Parley
+let browser: Browser
+let line: Line
+
+beforeAll(async () => {
+  const many = "1000000"
+  parley = await startParley("one embedded node", {
+    environment: {
+      ...{ CHANGES_PER_MINUTE: many, GROUPS_PER_DAY: many, ADDS_PER_DAY: many },
+      ...{ STRANGERS_PER_DAY: many, MESSAGES_PER_MINUTE: many },
+    },
+  })
+  browser = await openBrowser()
+  line = await openLine(parley.url)
+}, 90_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await line?.[Symbol.asyncDispose]()
+  await parley?.[Symbol.asyncDispose]()
+})
+
+const GROUPS = 4_100
+/** What a subscription's frame may be; the gateway takes 256 KiB. */
+const SMALL_FRAME = 8 * 1024
+
+test("a person in 4,100 conversations goes live at once, and comes back with one small frame", async () => {
+  const stranger = await parley.person("Stranger")
+  const reader = await parley.person("Reader")
+  const groups: string[] = []
+  const make = async () => {
+    while (groups.length < GROUPS) {
+      const at = groups.push("") - 1
+      groups[at] = await stranger.chatWith(reader, reader)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, make))
+  // All made within the minute that is allowed for between clocks: they are replayed, and left to the list.
+  const frames: number[] = []
+  let asked = 0
+  const page = await pageOf(browser, reader, { url: line.url })
+  page.on("request", (request) => {
+    if (request.url().endsWith("/graphql")) asked += 1
+  })
+  page.on("websocket", (socket) => {
+    socket.on("framesent", ({ payload }) => void frames.push(payload.length))
+  })
+  await page.reload()
+  const list = conversations(page).getByRole("link")
+
+  // In a conversation that the page has not loaded, and will not by itself.
+  await stranger.deliver(groups[5]!, "Heard at once")
+  await list.filter({ hasText: "Heard at once" }).waitFor({ timeout: 10_000 })
+
+  line.set("refuses")
+  await page.getByText("Connecting…").waitFor()
+  await stranger.deliver(groups[7]!, "Missed, and replayed")
+  line.set("passes")
+  await list.filter({ hasText: "Missed, and replayed" }).waitFor({ timeout: 10_000 })
+  await stranger.deliver(groups[9]!, "Live again")
+  await list.filter({ hasText: "Live again" }).waitFor({ timeout: 10_000 })
+  expect(Math.max(...frames)).toBeLessThan(SMALL_FRAME)
+
+  // The rest comes as one goes down.
+  const before = await list.count()
+  await until(async () => {
+    await list.last().scrollIntoViewIfNeeded()
+    return (await list.count()) >= before + 60
+  }, "more of the list")
+  expect(asked).toBeLessThan(100)
+  await page.context().close()
+}, 120_000)

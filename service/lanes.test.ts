@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test"
+import { createLanes } from "./lanes.ts"
+import { MUTATIONS_AT_ONCE, QUERIES_AT_ONCE, QUERIES_WAITING } from "./limits.ts"
+
+test("few queries of a person are under way at once; the rest begin in order as these end", async () => {
+  const lanes = createLanes()
+  for (let i = 0; i < QUERIES_AT_ONCE; i++) expect(lanes.enter("alice", "query")).toBeUndefined()
+  const begun: number[] = []
+  const waiting = [0, 1, 2].map((i) => lanes.enter("alice", "query")?.then(() => begun.push(i)))
+  expect(waiting.every((one) => one instanceof Promise)).toBe(true)
+  expect(lanes.enter("bob", "query")).toBeUndefined()
+  expect(lanes.enter("alice", "mutation")).toBeUndefined()
+  await Promise.resolve()
+  expect(begun).toEqual([])
+  lanes.leave("alice", "query")
+  lanes.leave("alice", "query")
+  await Promise.all(waiting.slice(0, 2))
+  expect(begun).toEqual([0, 1])
+})
+
+test("a person with too many that wait is refused, and told when to come again", () => {
+  const lanes = createLanes()
+  for (let i = 0; i < QUERIES_AT_ONCE + QUERIES_WAITING; i++) {
+    lanes.check("alice", "query")
+    void lanes.enter("alice", "query")
+  }
+  expect(() => lanes.check("alice", "query")).toThrow(
+    expect.objectContaining({
+      code: "RATE_LIMITED",
+      details: { retryAfterMs: expect.any(Number) },
+    }),
+  )
+  lanes.check("alice", "mutation")
+  lanes.check("bob", "query")
+  lanes.leave("alice", "query")
+  lanes.check("alice", "query")
+})
+
+test("mutations keep their order, and a gateway's shared work is not held up", async () => {
+  const lanes = createLanes()
+  for (let i = 0; i < MUTATIONS_AT_ONCE; i++) void lanes.enter("alice", "mutation")
+  const begun: number[] = []
+  const waiting = Array.from({ length: 20 }, (_, i) =>
+    lanes.enter("alice", "mutation")?.then(() => begun.push(i)),
+  )
+  for (let i = 0; i < 20; i++) lanes.leave("alice", "mutation")
+  await Promise.all(waiting)
+  expect(begun).toEqual(Array.from({ length: 20 }, (_, i) => i))
+  for (let i = 0; i < 10_000; i++) expect(lanes.enter(undefined, "query")).toBeUndefined()
+})
+
+test("nothing is kept of a person whose operations have ended", () => {
+  const lanes = createLanes()
+  for (const kind of ["query", "mutation"] as const) {
+    void lanes.enter("alice", kind)
+    lanes.leave("alice", kind)
+  }
+  expect(lanes.size).toBe(0)
+})
