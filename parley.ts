@@ -9,6 +9,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   promote: async (args) => (await import("./promote/promote.ts")).promote(process.env, args),
   test: async (args) => (await import("./launcher/test-run.ts")).runTests(args),
   torture: async (args) => (await import("./torture/main.ts")).torture(args),
+  attack: async (args) => (await import("./attack/main.ts")).attack(args),
 }
 
 const [name = "", ...args] = process.argv.slice(2)

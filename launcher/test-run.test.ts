@@ -95,6 +95,20 @@ test("tortures where the whole of it is tested, and counts each run as one", asy
   expect(part).toMatchObject({ status: 0, last: "3 passed, 0 failed" })
 })
 
+test("attacks where the whole of that is tested, once the web app is built", async () => {
+  put("attack/a.test.ts", `test("one", () => {})`)
+  writeFileSync(
+    join(clone, "attack/main.ts"),
+    `if (!process.argv.includes("--quick")) process.exit(1)`,
+  )
+  writeFileSync(join(clone, "launcher/prepare.ts"), "")
+  const whole = await runTests(["attack"])
+  expect(whole).toMatchObject({ status: 0, last: "5 passed, 0 failed" })
+  expect(whole.out).toMatch(/✓ web app builds .*\n✓ attack: embedded /)
+  const part = await runTests(["attack/a.test.ts"])
+  expect(part).toMatchObject({ status: 0, last: "3 passed, 0 failed" })
+})
+
 test("refuses a folder that is not there", async () => {
   const { status, out, err } = await runTests(["nowhere"])
   expect({ status, out }).toEqual({ status: 2, out: "" })

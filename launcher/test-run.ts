@@ -31,7 +31,7 @@ const TEST_TIMEOUT = 30_000
  * are set, they name the engines to test on.
  */
 const SETTINGS =
-  /^(PORT|HOST|DATA_DIR|PUBLIC_URL|LINK_SECRET|(LINK_SECRET|MONGODB_URL)_FILE|(AUTH|CHAT|WEB|GATEWAY|NODE)_URL|KAFKA_PARTITIONS|\w+_PER_(ADDRESS|PERSON|DAY|MINUTE)|INTROSPECTION|ACCESS_LOG|PLAYGROUND_DIR|METRICS_\w+|OTEL_\w+|LOG_LEVEL|ANSWER_BYTES|NODE_ENV)$/
+  /^(PORT|HOST|DATA_DIR|PUBLIC_URL|LINK_SECRET|(LINK_SECRET|MONGODB_URL)_FILE|(AUTH|CHAT|WEB|GATEWAY|NODE)_URL|KAFKA_PARTITIONS|TRUSTED_PROXIES|\w+_PER_(ADDRESS|PERSON|DAY|MINUTE)|INTROSPECTION|ACCESS_LOG|PLAYGROUND_DIR|METRICS_\w+|OTEL_\w+|LOG_LEVEL|ANSWER_BYTES|NODE_ENV)$/
 
 /**
  * Runs every check of the project, or those about some of its folders, one after the other. One line a check, the
@@ -79,7 +79,8 @@ function checksFor(scope: string[]): Check[] {
   for (const [folder, files] of Object.entries(Object.groupBy(ofParts, firstFolder))) {
     checks.push(tests(folder, files ?? [], 10 * MINUTE))
   }
-  if (inBrowser.length + ofSystem.length > 0) {
+  const isAttacked = isWhole(scope, "attack")
+  if (inBrowser.length + ofSystem.length > 0 || isAttacked) {
     const args = ["launcher/prepare.ts", "web"]
     checks.push({ name: "web app builds", timeout: 15 * MINUTE, args })
   }
@@ -90,6 +91,7 @@ function checksFor(scope: string[]): Check[] {
       : "There is no Chromium: install it (on Debian: apt-get install chromium), name it in CHROMIUM, or leave these tests out with SKIP_BROWSER=1."
     checks.push({ ...tests("e2e in a browser", inBrowser, 20 * MINUTE), missing })
   }
+  if (isAttacked) checks.push(ATTACK)
   if (isWhole(scope, "torture")) checks.push(...TORTURE)
   return checks
 }
@@ -113,6 +115,16 @@ const TORTURE: Check[] = [
   torture("cluster", "--untimed", "--engines", "cluster", "--minutes", "1.2"),
   torture("planted bugs", "--bugs", "quick"),
 ]
+
+/**
+ * Every class of attacks for some seconds each. How late a message is depends on what else the machine does, so that it
+ * is judged by how late it was before; what was cut, lost, refused or took memory is judged strictly.
+ */
+const ATTACK: Check = {
+  name: "attack: embedded",
+  timeout: 10 * MINUTE,
+  args: ["attack/main.ts", "--quick"],
+}
 
 const tool = (name: string, [script = "", ...args]: string[]): Check => ({
   name,

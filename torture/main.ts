@@ -4,17 +4,19 @@ import { inRoot, ROOT } from "../launcher/root.ts"
 import type { Bug } from "./bugs/bug.ts"
 import { type Engines, hunt, report as reportHunt } from "./bugs/bugs.ts"
 import { BUGS } from "./bugs/catalogue.ts"
-import type { Verdict } from "./checker/verdict.ts"
+import { isCleanBesidesTime, type Verdict } from "./checker/verdict.ts"
 import { report } from "./report/report.ts"
 import { run } from "./run.ts"
 
-const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--untimed] [--bugs [quick|WORD]]
+const HELP = `torture [--engines embedded|cluster] [--minutes N] [--seed S] [--folder DIR] [--attackers N] [--untimed] [--bugs [quick|WORD]]
 
   --engines   what the system runs on; embedded where nothing is said
   --minutes   for how long things go wrong; 2 where nothing is said
   --seed      decides what goes wrong, and what everyone does; a new one where nothing is said
   --folder    where history, logs and picture go; torture/results/<time> otherwise
-  --untimed   how soon everyone had caught up, or heard, is told and not judged: for machines that others use, too
+  --attackers so many accounts beside the others flood, bomb, spam and guess passwords; none where nothing is said
+  --untimed   how soon everyone had caught up, or heard, is told and not judged, only that they did: for machines that
+              others use, too
   --bugs      plants each of the known bugs in turn, to see the checker catch it; quick: those that
               show soonest; a word: those that have it in their name
 `
@@ -24,6 +26,7 @@ interface Arguments {
   minutes: number
   seed: string
   folder: string
+  attackers: number
   untimed: boolean
   bugs: readonly Bug[] | undefined
 }
@@ -48,22 +51,17 @@ export async function torture(args: string[]): Promise<number> {
     const judge = async (folder: string) => (await check(folder)).verdict
     const hunted = await hunt({ ...given, bugs: given.bugs, judge, say })
     process.stdout.write(reportHunt(hunted))
-    return hunted.every(({ caught }) => caught) ? 0 : 1
+    if (hunted.length === 0) say("none of these bugs can be planted on these engines")
+    return hunted.length > 0 && hunted.every(({ caught }) => caught) ? 0 : 1
   }
   const options = { ...given, engines: given.engines ?? "embedded" }
   say(`${options.minutes} min on ${options.engines}`)
-  await run({ ...options, say })
+  await run({ ...options, scale: { attackers: options.attackers }, say })
   say("checking")
   const { status, verdict } = await check(options.folder)
   process.stdout.write(await report(options, verdict))
-  return given.untimed && holdsBesidesTime(verdict) ? 0 : status
+  return given.untimed && isCleanBesidesTime(verdict) ? 0 : status
 }
-
-/** What says how soon something is to have happened. */
-const TIMED = new Set(["recovery", "outage"])
-
-const holdsBesidesTime = ({ complete, properties }: Verdict) =>
-  complete && properties.every(({ name, violations }) => TIMED.has(name) || violations === 0)
 
 /** Has the checker, a program of its own, judge a run's folder. */
 async function check(folder: string): Promise<{ status: number; verdict: Verdict }> {
@@ -81,6 +79,7 @@ function readArguments(args: string[]): Arguments | string {
     minutes: 2,
     seed: crypto.randomUUID().slice(0, 8),
     folder: inRoot("torture/results", new Date().toISOString().replaceAll(":", "-")),
+    attackers: 0,
     untimed: false,
     bugs: undefined,
   }
@@ -106,6 +105,7 @@ function readArguments(args: string[]): Arguments | string {
     if (name === "--engines" && (value === "embedded" || value === "cluster")) given.engines = value
     else if (name === "--minutes" && Number(value) > 0) given.minutes = Number(value)
     else if (name === "--seed") given.seed = value
+    else if (name === "--attackers" && /^\d{1,2}$/.test(value)) given.attackers = Number(value)
     else if (name === "--folder") given.folder = value
     else return `"${name} ${value}" is not understood.\n\n${HELP}`
   }

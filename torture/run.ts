@@ -5,7 +5,7 @@ import type { Reader } from "./clients/reader.ts"
 import { type Scale, startWorkload, type Workload } from "./clients/workload.ts"
 import { createWorld, type World } from "./clients/world.ts"
 import { openRecorder, type Recorder } from "./history/recorder.ts"
-import { faultKinds, type Spans } from "./nemesis/faults.ts"
+import { type FaultKind, faultKinds, type Spans } from "./nemesis/faults.ts"
 import { finish, torment } from "./nemesis/nemesis.ts"
 import { createRandom, type Random } from "./random.ts"
 import { startCluster } from "./system/cluster.ts"
@@ -37,6 +37,7 @@ const SCALE: Scale = {
   absences: 12_000,
   absence: [500, 5_000],
   changeEvery: 3_000,
+  attackers: 0,
 }
 
 /** Runs of less than this many minutes have shorter faults. */
@@ -76,7 +77,8 @@ export async function run(options: RunOptions): Promise<void> {
   await ready(system)
   const recorder = openRecorder(join(folder, "history.jsonl"))
   const started = new Date().toISOString()
-  recorder.write({ k: "run", t: recorder.now(), seed, engines, minutes, started })
+  const faults = kindsOf(system, options).map(({ name }) => name)
+  recorder.write({ k: "run", t: recorder.now(), seed, engines, minutes, started, faults })
   const world = createWorld(recorder)
   const scale = { ...SCALE, ...options.scale }
   const workload = await startWorkload(world, system.gateways, scale, random.fork("workload"))
@@ -95,19 +97,25 @@ export async function run(options: RunOptions): Promise<void> {
   await keepStore(system, world, folder)
 }
 
+/** The faults that the nemesis chooses from. */
+const kindsOf = (system: System, { minutes, faults }: RunOptions): FaultKind[] =>
+  faultKinds(system, minutes >= LONG ? LONG_SPANS : SHORT_SPANS).filter(
+    ({ name }) => !faults || faults.includes(name),
+  )
+
 async function tormentAll(
   system: System,
   world: World,
   { readers }: Workload,
-  { minutes, faults, last, say }: RunOptions,
+  options: RunOptions,
   random: Random,
 ): Promise<void> {
   const { recorder } = world
+  const { minutes, last, say } = options
   const long = minutes >= LONG
-  const kinds = faultKinds(system, long ? LONG_SPANS : SHORT_SPANS)
-  const wanted = kinds.filter(({ name }) => !faults || faults.includes(name))
+  const wanted = kindsOf(system, options)
   const until = recorder.now() + minutes * 60_000
-  const options = {
+  const nemesis = {
     ...{ kinds: wanted, recorder, random, until },
     rest: (long ? [1_000, 4_000] : [700, 1_500]) as [number, number],
     async caughtUp() {
@@ -118,14 +126,14 @@ async function tormentAll(
     },
     say: (text: string) => say(`${seconds(recorder)}  ${text}`),
   }
-  if (wanted.length > 0) await torment(options)
+  if (wanted.length > 0) await torment(nemesis)
   else await Bun.sleep(until - recorder.now())
-  const lasts = last ? kinds.filter(({ name }) => name === last) : wanted
+  const lasts = last ? kindsOf(system, { ...options, faults: [last] }) : wanted
   if (last && lasts.length === 0) throw new Error(`${system.engines} has no fault "${last}"`)
   const stopWriting = () => {
     world.stopping = true
   }
-  if (lasts.length > 0) await finish(random.pick(lasts), options, stopWriting)
+  if (lasts.length > 0) await finish(random.pick(lasts), nemesis, stopWriting)
   stopWriting()
 }
 
@@ -165,7 +173,8 @@ async function settled(holds: () => boolean | Promise<boolean>, within: number):
 
 /** Resolves once every reader that is there has all that has been acknowledged up to now; or after `within` ms. */
 function caughtUp(world: World, readers: readonly Reader[], within: number): Promise<boolean> {
-  const targets = [...world.rooms.values()].map((room) => ({ room, seq: room.acknowledged }))
+  const rooms = [...world.rooms.values(), ...world.unasked.values()]
+  const targets = rooms.map((room) => ({ room, seq: room.acknowledged }))
   const has = (reader: Reader) =>
     reader.isAway ||
     (reader.live &&

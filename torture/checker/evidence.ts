@@ -13,6 +13,7 @@ import type {
   PageLine,
   ReadyLine,
   ReceiptLine,
+  RunLine,
   SendLine,
   StoreLine,
 } from "../history/format.ts"
@@ -34,6 +35,8 @@ export interface FaultSpan extends At<FaultLine> {
 
 /** A history, sorted by what its lines are about. */
 export interface Evidence {
+  /** What the run was to be; undefined where the history does not say so. */
+  run: RunLine | undefined
   people: Map<string, { outsider: boolean }>
   groups: At<GroupLine>[]
   sends: At<SendLine>[]
@@ -48,6 +51,8 @@ export interface Evidence {
   faults: FaultSpan[]
   /** From here on nobody wrote; undefined where the run did not come so far. */
   quiet: number | undefined
+  /** From here on the run was over, and its readers hung up; undefined where it did not come so far. */
+  asked: number | undefined
   /** What the store itself holds; undefined where it was not read. */
   store: StoreLine[] | undefined
 }
@@ -78,6 +83,7 @@ async function* linesOf<T>(file: string): AsyncGenerator<T> {
 
 function createGatherer() {
   const evidence: Evidence = {
+    run: undefined,
     people: new Map(),
     groups: [],
     sends: [],
@@ -89,6 +95,7 @@ function createGatherer() {
     absences: new Map(),
     faults: [],
     quiet: undefined,
+    asked: undefined,
     store: undefined,
   }
   const subs = new Map<number, Sub>()
@@ -104,6 +111,9 @@ function createGatherer() {
     number += 1
     const line = number
     switch (read.k) {
+      case "run":
+        evidence.run = read
+        break
       case "person":
         evidence.people.set(read.who, { outsider: read.outsider })
         break
@@ -162,6 +172,9 @@ function createGatherer() {
       }
       case "quiet":
         evidence.quiet = read.t
+        break
+      case "asked":
+        evidence.asked = read.t
         break
     }
   }

@@ -14,6 +14,7 @@ if (!folder) {
 const verdict = judge(await readEvidence(folder))
 await Bun.write(join(folder, "verdict.json"), `${JSON.stringify(verdict, null, 2)}\n`)
 if (!verdict.complete) process.stdout.write("✗ the run did not come to its end\n")
+for (const thin of verdict.thin) process.stdout.write(`✗ too little happened: ${thin}\n`)
 for (const { name, violations, examples } of verdict.properties) {
   process.stdout.write(`${violations === 0 ? "✓" : "✗"} ${name.padEnd(12)}`)
   process.stdout.write(violations === 0 ? "\n" : ` ${violations} violations\n`)

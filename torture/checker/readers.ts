@@ -1,5 +1,6 @@
 import type { EntryLine } from "../history/format.ts"
 import type { Evidence, Sub } from "./evidence.ts"
+import { createJoinings, type Joinings } from "./joinings.ts"
 import type { Logs } from "./logs.ts"
 import type { Violation } from "./property.ts"
 
@@ -36,13 +37,14 @@ export function follow(evidence: Evidence, logs: Logs): Reading[] {
       readings.set(reader, { reader, who, resumes: after !== null, subs: [sub], ...empty })
     }
   }
+  const joinings = createJoinings(evidence)
   for (const reading of readings.values()) {
-    for (const sub of reading.subs) followSub(reading, sub, logs)
+    for (const sub of reading.subs) followSub(reading, sub, logs, joinings)
   }
   return [...readings.values()]
 }
 
-function followSub(reading: Reading, sub: Sub, logs: Logs): void {
+function followSub(reading: Reading, sub: Sub, logs: Logs, joinings: Joinings): void {
   const { who, reader, resumes, progress, kept, violations } = reading
   const blame = (what: string, ...lines: number[]): void => {
     violations.push({ what: `${reader} (subscription ${sub.open.sub}) ${what}`, lines })
@@ -55,7 +57,8 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
   /** How far it has loaded, and the newest that it was told: a question may overtake events, but events not each other. */
   const loaded = new Map<string, number>()
   const told = new Map<string, number>()
-  let ready = false
+  /** When Ready came; undefined where it has not yet. */
+  let ready: number | undefined
 
   for (const [conversation, position] of positions) {
     const reached = kept.get(conversation)
@@ -65,32 +68,35 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
   }
 
   /** What is wrong with the next entry; undefined where it is the one that had to come. */
-  function faultOf({ conversation, seq, members }: EntryLine): string | undefined {
+  function faultOf(entry: EntryLine): string | undefined {
+    const { conversation, seq } = entry
     const isNews = seq > (told.get(conversation) ?? 0)
     if (isNews && seq <= (loaded.get(conversation) ?? 0)) return undefined
     const position = positions.get(conversation)
-    const isFirst = !begun.has(conversation)
     if (position === undefined) {
       const begins = logs.windows(conversation, who).some(({ from }) => from === seq)
       if (!resumes || begins) return undefined
       return `got ${seq} as the first of ${conversation}, where nothing of theirs begins`
     }
     if (seq <= position) return `got ${seq} of ${conversation} again, or late: it had ${position}`
-    const joins = members?.joined.includes(who) ?? false
-    if (seq === position + 1 || mayJump(conversation, position, isFirst, joins)) return undefined
+    if (seq === position + 1 || mayJump(entry, position)) return undefined
     return `got ${seq} of ${conversation} after ${position}: ${seq - position - 1} are missing`
   }
 
-  /** Who comes back to a conversation sees nothing of what happened in between; nor who has more to load than to hear. */
-  function mayJump(
-    conversation: string,
-    position: number,
-    isFirst: boolean,
-    joins: boolean,
-  ): boolean {
+  /**
+   * A member who comes back sees nothing of what happened in between, and a reader who loads may hear what is ahead of it.
+   * A member who came back before the replay was over is sent nothing of the time before, their leaving included. One who
+   * comes back later has been told of the leaving first, by the replay or live.
+   */
+  function mayJump(entry: EntryLine, position: number): boolean {
+    const { conversation, seq, members } = entry
     if (reloading.has(conversation)) return true
-    if (!joins) return false
-    return isFirst || logs.windows(conversation, who).some(({ to }) => to === position)
+    if (!members?.joined.includes(who)) return false
+    const windows = logs.windows(conversation, who)
+    if (windows.some(({ to }) => to === position)) return true
+    if (begun.has(conversation)) return false
+    const nth = windows.findIndex(({ from }) => from === seq)
+    return ready === undefined || joinings(conversation, who, nth) <= ready
   }
 
   function advance(conversation: string, seq: number, t: number): void {
@@ -131,14 +137,16 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
     }
     const { event } = happened
     if (event.k === "ready") {
-      if (ready) blame("was told Ready twice", event.line)
+      if (ready !== undefined) blame("was told Ready twice", event.line)
       if (event.recovered !== (event.reload.length === 0)) {
         blame("was told Ready with recovered and reload at odds", event.line)
       }
-      ready = true
+      ready ??= event.t
       for (const conversation of event.reload) reloading.add(conversation)
     } else if (event.k === "entry") {
-      if (!ready && !resumes) blame("got an entry before Ready, having asked for none", event.line)
+      if (ready === undefined && !resumes) {
+        blame("got an entry before Ready, having asked for none", event.line)
+      }
       const fault = faultOf(event)
       if (fault) blame(fault, event.line)
       begun.add(event.conversation)
@@ -149,7 +157,7 @@ function followSub(reading: Reading, sub: Sub, logs: Logs): void {
       } else if (event.seq > (loaded.get(event.conversation) ?? 0)) {
         positions.set(event.conversation, event.seq)
       }
-    } else if (!ready) blame("heard of a receipt before Ready", event.line)
+    } else if (ready === undefined) blame("heard of a receipt before Ready", event.line)
   }
 }
 

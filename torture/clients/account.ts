@@ -2,12 +2,14 @@ import type { Random } from "../random.ts"
 import { GIVE_UP_AFTER, type Outcome, readAnswer } from "./outcome.ts"
 
 const PASSWORD = "correct horse battery staple"
+const JSON_HEADERS: Record<string, string> = { "content-type": "application/json" }
 
 /** Someone with an account and a login session, who asks over HTTP, each time at any of the gateways. */
 export class Account {
   id = ""
-  private access = ""
-  private refreshToken = ""
+  username = ""
+  /** As a browser keeps them: the tokens, and what else the system wants to be told again. */
+  private readonly cookies = new Map<string, string>()
   private renewing: Promise<void> | undefined
 
   constructor(
@@ -17,7 +19,7 @@ export class Account {
   ) {}
 
   get token(): string {
-    return this.access
+    return this.cookies.get("parley_access") ?? ""
   }
 
   gateway(): string {
@@ -35,6 +37,7 @@ export class Account {
       )
       if ("data" in made) {
         this.id = made.data.signUp.id
+        this.username = username
         this.signIn = () =>
           this.post("mutation($input: SignInInput!) { signIn(input: $input) { id } }", {
             input: { username, password: PASSWORD },
@@ -69,15 +72,24 @@ export class Account {
     if ("code" in renewed && renewed.code === "UNAUTHENTICATED") await this.signIn()
   }
 
-  private async post<Data>(query: string, variables: object): Promise<Outcome<Data>> {
+  /** Asks as somebody without an account, on a device of their own. */
+  askAsStranger<Data>(query: string, variables: object): Promise<Outcome<Data>> {
+    return this.post<Data>(query, variables, true)
+  }
+
+  private async post<Data>(
+    query: string,
+    variables: object,
+    isStranger = false,
+  ): Promise<Outcome<Data>> {
     try {
       const response = await fetch(`${this.gateway()}/graphql`, {
         method: "POST",
-        headers: this.headers(query),
+        headers: isStranger ? JSON_HEADERS : this.headers(query),
         body: JSON.stringify({ query, variables }),
         signal: AbortSignal.timeout(GIVE_UP_AFTER),
       })
-      this.keepTokens(response)
+      if (!isStranger) this.keepCookies(response)
       return readAnswer<Data>(await response.json())
     } catch (error) {
       return { lost: (error as Error).message }
@@ -85,17 +97,19 @@ export class Account {
   }
 
   private headers(query: string): Record<string, string> {
-    const json = { "content-type": "application/json" }
-    const cookie = `parley_access=${this.access}; parley_refresh=${this.refreshToken}`
-    if (/refreshSession|signIn/.test(query)) return { ...json, cookie }
-    return this.access ? { ...json, authorization: `Bearer ${this.access}` } : json
+    if (/refreshSession|signIn/.test(query)) {
+      const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
+      return { ...JSON_HEADERS, cookie }
+    }
+    const { token } = this
+    return token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS
   }
 
-  private keepTokens(response: Response): void {
+  private keepCookies(response: Response): void {
     for (const line of response.headers.getSetCookie()) {
-      const [, name, value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (name === "parley_access") this.access = value
-      if (name === "parley_refresh") this.refreshToken = value
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value === "") this.cookies.delete(name)
+      else this.cookies.set(name, value)
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Random } from "../random.ts"
 import { startProxy, type TcpProxy } from "../system/proxy.ts"
 import { administer } from "./admin.ts"
+import { attackAll } from "./attackers.ts"
 import { dawdle, type Habit, hop, markWhatIsRead } from "./habits.ts"
 import { intrude, lookAround } from "./looker.ts"
 import { Person } from "./person.ts"
@@ -16,6 +17,8 @@ export interface Scale extends Habit {
   rate: number
   /** The mean time between two changes of a group's members, in ms. */
   changeEvery: number
+  /** How many wish the others harm. */
+  attackers: number
 }
 
 /** Everyone who uses the system during a run. */
@@ -49,11 +52,12 @@ export async function startWorkload(
   const names = NAMES.slice(0, scale.people)
   const make = (name: string) => new Person(name, world, gateways, random.fork(name))
   const [people, outsiders] = [names.map(make), OUTSIDERS.map(make)]
+  const attackers = Array.from({ length: scale.attackers }, (_, i) => make(`eve${i + 1}`))
   const everyone = [...people, ...outsiders]
-  for (const person of everyone) {
+  for (const person of [...everyone, ...attackers]) {
     await person.account.signUp()
     world.ids.set(person.account.id, person.name)
-    const outsider = outsiders.includes(person)
+    const outsider = !people.includes(person)
     world.recorder.write({ k: "person", t: world.recorder.now(), who: person.name, outsider })
   }
   const personOf = (name: string) => people.find((person) => person.name === name)!
@@ -89,6 +93,9 @@ export async function startWorkload(
     working.push(lookAround(person, 4_000))
   }
   for (const person of outsiders) working.push(intrude(person, 700))
+  for (const person of attackers) {
+    working.push(attackAll(person, people, random.fork(`attacks of ${person.name}`)))
+  }
   for (const room of world.rooms.values()) {
     if (room.admin) working.push(administer(personOf(room.admin), room, scale.changeEvery))
   }
@@ -102,7 +109,7 @@ export async function startWorkload(
     },
     stop() {
       for (const reader of readers) reader.stop()
-      for (const person of everyone) person.leave()
+      for (const person of [...everyone, ...attackers]) person.leave()
       for (const proxy of proxies) proxy.stop()
     },
   }

@@ -19,6 +19,8 @@ export interface Room {
 export interface World {
   recorder: Recorder
   rooms: Map<string, Room>
+  /** Conversations that attackers have made: people are in them, and do nothing there. */
+  unasked: Map<string, Room>
   /** Ids of users and their names. */
   ids: Map<string, string>
   nameOf: Names
@@ -35,6 +37,7 @@ export function createWorld(recorder: Recorder): World {
   return {
     recorder,
     rooms: new Map(),
+    unasked: new Map(),
     ids,
     nameOf: (id) => ids.get(id) ?? id,
     stopping: false,

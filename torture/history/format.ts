@@ -50,6 +50,8 @@ export interface RunLine {
   engines: string
   minutes: number
   started: string
+  /** The names of the faults that the nemesis chooses from. */
+  faults: string[]
 }
 
 /** Someone with an account. */
@@ -57,7 +59,7 @@ export interface PersonLine {
   k: "person"
   t: number
   who: string
-  /** Is never to be a member of anything. */
+  /** Is in no conversation but those of their own making, and does not care what becomes of what they send. */
   outsider: boolean
 }
 

@@ -47,6 +47,7 @@ export async function report(run: Run, verdict: Verdict): Promise<string> {
             `      ${what}${lines.some((line) => line > 0) ? ` (history.jsonl:${lines.filter((line) => line > 0).join(", ")})` : ""}`,
         ),
     ]),
+    ...verdict.thin.map((thin) => `  ✗ too little happened: ${thin}`),
     ...(verdict.complete ? [] : ["  ✗ the run did not come to its end"]),
     "",
     `  all of it: ${run.folder}`,

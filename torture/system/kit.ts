@@ -49,8 +49,13 @@ export class Kit {
       // Everyone signs up from this machine.
       SIGNUPS_PER_ADDRESS: "100000",
       GUESSES_PER_ADDRESS: "100000",
-      // A few accounts write what thousands of people do.
+      // A few accounts write what many people do; those who attack do more than that.
       ...LIFTED_LIMITS,
+      MESSAGES_PER_MINUTE: "1200",
+      MARKS_PER_MINUTE: "12000",
+      CHANGES_PER_MINUTE: "600",
+      GROUPS_PER_DAY: "200",
+      STRANGERS_PER_DAY: "2000",
     }
   }
 

@@ -54,7 +54,7 @@ export function catchUps(evidence: Evidence, logs: Logs): CatchUp[] {
     for (const reading of readings) {
       if (wasAway(evidence, reading, healed)) continue
       const heard = reading.resumes ? timeOf(reading, due, logs) : healed
-      const took = Math.max(heard, readyFrom(reading, healed)) - healed
+      const took = Math.max(heard, readyFrom(reading, healed, evidence.asked)) - healed
       if (took > slowest.took) Object.assign(slowest, { took, last: reading.reader })
     }
     for (const { who, begun, known } of sent) {
@@ -85,13 +85,13 @@ const wasAway = (evidence: Evidence, { reader }: Reading, healed: number) =>
     ([from, to]) => from <= healed + CAUGHT_UP_WITHIN && to >= healed,
   )
 
-/** When a reader was ready again, or for the first time, or still. */
-function readyFrom({ subs }: Reading, healed: number): number {
+/** When a reader was ready again, or for the first time, or still. The end of the run (`asked`) ends no subscription. */
+function readyFrom({ subs }: Reading, healed: number, asked = Number.POSITIVE_INFINITY): number {
   for (const { came, closed } of subs) {
     if (closed && closed.t <= healed) continue
     const ready = came.find(({ k }) => k === "ready")
     // One that does not last was none.
-    const lasted = !closed || closed.t > healed + LASTING
+    const lasted = !closed || closed.t > healed + LASTING || closed.t >= asked
     if (ready && lasted) return Math.max(healed, ready.t)
   }
   return Number.POSITIVE_INFINITY

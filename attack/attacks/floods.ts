@@ -1,0 +1,103 @@
+import type { Attack, Target, Variant } from "../attack.ts"
+import { flood, Tally } from "../flood.ts"
+import { codeIn, Line } from "../line.ts"
+import { type Account, createGroup, LARGE, SEND, sendText, signUp } from "../people.ts"
+
+/** What the attacker's messages must not be more than, a second, once the burst of the bucket is spent. */
+const PER_SECOND = 400
+const BYTES_PER_SECOND = 8 * 2 ** 20
+
+interface FloodOf {
+  shared: boolean
+  text: string
+  sockets: number
+}
+
+/** Two other members of the group talk: what one member causes must not be refused to another. */
+async function watch(
+  url: string,
+  group: string,
+  people: readonly Account[],
+  lasts: number,
+  tally: Tally,
+) {
+  const [talker, reader] = people as [Account, Account]
+  const { address, token } = reader.client
+  const line = await Line.open({
+    url,
+    address,
+    token,
+    onClosed: (code) => tally.count(`member ${code}`),
+  })
+  line.subscribe(
+    "subscription { events { __typename } }",
+    {},
+    {
+      next() {},
+      over: (why) => tally.count(`member ${codeIn(why) ?? why.slice(0, 4)}`),
+    },
+  )
+  await flood({ lasts, atOnce: 4, perSecond: 4 }, async () => {
+    const reply = await sendText(talker, group, "may I?")
+    tally.count(`member ${reply.code ?? "sent"}`)
+    tally.expect(reply.code === undefined, `another member's message was refused: ${reply.code}`)
+  })
+  tally.expect(
+    line.closed === undefined,
+    `another member's socket was closed: ${line.closed?.code}`,
+  )
+  line.hangUp()
+}
+
+const variant = (name: string, { shared, text, sockets }: FloodOf): Variant => ({
+  name,
+  async run({ urls, lasts }: Target) {
+    const tally = new Tally()
+    const url = urls[0]!
+    const [attacker, ...members] = [await signUp(url), await signUp(url), await signUp(url)]
+    const group = await createGroup(attacker!, shared ? members.map(({ id }) => id) : [])
+    const { address, token } = attacker!.client
+    const lines: Line[] = []
+    for (let i = 0; i < sockets; i++) {
+      const line = await Line.open({ url, address, token }).catch(() => undefined)
+      if (line) lines.push(line)
+    }
+    const watched = shared ? watch(url, group, members, lasts, tally) : undefined
+    await flood({ lasts, atOnce: 100 }, async (index) => {
+      const input = { id: Bun.randomUUIDv7(), conversation: group, text }
+      const line = lines[index % Math.max(1, lines.length)]
+      const reply = line
+        ? await line.ask(SEND, { input }, 5_000)
+        : await attacker!.client.ask(SEND, { input })
+      tally.count(reply.code ?? "sent")
+      if (reply.code) await Bun.sleep(20)
+    })
+    await watched
+    for (const line of lines) line.hangUp()
+    const sent = tally.of("sent") / (lasts / 1_000)
+    const bytes = sent * Buffer.byteLength(text)
+    tally.expect(
+      sent <= PER_SECOND,
+      `${Math.round(sent)} messages a second of one account were taken`,
+    )
+    tally.expect(
+      bytes <= BYTES_PER_SECOND,
+      `${(bytes / 2 ** 20).toFixed(0)} MiB a second of one account were stored`,
+    )
+    return tally
+  },
+})
+
+export const floods: Attack = {
+  name: "floods",
+  by: "member",
+  with: "one account that sends as fast as it can, to a group that it shares, or to its own, short or 32 KB",
+  expected: "`RATE_LIMITED` for that account alone; what it stores is bounded",
+  variants: [
+    variant("a shared group", { shared: true, text: "spam ", sockets: 50 }),
+    variant("a shared group over HTTP", { shared: true, text: "spam ", sockets: 0 }),
+    variant("its own group", { shared: false, text: "spam ", sockets: 50 }),
+    variant("32 KB messages", { shared: false, text: LARGE, sockets: 20 }),
+    variant("32 KB messages to a shared group", { shared: true, text: LARGE, sockets: 20 }),
+  ],
+}
