@@ -202,6 +202,18 @@ export const OUTBOX_MAX_DOUBTS = 10_000
 /** Bytes of texts after which a page of `messages` or `log` ends early; and says so. A page of 50 short ones has 10 KB. */
 export const PAGE_BYTES = 512 * 1024
 
+/** Items of one page of `conversations`, `members` or `messages`: more than a screen shows. */
+export const LIST_PAGE = 200
+
+/** Entries of one page of `log`: as many as a replay has of one conversation. */
+export const LOG_PAGE = 1_000
+
+/** Variants of one subscription document, by its variables, whose sessions share renderings. */
+export const VARIANTS = 100
+
+/** Characters of the variables of such a variant. */
+export const VARIANT_LENGTH = 1_000
+
 /** Rows of a log that one look-up in the store reads: with the longest texts they are 2 MiB, which a page then cuts. */
 export const ROWS_PER_READ = 64
 

@@ -1,5 +1,6 @@
 import { composeServices } from "@apollo/composition"
-import { parse } from "graphql"
+import { Supergraph } from "@apollo/federation-internals"
+import { parse, printSchema } from "graphql"
 
 const subgraph = async (name: string) => ({
   name,
@@ -21,6 +22,12 @@ export async function composeSupergraph(): Promise<string> {
   return `${supergraphSdl}\n`
 }
 
+/** What clients see of a supergraph, as text: for the playground, where the API does not tell its schema itself. */
+export const publicSchema = (supergraphSdl: string): string =>
+  `${printSchema(Supergraph.build(supergraphSdl).apiSchema().toGraphQLJSSchema())}\n`
+
 if (import.meta.main) {
-  await Bun.write(`${import.meta.dir}/supergraph.graphql`, await composeSupergraph())
+  const supergraphSdl = await composeSupergraph()
+  await Bun.write(`${import.meta.dir}/supergraph.graphql`, supergraphSdl)
+  await Bun.write(`${import.meta.dir}/playground/schema.graphql`, publicSchema(supergraphSdl))
 }

@@ -16,7 +16,9 @@ import {
   observabilityVariables,
 } from "@parley/service/observability.ts"
 import * as v from "valibot"
+import type { AccessLogSetting } from "./access-log.ts"
 import { networks } from "./addresses.ts"
+import { isOwnMachine } from "./upgrade.ts"
 
 export interface GatewayConfig {
   port: number
@@ -30,7 +32,13 @@ export interface GatewayConfig {
   chatUrls: readonly string[]
   /** Where everything goes that is not the gateway's own; undefined: it is answered with 404. */
   webUrl: string | undefined
+  /** Whether the API may be asked about itself: on one's own machine, unless set. */
   introspection: boolean
+  /** Which requests get a line in the log; none unless given. */
+  accessLog?: AccessLogSetting
+  /** Operations a second; the defaults are in limits.ts. */
+  operationsPerPerson?: number
+  operationsPerAddress?: number
   /** Whose `x-forwarded-for` is believed; undefined: nobody's. */
   trustedProxies?: BlockList
   /** Holds the playground's files, as an image does; undefined: they are bundled once, and kept. */
@@ -40,6 +48,13 @@ export interface GatewayConfig {
   answerBytes?: number
   observability?: Observability
 }
+
+/** Operations a second. */
+const rate = v.pipe(
+  v.string(),
+  v.regex(/^[1-9]\d{0,6}$/, "it must be a number from 1 to 9999999"),
+  v.transform(Number),
+)
 
 const Variables = v.object({
   PORT: v.optional(port, "4000"),
@@ -51,7 +66,18 @@ const Variables = v.object({
   WEB_URL: v.optional(url),
   PLAYGROUND_DIR: v.optional(v.string()),
   TRUSTED_PROXIES: v.optional(networks),
-  INTROSPECTION: v.optional(v.picklist(["on", "off"], "it must be on or off"), "on"),
+  INTROSPECTION: v.optional(
+    v.pipe(
+      v.picklist(["on", "off", "true", "false"], "it must be on or off"),
+      v.transform((given) => given === "on" || given === "true"),
+    ),
+  ),
+  ACCESS_LOG: v.optional(
+    v.picklist(["all", "refused", "off"], "it must be all, refused or off"),
+    "refused",
+  ),
+  OPERATIONS_PER_PERSON: v.optional(rate),
+  OPERATIONS_PER_ADDRESS: v.optional(rate),
   LOG_LEVEL: v.optional(logLevel, "info"),
   ...answerVariables,
   ...observabilityVariables,
@@ -60,16 +86,20 @@ const Variables = v.object({
 /** @throws ConfigError that names the variable at fault. */
 export function readGatewayConfig(environment: Environment): GatewayConfig {
   const read = readConfig(Variables, environment)
+  const publicUrl = read.PUBLIC_URL ?? `http://localhost:${read.PORT}`
   return {
     port: read.PORT,
     host: read.HOST,
-    publicUrl: read.PUBLIC_URL ?? `http://localhost:${read.PORT}`,
+    publicUrl,
     linkSecret: read.LINK_SECRET,
     authUrls: read.AUTH_URL,
     chatUrls: read.CHAT_URL,
     webUrl: read.WEB_URL,
     trustedProxies: read.TRUSTED_PROXIES,
-    introspection: read.INTROSPECTION === "on",
+    introspection: read.INTROSPECTION ?? isOwnMachine(publicUrl),
+    accessLog: read.ACCESS_LOG,
+    operationsPerPerson: read.OPERATIONS_PER_PERSON,
+    operationsPerAddress: read.OPERATIONS_PER_ADDRESS,
     playgroundDir: read.PLAYGROUND_DIR,
     logLevel: read.LOG_LEVEL,
     answerBytes: read.ANSWER_BYTES,

@@ -6,10 +6,13 @@ import { watchSockets } from "@parley/service/socket-watch.ts"
 import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/service/tokens.ts"
 import type { Tracer } from "@parley/service/tracing.ts"
 import type { Server } from "graphql-ws"
+import { createAccessLog } from "./access-log.ts"
 import type { GatewayConfig } from "./config.ts"
 import { cookieNames } from "./credentials.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
+import { createHealth, type Health, type Part } from "./health.ts"
 import { createHttp } from "./http.ts"
+import { createFairUse } from "./limits/fair-use.ts"
 import { EXPIRE_EVERY_MS } from "./limits.ts"
 import { createGatewayMetrics } from "./metrics.ts"
 import { createDocuments, type Documents } from "./operations/documents.ts"
@@ -22,7 +25,7 @@ import type { Subscriber } from "./subscriptions/subscriber.ts"
 import { type Graph, loadGraph } from "./supergraph/supergraph.ts"
 import supergraphSdl from "./supergraph.graphql" with { type: "text" }
 import { createTrail } from "./trail.ts"
-import { allowedOrigins, createUpgrade } from "./upgrade.ts"
+import { allowedOrigins, createUpgrade, isOwnMachine } from "./upgrade.ts"
 import type { TIMES } from "./upstream/connection.ts"
 import { followNodes, nodeUrl } from "./upstream/nodes.ts"
 import { createPool, type Pool } from "./upstream/pool.ts"
@@ -33,6 +36,7 @@ export interface GatewayContext extends Disposable {
   log: Logger
   graph: Graph
   pools: ReadonlyMap<string, Pool<Subscriber>>
+  health: Health
   documents: Documents
   executor: Executor
   sessions: Sessions
@@ -65,7 +69,7 @@ export function createGateway(
     overrides.tokens ??
     createTokenVerifier({ keys: remoteKeys(config.authUrls), issuer: config.publicUrl, clock })
 
-  const metrics = openMetrics(config.observability?.metrics, log)
+  const metrics = openMetrics(config.observability?.metrics, log, () => health.details())
   const figures = metrics && createGatewayMetrics(metrics)
   const trail = createTrail(log, overrides.tracer)
   const watchers = { trail, figures }
@@ -92,15 +96,18 @@ export function createGateway(
     ["auth", pool("auth", config.authUrls)],
     ["chat", chat],
   ])
-  const documents = createDocuments(graph, config)
-  const executor = createExecutor({
-    graph,
-    pools,
-    log,
-    answerBytes: config.answerBytes,
-    ...watchers,
+  const health = createHealth({
+    parts: () => partsOf(pools.values(), config.webUrl),
+    secret,
+    ownMachine: isOwnMachine(config.publicUrl),
+    now: () => clock.now(),
   })
-  const programs = createPrograms({ graph, executor, log, answerBytes: config.answerBytes })
+  const documents = createDocuments(graph, config)
+  const fairUse = createFairUse(config)
+  const access = createAccessLog(config.accessLog ?? "off", log)
+  const { answerBytes } = config
+  const executor = createExecutor({ graph, pools, log, answerBytes, ...watchers })
+  const programs = createPrograms({ graph, executor, log, answerBytes })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({
     authUrls: config.authUrls,
@@ -118,13 +125,24 @@ export function createGateway(
 
   const cookies = cookieNames(config.publicUrl)
   const requestId = requestIds()
-  const common = { documents, executor, sessions, clock, requestId, log, ...watchers }
+  const common = {
+    documents,
+    executor,
+    fairUse,
+    sessions,
+    clock,
+    requestId,
+    access,
+    log,
+    ...watchers,
+  }
   const protocol = createSocketServer({ ...common, programs, pools, deliver })
   return {
     config,
     log,
     graph,
     pools,
+    health,
     documents,
     executor,
     sessions,
@@ -133,6 +151,7 @@ export function createGateway(
     upgrade: createUpgrade({
       protocol,
       origins: allowedOrigins(config.publicUrl),
+      protocolOfPages: new URL(config.publicUrl).protocol,
       cookies,
       socket: { clock, requestId },
       watch: metrics && watchSockets(metrics, "parley_gateway", "clients"),
@@ -145,6 +164,19 @@ export function createGateway(
       metrics?.[Symbol.dispose]()
     },
   }
+}
+
+/** What the gateway needs in order to be ready. Of the web app a small file is asked for, which renders nothing. */
+function partsOf(pools: Iterable<Pool<Subscriber>>, webUrl: string | undefined): Part[] {
+  const services = [...pools].map((pool) => ({
+    name: pool.subgraph,
+    processes: pool
+      .nodes()
+      .map(({ url, up }) => ({ url, check: new URL("/readyz", url).href, linked: up })),
+  }))
+  if (!webUrl) return services
+  const web = { url: webUrl, check: new URL("/icon.svg", webUrl).href }
+  return [...services, { name: "web", processes: [web] }]
 }
 
 /** Ids that tell one request from another in the logs of all services. */

@@ -1,3 +1,6 @@
+import { SECRET_HEADER } from "@parley/service/link.ts"
+import { secretCheck } from "@parley/service/subgraph.ts"
+import { CHECK_WITHIN_MS, READINESS_KEPT_MS } from "./limits.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 
 /** What the gateway needs: one of these has to work. */
@@ -14,14 +17,78 @@ export interface Process {
   linked?: boolean
 }
 
-/** Longer than a process takes to find that its store does not answer, and to say so. */
-const WITHIN_MS = 3_000
+export interface Health {
+  /**
+   * `/readyz` at the public door: yes or no, kept for READINESS_KEPT_MS, so that it costs the parts one check a second
+   * however often it is asked for. Where the pages come from this machine itself, a request from it gets the details
+   * too, and so does any that carries the link secret, as the launcher's do.
+   * @param peer the IP address at the other end of the connection
+   */
+  answer(request: Request, peer: string): Promise<Response>
+  /** The same in detail: 200 where of every part at least one process works, else 503, and why. */
+  details(): Promise<Response>
+}
 
-/**
- * `/readyz`: 200 where of every part at least one process works, else 503; as JSON. `reasons` has a sentence for each
- * part that does not work, `down` one for each of several processes of a part that does not.
- */
-export async function readiness(parts: readonly Part[]): Promise<Response> {
+interface Found {
+  ready: boolean
+  /** A sentence for each part that does not work. */
+  reasons: Record<string, string>
+  /** One for each of several processes of a part that does not work. */
+  down: Record<string, string>
+}
+
+export function createHealth(options: {
+  parts(): readonly Part[]
+  secret: string
+  /** Whether the pages come from the machine that people sit at. */
+  ownMachine: boolean
+  now(): number
+}): Health {
+  const { parts, ownMachine, now } = options
+  const isOurs = secretCheck(options.secret)
+  let underWay: Promise<Found> | undefined
+  let kept: { found: Found; at: number } | undefined
+
+  function look(): Promise<Found> {
+    underWay ??= findOut(parts()).finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
+
+  async function lately(): Promise<Found> {
+    if (kept && now() - kept.at < READINESS_KEPT_MS) return kept.found
+    const found = await look()
+    kept = { found, at: now() }
+    return found
+  }
+
+  function mayKnow(request: Request, peer: string): boolean {
+    const secret = request.headers.get(SECRET_HEADER)
+    if (secret !== null) return isOurs(secret)
+    return ownMachine && isLoopback(peer) && !request.headers.has("x-forwarded-for")
+  }
+
+  const details = async () => respond(await look(), true)
+  return {
+    details,
+    async answer(request, peer) {
+      return mayKnow(request, peer) ? details() : respond(await lately(), false)
+    },
+  }
+}
+
+const isLoopback = (peer: string) => /^(127\.|::1$|::ffff:127\.)/.test(peer)
+
+function respond({ ready, reasons, down }: Found, inDetail: boolean): Response {
+  const detail = { reasons, ...(Object.keys(down).length > 0 ? { down } : {}) }
+  return Response.json(
+    { ready, ...(inDetail ? detail : {}) },
+    { status: ready ? 200 : 503, headers: { ...SECURITY_HEADERS, "cache-control": "no-store" } },
+  )
+}
+
+async function findOut(parts: readonly Part[]): Promise<Found> {
   const reasons: Record<string, string> = {}
   const down: Record<string, string> = {}
   const check = async ({ name, processes }: Part) => {
@@ -35,21 +102,18 @@ export async function readiness(parts: readonly Part[]): Promise<Response> {
     }
   }
   await Promise.all(parts.map(check))
-  const ready = Object.keys(reasons).length === 0
-  return Response.json(
-    { ready, reasons, ...(Object.keys(down).length > 0 ? { down } : {}) },
-    { status: ready ? 200 : 503, headers: { ...SECURITY_HEADERS, "cache-control": "no-store" } },
-  )
+  return { ready: Object.keys(reasons).length === 0, reasons, down }
 }
 
 async function whyNot({ check, linked = true }: Process): Promise<string | undefined> {
   try {
     const response = await fetch(check, {
       redirect: "manual",
-      signal: AbortSignal.timeout(WITHIN_MS),
+      signal: AbortSignal.timeout(CHECK_WITHIN_MS),
     })
-    const text = await response.text()
-    if (response.status >= 400) {
+    const text = response.status < 400 ? "" : await response.text()
+    if (response.status < 400) await response.body?.cancel()
+    else {
       return text.trim().slice(0, 200) || `it answers ${response.status}`
     }
     return linked ? undefined : "the link to it is down"

@@ -2,19 +2,21 @@ import { cancellationOf } from "@parley/service/cancellation.ts"
 import { type Cause, logFor, readCause } from "@parley/service/cause.ts"
 import { badInput, type ErrorCode, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
+import type { Viewer } from "@parley/service/tokens.ts"
+import type { AccessLog } from "./access-log.ts"
+import { compress, type Encoding, encodingFor } from "./compression.ts"
 import { accessTokenSet, type CookieNames, readCredentials } from "./credentials.ts"
+import type { FairUse } from "./limits/fair-use.ts"
 import { type Answer, answer, type ExecutionOutcome } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor } from "./operations/executor.ts"
+import type { Payer } from "./operations/new-documents.ts"
 import type { Operation } from "./operations/operation.ts"
-import { type Params, readParams } from "./params.ts"
+import { createBodies, type Params } from "./params.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Caller } from "./upstream/caller.ts"
 import type { Watchers } from "./watchers.ts"
-
-/** In bytes. A message has 8,000 characters at most. */
-export const MAX_BODY_BYTES = 256 * 1024
 
 const GRAPHQL_RESPONSE = "application/graphql-response+json"
 const JSON_RESPONSE = "application/json"
@@ -38,10 +40,30 @@ const STATUS: Record<ErrorCode, number> = {
 export interface HttpOptions extends Watchers {
   documents: Documents
   executor: Executor
+  fairUse: FairUse
   sessions: Sessions
   cookies: CookieNames
   requestId(): string
+  /** Undefined where the door keeps no log of its requests. */
+  access: AccessLog | undefined
   log: Logger
+}
+
+/** Who asks, so far as a token says so. It is read before the document, whose cost is the asker's. */
+interface Asker {
+  viewer: Viewer | undefined
+  token: string | undefined
+  isCookie: boolean
+  refreshToken: string | undefined
+  device: string | undefined
+  /** Why the token is not good; whether that matters depends on what is asked for. */
+  problem: unknown
+}
+
+/** What is learnt about a request while it is answered, for the access log. */
+export interface Asked {
+  user?: string
+  operation?: Operation
 }
 
 /**
@@ -49,7 +71,9 @@ export interface HttpOptions extends Watchers {
  * cannot send without a preflight; there are no CORS headers, so none succeeds.
  */
 export function createHttp(options: HttpOptions) {
-  const { documents, executor, sessions, cookies, trail, figures } = options
+  const { documents, executor, fairUse, sessions, cookies, access, trail, figures } = options
+
+  const bodies = createBodies()
 
   const causeOf = (request: Request): Cause => {
     const requestId = options.requestId()
@@ -57,31 +81,39 @@ export function createHttp(options: HttpOptions) {
     return readCause(requestId, request.headers.get("traceparent")) ?? { requestId }
   }
 
-  async function callerOf(
+  async function askerOf(request: Request): Promise<Asker> {
+    const { token, isCookie, refreshToken, device } = readCredentials(request.headers, cookies)
+    const asker: Asker = {
+      ...{ viewer: undefined, problem: undefined },
+      ...{ token, isCookie, refreshToken, device },
+    }
+    if (token === undefined) return asker
+    try {
+      asker.viewer = await sessions.viewer(token)
+      sessions.noteToken(asker.viewer, token, device)
+    } catch (error) {
+      asker.problem = error
+    }
+    return asker
+  }
+
+  /** @throws ParleyError UNAUTHENTICATED where the asker may not run that operation */
+  function callerOf(
     request: Request,
-    operation: Operation,
+    { viewer, token, isCookie, refreshToken, device, problem }: Asker,
+    { roots }: Operation,
     address: string,
     cause: Cause,
-  ): Promise<Caller> {
-    const { token, isCookie, refreshToken, device } = readCredentials(request.headers, cookies)
-    const { allPublic, dealsInCookies } = operation.roots
-    let user: string | undefined
-    let valid: string | undefined
-    if (token !== undefined) {
-      try {
-        const viewer = await sessions.viewer(token)
-        sessions.noteToken(viewer, token, device)
-        user = viewer.user
-        valid = token
-      } catch (error) {
-        // Whoever wants to sign in, refresh or sign out may well have an old cookie; it must not be in the way.
-        const harmless = isCookie && allPublic && dealsInCookies
-        if (!harmless || !isUnauthenticated(error)) throw error
-      }
+  ): Caller {
+    if (problem !== undefined) {
+      // A client that signs in, refreshes or signs out may well have an old cookie; it must not be in the way.
+      const harmless = isCookie && roots.allPublic && roots.dealsInCookies
+      if (!harmless || !isUnauthenticated(problem)) throw problem
     }
-    if (valid === undefined && !allPublic) throw unauthenticated()
+    if (!viewer && !roots.allPublic) throw unauthenticated()
     const userAgent = request.headers.get("user-agent") ?? ""
-    return { user, token: valid, refreshToken, device, userAgent, address, cause }
+    const valid = viewer && token
+    return { user: viewer?.user, token: valid, refreshToken, device, userAgent, address, cause }
   }
 
   async function run(
@@ -89,16 +121,23 @@ export function createHttp(options: HttpOptions) {
     params: Params,
     address: string,
     cause: Cause,
+    asked: Asked,
   ): Promise<Answer> {
-    const checked = documents.check(params.query, params.operationName)
+    const asker = await askerOf(request)
+    const payer: Payer = { user: asker.viewer?.user, address }
+    asked.user = payer.user
+    const checked = await documents.take(params.query, params.operationName, payer)
     if (checked.errors) return refused({ errors: checked.errors }, cause)
     const { operation } = checked
+    asked.operation = operation
     if (operation.kind === "subscription") {
       throw badInput("query", "Subscribe over a WebSocket: graphql-transport-ws on this same path.")
     }
-    const caller = await callerOf(request, operation, address, cause)
+    const caller = callerOf(request, asker, operation, address, cause)
     const variables = executor.variables(operation, params.variables)
     if (variables.refusal) return refused({ errors: variables.refusal }, cause)
+    fairUse.count(payer, variables.items)
+    await documents.plan(operation, payer)
     // What a mutation changes it changes, whether its client waits or not.
     const cancellation = operation.kind === "query" ? cancellationOf(request.signal) : undefined
     const result = await executor.run(operation, variables.values, { ...caller, cancellation })
@@ -130,9 +169,22 @@ export function createHttp(options: HttpOptions) {
   return async (request: Request, address: string): Promise<Response> => {
     const cause = causeOf(request)
     const { requestId } = cause
+    const asked: Asked = {}
+    const beganAt = performance.now()
+    const reply = (result: Answer, type: MediaType, status: number) => {
+      access?.answered({
+        requestId,
+        address,
+        user: asked.user,
+        operation: asked.operation,
+        code: result.code,
+        ms: performance.now() - beganAt,
+      })
+      return respond(result, type, status, requestId, encodingFor(request, result.json))
+    }
     const refuse = (error: unknown, type: MediaType, status?: number) => {
       const result = refused({ errors: [error] }, cause)
-      return respond(result, type, status ?? statusOf(result, type), requestId)
+      return reply(result, type, status ?? statusOf(result, type))
     }
     const type = responseType(request.headers.get("accept"))
     if (!type) return refuse(badInput("accept", ACCEPTABLE), JSON_RESPONSE, 406)
@@ -141,14 +193,14 @@ export function createHttp(options: HttpOptions) {
     }
     let params: Params
     try {
-      params = await readParams(request, MAX_BODY_BYTES)
+      params = await bodies.readParams(request, address)
     } catch (error) {
-      const tooLarge = error instanceof ParleyError && error.code === "TOO_LARGE"
-      return refuse(error, type, tooLarge ? 413 : 400)
+      // A body that is none has no GraphQL answer yet: its status says what is wrong whatever type is taken.
+      return refuse(error, type, error instanceof ParleyError ? STATUS[error.code] : 400)
     }
     try {
-      const result = await run(request, params, address, cause)
-      return respond(result, type, statusOf(result, type), requestId)
+      const result = await run(request, params, address, cause, asked)
+      return await reply(result, type, statusOf(result, type))
     } catch (error) {
       return refuse(error, type)
     }
@@ -161,18 +213,22 @@ const ACCEPTABLE = `The answer is ${GRAPHQL_RESPONSE} or ${JSON_RESPONSE}.`
 const statusOf = ({ refused }: Answer, type: MediaType) =>
   refused && type === GRAPHQL_RESPONSE ? STATUS[refused] : 200
 
-function respond(
+async function respond(
   { json, setCookies }: Answer,
   type: MediaType,
   status: number,
   requestId: string,
-): Response {
+  encoding: Encoding | undefined,
+): Promise<Response> {
   const headers = new Headers(SECURITY_HEADERS)
   headers.set("content-type", `${type}; charset=utf-8`)
   headers.set("cache-control", "no-store")
+  headers.set("vary", "accept-encoding")
   headers.set("x-request-id", requestId)
   for (const cookie of setCookies) headers.append("set-cookie", cookie)
-  return new Response(json, { status, headers })
+  if (!encoding) return new Response(json, { status, headers })
+  headers.set("content-encoding", encoding)
+  return new Response(await compress(json, encoding), { status, headers })
 }
 
 function responseType(accept: string | null): MediaType | undefined {

@@ -1,4 +1,5 @@
-import { badInput, ParleyError } from "@parley/service/errors.ts"
+import { badInput, ParleyError, unavailable } from "@parley/service/errors.ts"
+import { MAX_BODIES, MAX_BODIES_PER_ADDRESS, MAX_BODY_BYTES, SMALL_BODY_BYTES } from "./limits.ts"
 
 /** The parameters of a GraphQL request (GraphQL over HTTP §5.1), their shapes checked. */
 export interface Params {
@@ -8,12 +9,53 @@ export interface Params {
   extensions: Record<string, unknown>
 }
 
-/**
- * Reads a request's body, of up to `limit` bytes.
- * @throws ParleyError TOO_LARGE or BAD_INPUT
- */
-export async function readParams(request: Request, limit: number): Promise<Params> {
-  const text = await readBody(request, limit)
+export interface Bodies {
+  /**
+   * Reads a request's body, of up to MAX_BODY_BYTES.
+   * @throws ParleyError TOO_LARGE or BAD_INPUT; RATE_LIMITED or UNAVAILABLE where too many long ones are being read
+   */
+  readParams(request: Request, address: string): Promise<Params>
+}
+
+/** Counts the long bodies that are on their way: a client that never ends one holds what it has sent. */
+export function createBodies(): Bodies {
+  const perAddress = new Map<string, number>()
+  let all = 0
+
+  function count(address: string, by: number): void {
+    const now = (perAddress.get(address) ?? 0) + by
+    if (now === 0) perAddress.delete(address)
+    else perAddress.set(address, now)
+    all += by
+  }
+
+  return {
+    async readParams(request, address) {
+      if (isSmall(request)) return parseParams(await readBody(request, MAX_BODY_BYTES))
+      if ((perAddress.get(address) ?? 0) >= MAX_BODIES_PER_ADDRESS) throw tooMany()
+      if (all >= MAX_BODIES) throw unavailable("Too much is on its way just now.")
+      count(address, 1)
+      let text: string
+      try {
+        text = await readBody(request, MAX_BODY_BYTES)
+      } finally {
+        count(address, -1)
+      }
+      return parseParams(text)
+    },
+  }
+}
+
+/** A body that is sent in chunks may have any length. */
+function isSmall(request: Request): boolean {
+  const length = request.headers.get("content-length")
+  return !request.body || (length !== null && Number(length) <= SMALL_BODY_BYTES)
+}
+
+const tooMany = () =>
+  new ParleyError("RATE_LIMITED", "Too many long requests at once.", { retryAfterMs: 1_000 })
+
+function parseParams(text: string): Params {
   let body: unknown
   try {
     body = JSON.parse(text)

@@ -8,9 +8,11 @@ import type { Viewer } from "@parley/service/tokens.ts"
 import { type ExecutionArgs, GraphQLError } from "graphql"
 import { type Context, makeServer, type Server, type SubscribePayload } from "graphql-ws"
 import { bearerToken } from "./credentials.ts"
+import type { FairUse } from "./limits/fair-use.ts"
 import { publicWireError } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor, Variables } from "./operations/executor.ts"
+import type { Payer } from "./operations/new-documents.ts"
 import type { Operation } from "./operations/operation.ts"
 import { browserOf, type Session, type SessionSocket, type Sessions } from "./sessions.ts"
 import type { FanOut } from "./subscriptions/fan-out.ts"
@@ -30,6 +32,7 @@ const REFRESH_WITHIN = 1_000
 export interface SocketOptions extends Watchers {
   documents: Documents
   executor: Executor
+  fairUse: FairUse
   programs: Programs
   sessions: Sessions
   pools: Pools<Subscriber>
@@ -129,6 +132,11 @@ export class Client implements Reader, SessionSocket {
     return this.session?.user
   }
 
+  /** Who answers for the cost of its operations. */
+  get payer(): Payer {
+    return { user: this.user, address: this.address }
+  }
+
   get mayAsk(): boolean {
     return this.isValid(SOON)
   }
@@ -164,7 +172,7 @@ export class Client implements Reader, SessionSocket {
 
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
-  const { documents, executor, programs, sessions, pools, deliver, figures, log } = options
+  const { documents, executor, fairUse, programs, sessions, pools, deliver, figures, log } = options
   const quota = createSubscriptionQuota()
 
   async function connect(connection: Connection): Promise<boolean> {
@@ -197,13 +205,16 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     payload: SubscribePayload,
   ): Promise<Args | readonly unknown[]> {
     if (Object.keys(connection.subscriptions).length > MAX_OPERATIONS) return [tooManyOperations()]
-    const checked = documents.check(payload.query, payload.operationName)
+    const payer = connection.extra.client.payer
+    const checked = await documents.take(payload.query, payload.operationName, payer)
     if (checked.errors) return checked.errors
     const { operation } = checked
     if (operation.roots.dealsInCookies) return [badInput("query", COOKIES_NEED_HTTP)]
     await authenticate(connection.extra.client, payload.extensions?.authorization)
     const variables = executor.variables(operation, payload.variables ?? {})
     if (variables.refusal) return variables.refusal
+    fairUse.count(payer, variables.items)
+    await documents.plan(operation, payer)
     const program =
       operation.kind === "subscription" ? programs.of(operation, variables.values) : undefined
     forget(payload)

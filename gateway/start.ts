@@ -8,16 +8,12 @@ import { clientAddress } from "./addresses.ts"
 import type { GatewayConfig } from "./config.ts"
 import { createGateway, type GatewayOverrides } from "./context.ts"
 import { gradually } from "./gradually.ts"
-import { type Part, readiness } from "./health.ts"
+import { FINISH_WITHIN_MS, KEYS_WITHIN_MS, MAX_REQUEST_BYTES } from "./limits.ts"
 import { createPlayground } from "./playground/playground.ts"
 import { createProxy } from "./proxy.ts"
 import { plain, SECURITY_HEADERS } from "./responses.ts"
 import { GATEWAY_SOCKETS } from "./upgrade.ts"
-
-/** More than a page of ours ever sends; what GraphQL takes is checked apart, and answered with a code. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024
-/** How long requests in flight may take once the gateway is told to stop. */
-const FINISH_WITHIN_MS = 5_000
+import { ADDRESS_HEADER, createVisitors } from "./visitors.ts"
 
 /** Starts the gateway. @throws ConfigError where its port cannot be used. */
 export async function startGateway(
@@ -28,28 +24,20 @@ export async function startGateway(
   const tracer =
     overrides.tracer ?? (await openTracer("gateway", config.observability?.traces, log))
   const gateway = createGateway(config, { ...overrides, log, tracer })
-  const proxy = config.webUrl ? createProxy(config.webUrl, config.publicUrl, log) : undefined
+  const visitors = createVisitors(config.linkSecret)
+  const proxy = config.webUrl
+    ? createProxy(config.webUrl, config.publicUrl, visitors, log)
+    : undefined
   const playground = createPlayground(log, config.playgroundDir)
   const keys = publicKeys(config.authUrls)
   const addressOf = (server: Server<unknown>, request: Request) =>
+    visitors.read(request.headers.get(ADDRESS_HEADER)) ??
     clientAddress(
       server.requestIP(request)?.address ?? "",
       request.headers.get("x-forwarded-for"),
       config.trustedProxies,
     )
   let stopping = false
-  const parts = (): Part[] => {
-    const services = [...gateway.pools.values()].map((pool) => ({
-      name: pool.subgraph,
-      processes: pool
-        .nodes()
-        .map(({ url, up }) => ({ url, check: new URL("/readyz", url).href, linked: up })),
-    }))
-    if (!config.webUrl) return services
-    const web = { url: config.webUrl, check: new URL("/", config.webUrl).href }
-    return [...services, { name: "web", processes: [web] }]
-  }
-
   const app = new Elysia({
     serve: { reusePort: false, maxRequestBodySize: MAX_REQUEST_BYTES },
     websocket: GATEWAY_SOCKETS,
@@ -71,7 +59,11 @@ export async function startGateway(
     .get("/graphql/:asset", ({ params }) => playground.asset(params.asset))
     .get("/.well-known/jwks.json", () => keys())
     .get("/healthz", () => plain(200, "ok"))
-    .get("/readyz", () => (stopping ? plain(503, "stopping") : readiness(parts())))
+    .get("/readyz", ({ request, server }) => {
+      if (stopping) return plain(503, "stopping")
+      const peer = (server as Server<unknown>).requestIP(request)?.address ?? ""
+      return gateway.health.answer(request, peer)
+    })
     .all(
       "*",
       ({ request, server }) => {
@@ -103,8 +95,6 @@ export async function startGateway(
     },
   }
 }
-
-const KEYS_WITHIN_MS = 3_000
 
 /** The public keys, from auth, so that whoever checks our tokens needs to know one origin only. */
 function publicKeys(authUrls: readonly string[]): () => Promise<Response> {

@@ -1,8 +1,8 @@
 import type { Cause } from "@parley/service/cause.ts"
 import type { Logger } from "@parley/service/log.ts"
 import type { Tracer } from "@parley/service/tracing.ts"
-import { Kind } from "graphql"
 import type { Operation } from "./operations/operation.ts"
+import { nameOf } from "./operations/operation-name.ts"
 import type { Subscriber } from "./subscriptions/subscriber.ts"
 import type { Caller } from "./upstream/caller.ts"
 
@@ -66,10 +66,4 @@ export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | un
       }
     },
   }
-}
-
-/** By its root field, of which the schema has few; its own name is whatever its author wrote. */
-function nameOf({ kind, node }: Operation): string {
-  const [field] = node.selectionSet.selections
-  return field?.kind === Kind.FIELD ? `${kind} ${field.name.value}` : kind
 }

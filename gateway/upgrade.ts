@@ -3,13 +3,15 @@ import { type Hold, type SocketWatch, socketLimits, upgradeSocket } from "@parle
 import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
 import { type CookieNames, readCredentials } from "./credentials.ts"
-import { CLIENT_HELD_ANSWER_BYTES, CLIENT_HELD_EVENT_BYTES, CLIENT_QUEUED_BYTES } from "./limits.ts"
+import {
+  CLIENT_HELD_ANSWER_BYTES,
+  CLIENT_HELD_EVENT_BYTES,
+  CLIENT_QUEUED_BYTES,
+  MAX_FRAME_BYTES,
+} from "./limits.ts"
 import { createPendingSockets } from "./pending-sockets.ts"
 import { plain } from "./responses.ts"
 import { Client, type Extra, type SocketOptions } from "./socket.ts"
-
-/** In bytes. A longer frame closes the connection with 1009: Bun does so itself. */
-const MAX_FRAME_BYTES = 256 * 1024
 
 export const GATEWAY_SOCKETS = socketLimits({
   maxFrameBytes: MAX_FRAME_BYTES,
@@ -29,15 +31,17 @@ const RETRY = { "retry-after": "1" }
 export function createUpgrade(options: {
   protocol: Server<Extra>
   origins: ReadonlySet<string>
+  /** `http:` or `https:`, that of PUBLIC_URL: a proxy that ends TLS may speak http to the gateway. */
+  protocolOfPages: string
   cookies: CookieNames
   socket: Pick<SocketOptions, "clock" | "requestId">
   watch?: SocketWatch
 }) {
-  const { protocol, origins, cookies, socket, watch } = options
+  const { protocol, origins, protocolOfPages, cookies, socket, watch } = options
   const pending = createPendingSockets()
   return (request: Request, server: BunServer<unknown>, address: string): Response | undefined => {
     const origin = request.headers.get("origin")
-    if (origin !== null && !origins.has(origin) && !isOfHost(origin, request)) {
+    if (origin !== null && !origins.has(origin) && !isOfHost(origin, protocolOfPages, request)) {
       return plain(403, "Connections from pages of another origin are not accepted.")
     }
     const acknowledged = pending.enter(address)
@@ -52,11 +56,18 @@ export function createUpgrade(options: {
 }
 
 /**
- * Whether a page comes from where its socket goes, by whatever name that is: the machine's address on its network, say,
- * or another gateway. Cookies go by the host too, so a name that somebody points here has nobody's.
+ * Whether a page comes from where its socket goes, by any name of that place: the machine's address on its network, say,
+ * or another gateway. Cookies go by the host too, so a foreign name that leads here comes without them. They do not go
+ * by the scheme: a page of http may be another's than that of https under the same name.
  */
-function isOfHost(origin: string, request: Request): boolean {
-  return URL.parse(origin)?.host === request.headers.get("host")
+function isOfHost(origin: string, protocol: string, request: Request): boolean {
+  const page = URL.parse(origin)
+  return page?.protocol === protocol && page.host === hostOf(request, protocol)
+}
+
+/** The host that a request names, without a port that the scheme implies. */
+function hostOf(request: Request, protocol: string): string | undefined {
+  return URL.parse(`${protocol}//${request.headers.get("host")}`)?.host
 }
 
 /**
@@ -65,7 +76,11 @@ function isOfHost(origin: string, request: Request): boolean {
  */
 export function allowedOrigins(publicUrl: string): ReadonlySet<string> {
   const { origin, hostname, port, protocol } = new URL(publicUrl)
-  const own = ["localhost", "127.0.0.1"]
-  if (protocol !== "http:" || !own.includes(hostname)) return new Set([origin])
-  return new Set(own.map((name) => new URL(`http://${name}:${port || 80}`).origin))
+  if (protocol !== "http:" || !LOOPBACK.includes(hostname)) return new Set([origin])
+  return new Set(LOOPBACK.map((name) => new URL(`http://${name}:${port || 80}`).origin))
 }
+
+/** Whether the pages of an installation come from the machine that its people sit at. */
+export const isOwnMachine = (publicUrl: string) => LOOPBACK.includes(new URL(publicUrl).hostname)
+
+const LOOPBACK = ["localhost", "127.0.0.1"]

@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { ConfigError, type Environment } from "@parley/service/config.ts"
+import { SECRET_HEADER } from "@parley/service/link.ts"
 import { linkSecretIn, openDataDir, readStartConfig } from "./config.ts"
 import { closeEngines, openClusterEngines } from "./engines.ts"
 import { type Lock, takeLock } from "./lock.ts"
@@ -139,7 +140,7 @@ function stopSignal(): Promise<string> {
 /** @throws ConfigError where a service refuses to start, or the whole is not ready in time. */
 async function ready(
   services: readonly Supervised[],
-  { host, ports }: Installation,
+  { host, ports, linkSecret }: Installation,
 ): Promise<"ready"> {
   const late = Bun.sleep(READY_WITHIN).then(() => {
     throw new ConfigError(`Parley is not ready after ${READY_WITHIN / 1000} s: see the log above.`)
@@ -153,7 +154,11 @@ async function ready(
   const address = addressOf(host)
   // A gateway is ready with one process of each service; here all of them are to be.
   const isReady = (port: number) =>
-    fetch(`http://${address}:${port}/readyz`, { signal: AbortSignal.timeout(5_000) })
+    fetch(`http://${address}:${port}/readyz`, {
+      // Strangers get yes or no.
+      headers: { [SECRET_HEADER]: linkSecret },
+      signal: AbortSignal.timeout(5_000),
+    })
       .then(async (response) => response.ok && !("down" in ((await response.json()) as object)))
       .catch(() => false)
   for (const port of ports.gateway) {

@@ -9,15 +9,17 @@ const LOOK_EVERY = 50
 /**
  * Figures that are served at `/metrics`, on a port that is nobody's but Prometheus', with those of the process itself
  * among them. Undefined where no port is configured: then nothing is counted.
+ * @param readyz answers `/readyz` at that port, in more detail than at a public one
  * @throws ConfigError where the port cannot be had.
  */
 export function openMetrics(
   config: MetricsConfig | undefined,
   log: Logger,
+  readyz?: () => Promise<Response>,
 ): (Metrics & Disposable) | undefined {
   if (!config) return undefined
   const metrics = createMetrics()
-  const server = listen(metrics, config)
+  const server = listen(metrics, config, readyz)
   const stopLooking = watchProcess(metrics)
   log.info("metrics", { url: `http://${config.host}:${server.port}/metrics` })
   return {
@@ -29,14 +31,20 @@ export function openMetrics(
   }
 }
 
-function listen(metrics: Metrics, { port, host }: MetricsConfig) {
+function listen(
+  metrics: Metrics,
+  { port, host }: MetricsConfig,
+  readyz: (() => Promise<Response>) | undefined,
+) {
   try {
     return Bun.serve({
       port,
       hostname: host,
       reusePort: false,
       fetch(request) {
-        if (new URL(request.url).pathname !== "/metrics") {
+        const { pathname } = new URL(request.url)
+        if (pathname === "/readyz" && readyz) return readyz()
+        if (pathname !== "/metrics") {
           return new Response("The figures are at /metrics.\n", { status: 404 })
         }
         return new Response(metrics.text(), {

@@ -1,37 +1,59 @@
-import { type DocumentNode, type GraphQLError, type GraphQLSchema, parse, validate } from "graphql"
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from "graphql"
 import { withCode } from "./graphql-errors.ts"
-import { LruMap } from "./lru.ts"
+import {
+  DOCUMENT_BYTES_A_CHARACTER,
+  MAX_SUBGRAPH_DOCUMENT,
+  MAX_SUBGRAPH_TOKENS,
+  SUBGRAPH_DOCUMENTS,
+} from "./limits.ts"
+import { createWeighedCache } from "./weighed-cache.ts"
 
 export type CheckedDocument =
   | { document: DocumentNode; errors?: undefined }
   | { errors: readonly GraphQLError[] }
 
 /**
- * Parses and validates documents against one schema, each distinct text once: the documents of an application are few
- * and come again and again. The same text gives the same DocumentNode, so it can serve as a key.
+ * Parses and validates documents against one schema, and remembers those that are valid: the documents of an
+ * application are few and come again and again. As long as a text is remembered it gives the same DocumentNode, so that
+ * can serve as a key; what was forgotten gives another one, which costs sharing and nothing else.
  */
 export function createDocumentCache(
   schema: GraphQLSchema,
-  limit = 1_000,
+  limits: { maxBytes: number; maxEntryBytes: number } = SUBGRAPH_DOCUMENTS,
 ): (query: string) => CheckedDocument {
-  const known = new LruMap<string, CheckedDocument>(limit)
+  const known = createWeighedCache<CheckedDocument>(limits)
   return (query) => {
     const cached = known.get(query)
     if (cached) return cached
     const checked = check(schema, query)
-    known.set(query, checked)
+    // An error names nodes of a whole document, and is made again cheaply.
+    if (!checked.errors) known.set(query, checked, query.length * DOCUMENT_BYTES_A_CHARACTER)
     return checked
   }
 }
 
 function check(schema: GraphQLSchema, query: string): CheckedDocument {
+  if (query.length > MAX_SUBGRAPH_DOCUMENT) return { errors: [tooLong()] }
   let document: DocumentNode
   try {
-    document = parse(query, { noLocation: false, maxTokens: 10_000 })
+    // Places hold every token of the text, its comments too, for as long as the document is kept.
+    document = parse(query, { noLocation: true, maxTokens: MAX_SUBGRAPH_TOKENS })
   } catch (error) {
-    return { errors: [withCode(error as GraphQLError, "GRAPHQL_PARSE_FAILED")] }
+    if (error instanceof GraphQLError) return { errors: [withCode(error, "GRAPHQL_PARSE_FAILED")] }
+    return { errors: [tooDeep()] }
   }
   const errors = validate(schema, document)
   if (errors.length === 0) return { document }
   return { errors: errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) }
 }
+
+const tooLong = () =>
+  new GraphQLError(`A document may have ${MAX_SUBGRAPH_DOCUMENT} characters.`, {
+    extensions: { code: "TOO_LARGE", retryable: false },
+  })
+
+/** The parser goes as deep as its text does, and the stack has an end. */
+const tooDeep = () =>
+  new GraphQLError("The document is nested too deeply.", {
+    extensions: { code: "GRAPHQL_PARSE_FAILED", retryable: false },
+  })

@@ -13,7 +13,6 @@ import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
 import { AnswerGate, boundAnswers } from "./answers.ts"
-import { isLongerThan } from "./bytes.ts"
 import {
   Cancellation,
   cancellationOf,
@@ -24,6 +23,7 @@ import {
 import { type Cause, logFor, readCause } from "./cause.ts"
 import { createDeadlines } from "./deadlines.ts"
 import { badInput, type ParleyError } from "./errors.ts"
+import { boundEvents, type Ends, type Link, plainLink, sharedLink } from "./event-link.ts"
 import { extensionsOf, readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
 import { createLanes } from "./lanes.ts"
@@ -33,23 +33,14 @@ import {
   type Carries,
   type LinkExtensions,
   LinkInit,
-  plainNext,
   SECRET_HEADER,
   SHARED_NEXT,
-  sharedNext,
 } from "./link.ts"
 import type { Logger } from "./log.ts"
 import { createOperationSteps } from "./operation-steps.ts"
 import { createDocumentCache } from "./operations.ts"
 import { SingleAnswer } from "./single-answer.ts"
-import {
-  type BunSocket,
-  type SocketWatch,
-  sendFrame,
-  socketLimits,
-  upgradeSocket,
-  waitingBytes,
-} from "./socket.ts"
+import { type BunSocket, type SocketWatch, socketLimits, upgradeSocket } from "./socket.ts"
 import type { TokenVerifier, Viewer } from "./tokens.ts"
 import type { Tracer } from "./tracing.ts"
 import { createTurns, type Turns } from "./turns.ts"
@@ -68,23 +59,13 @@ export interface Call {
   cause: Cause | undefined
   /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
   isWaitedFor(): boolean
-  /** Aborted where the operation is over before its end: nobody waits for it, or it takes too long. Stores may look at it. */
+  /** Aborted where the operation is over before its end: its client has lost interest, or it takes too long. Stores may look at it. */
   readonly signal: AbortSignal
   /** `Set-Cookie` values for the browser. */
   setCookies: string[]
 }
 
-/** A gateway's connection, as the source of a subscription sees it. */
-export interface Link {
-  /**
-   * Sends one result, which is JSON already, to some of the subscriptions on this connection, with what brought it about
-   * where the gateway wants to know. One that is too long ends those subscriptions with TOO_LARGE. False where the
-   * connection is gone; its clients resume by position.
-   */
-  deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
-  /** Bytes sent before that the gateway has not taken yet. */
-  waitingBytes(): number
-}
+export type { Link } from "./event-link.ts"
 
 /** A checked subscription that is to be started. */
 export interface Subscription<Context> {
@@ -131,14 +112,14 @@ interface LinkExtra {
   /** Undefined: anything. */
   carries?: Carries
   /** Ends the subscriptions of the connection, by their ids. */
-  ends?: Map<string, (error: ParleyError) => void>
+  ends?: Ends
 }
 
 /** Execution arguments that remember where a subscription came from: graphql-ws hands them from hook to hook. */
 type LinkArgs = ExecutionArgs & {
   id: string
   link: Link
-  ends: Map<string, (error: ParleyError) => void>
+  ends: Ends
 }
 
 /**
@@ -369,7 +350,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       const link = isShared
         ? sharedLink(extra.socket, features.includes(CAUSE))
         : plainLink(extra.socket)
-      const ends = new Map<string, (error: ParleyError) => void>()
+      const ends: Ends = new Map()
       extra.ends = ends
       extra.carries = init.output.carries
       extra.link = boundEvents(link, ends, answerBytes)
@@ -446,31 +427,6 @@ export function gatewayOnly(secret: string): (request: Request) => Response | un
 /** Whose turns the operation takes: the viewer's, or their address's; undefined for a gateway's shared work. */
 const personOf = ({ viewer, address }: Pick<Call, "viewer" | "address">): string | undefined =>
   viewer?.user ?? (address || undefined)
-
-const sharedLink = (socket: BunSocket, withCause: boolean): Link => ({
-  deliver: (ids, payload, cause) =>
-    sendFrame(socket, sharedNext(ids, payload, withCause ? cause : undefined)),
-  waitingBytes: () => waitingBytes(socket),
-})
-
-const plainLink = (socket: BunSocket): Link => ({
-  deliver: (ids, payload) => ids.every((id) => sendFrame(socket, plainNext(id, payload))),
-  waitingBytes: () => waitingBytes(socket),
-})
-
-/** The same link, on which an event that is too long ends the subscriptions that it is for. */
-const boundEvents = (
-  link: Link,
-  ends: ReadonlyMap<string, (error: ParleyError) => void>,
-  bytes: number,
-): Link => ({
-  ...link,
-  deliver(ids, payload, cause) {
-    if (!isLongerThan(payload, bytes)) return link.deliver(ids, payload, cause)
-    for (const id of ids) ends.get(id)?.(answerTooLarge(bytes))
-    return true
-  },
-})
 
 const wrap = (error: unknown): GraphQLError =>
   error instanceof GraphQLError

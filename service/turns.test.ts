@@ -36,7 +36,7 @@ async function labour(
 }
 
 describe("work that is short", () => {
-  test("goes on without a promise, whoever else is at work", () => {
+  test("goes on without a promise, while others are at work, too", () => {
     const clock = createClock()
     const turns = createTurns(clock.now)
     for (const person of ["alice", "bob", "carol"]) {

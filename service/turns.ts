@@ -15,7 +15,7 @@ export interface Turns {
   readonly waiting: number
 }
 
-/** What renders somebody's events, or replays them, shares its turns with that person's other events alone. */
+/** What renders a person's events, or replays them, shares its turns with that person's other events alone. */
 const EVENTS = "events of "
 /** Work of a node's own, such as look-ups that many viewers share, is one person by this name. */
 const NODE = ""

@@ -125,7 +125,7 @@ test("a watcher that throws ends the sessions of that event, and the room goes o
       { id: Bun.randomUUIDv7("hex", broken.clock.now()), conversation: group, text },
       { requestId: "r", traceparent },
     )
-  expect(await say("told to nobody")).toMatchObject({ seq: 2 })
+  expect(await say("not told to Bob")).toMatchObject({ seq: 2 })
   expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
   isBroken = false
   const back = openSession(node!, "bob", new Map([[group, 1]]))

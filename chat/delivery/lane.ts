@@ -22,7 +22,7 @@ interface Waiting {
 
 /**
  * Renders events one after the other, in the order in which they came. A lane that falls too far behind ends its
- * sessions, which resume by position: they are told of everything, and keep nobody's memory meanwhile.
+ * sessions, which resume by position: they are told of everything, and take no memory meanwhile.
  * @param first the rendering that the rest waits for, and whom it is for.
  */
 export function createLane(
@@ -67,4 +67,16 @@ export function createLane(
       return waiting.length
     },
   }
+}
+
+/** After a page, the log is read on when no document has more than a page to render, or after this time, in ms. */
+const DRAIN_WITHIN_MS = 500
+const DRAIN_LOOK_MS = 20
+
+/** A log that is read faster than its entries are rendered would only fill the memory: waits a while for the slow. */
+export async function lanesToDrain(lanes: ReadonlyMap<unknown, Lane>, most: number): Promise<void> {
+  const deadline = performance.now() + DRAIN_WITHIN_MS
+  const isFull = () => [...lanes.values()].some(({ waiting }) => waiting > most)
+  await new Promise(setImmediate)
+  while (isFull() && performance.now() < deadline) await Bun.sleep(DRAIN_LOOK_MS)
 }

@@ -1,40 +1,15 @@
 import { unavailable } from "@parley/service/errors.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
-import {
-  REPLAY_PAGE_BYTES,
-  ROOM_BYTES,
-  ROOM_EVENTS,
-  ROOM_WAIT_MS,
-  ROOMS_PER_PASS,
-} from "../limits.ts"
+import { REPLAY_PAGE_BYTES, ROOM_BYTES, ROOM_EVENTS, ROOM_WAIT_MS } from "../limits.ts"
 import type { Store } from "../store/store.ts"
-import { dispatch, type Lanes, type Watchers } from "./dispatch.ts"
+import { dispatch, type Watchers } from "./dispatch.ts"
+import { lanesToDrain } from "./lane.ts"
+import { createLeaving } from "./leaving.ts"
+import type { Room } from "./room.ts"
 import { eventBytes, type Session } from "./session.ts"
 
-/** The sessions of this node that belong to one conversation, and how far they have been told of its log. */
-interface Room {
-  readonly conversation: string
-  /** Every entry up to here has been dispatched. */
-  tail: number
-  /** An entry up to here is known to be in the log. */
-  known: number
-  readonly sessions: Set<Session>
-  /** What has arrived while the log was being read. */
-  queue: { event: BusEvent; users: readonly string[] }[]
-  /** The bytes of these. */
-  queuedBytes: number
-  busy: boolean
-  /** Documents whose events are still being rendered. */
-  readonly lanes: Lanes
-  /** Since when the store has failed it, by `performance.now()`. */
-  failingSince: number | undefined
-}
-
 const FILL_PAGE = 200
-/** After a page, the log is read on when no document has more than a page to render, or after this time, in ms. */
-const FILL_PAUSE_MS = 500
-const FILL_LOOK_MS = 20
 const FILL_RETRY_MS = 250
 
 export interface Rooms {
@@ -77,8 +52,7 @@ export function createRooms(options: RoomsOptions): Rooms {
   /** While sessions are being placed: the newest entry of conversations that had no room when it passed. */
   const strays = new Map<string, number>()
   let placing = 0
-  /** Sessions that have ended, with the rooms that they are still in. */
-  const leaving: { session: Session; rooms: Iterator<Room> }[] = []
+  const leave = createLeaving<Session, Room>((session, room) => exit(room, session))
 
   function openRoom(conversation: string, tail: number): Room {
     const room: Room = {
@@ -100,20 +74,6 @@ export function createRooms(options: RoomsOptions): Rooms {
     room.sessions.delete(session)
     roomsOf.get(session)?.delete(room)
     if (!room.busy) closeIfEmpty(room)
-  }
-
-  function leaveSome(): void {
-    for (let exits = 0; exits < ROOMS_PER_PASS; ) {
-      const [first] = leaving
-      if (!first) return
-      const { done, value: room } = first.rooms.next()
-      if (done) leaving.shift()
-      else {
-        exit(room, first.session)
-        exits += 1
-      }
-    }
-    setImmediate(leaveSome)
   }
 
   function closeIfEmpty(room: Room): void {
@@ -215,7 +175,7 @@ export function createRooms(options: RoomsOptions): Rooms {
   async function fill(room: Room): Promise<void> {
     const missed = await store.entries(room.conversation, room.tail, FILL_PAGE, REPLAY_PAGE_BYTES)
     for (const entry of missed) await pass(room, { kind: "entry", entry }, [])
-    if (missed.length > 0) return lanesToDrain(room)
+    if (missed.length > 0) return lanesToDrain(room.lanes, FILL_PAGE)
     // The log has no such entry: whatever spoke of it must not keep the room waiting.
     room.known = room.tail
     const [first] = room.queue
@@ -224,14 +184,6 @@ export function createRooms(options: RoomsOptions): Rooms {
       log.error("an event is not in the log", { conversation, seq })
       unqueue(room)
     }
-  }
-
-  /** A log that is read faster than its entries are rendered would only fill the memory. */
-  async function lanesToDrain(room: Room): Promise<void> {
-    const deadline = performance.now() + FILL_PAUSE_MS
-    const isFull = () => [...room.lanes.values()].some(({ waiting }) => waiting > FILL_PAGE)
-    await new Promise(setImmediate)
-    while (isFull() && performance.now() < deadline) await Bun.sleep(FILL_LOOK_MS)
   }
 
   /** Answers a promise where the log has to be read before the room can go on. Never throws. */
@@ -362,7 +314,7 @@ export function createRooms(options: RoomsOptions): Rooms {
       const entered = roomsOf.get(session)
       if (!entered) return
       roomsOf.delete(session)
-      if (leaving.push({ session, rooms: entered.values() }) === 1) leaveSome()
+      leave(session, entered)
     },
 
     placesOf: (session) => roomsOf.get(session)?.size ?? 0,

@@ -5,6 +5,7 @@ import type { GraphQLResolveInfo } from "graphql"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
 import type { Pictures } from "../domain/pictures.ts"
+import { LOG_PAGE } from "../limits.ts"
 import type { Created, Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
 import {
@@ -26,7 +27,6 @@ export interface ConversationRef {
   newest?: Promise<number>
 }
 
-const MAX_LOG_PAGE = 1_000
 const MAX_SEQ = 2 ** 31 - 1
 
 /** What never changes is at hand for every conversation that is busy here; else the store is asked. */
@@ -164,7 +164,7 @@ export const Conversation = {
     info: GraphQLResolveInfo,
   ) {
     checkCount(after, "after", MAX_SEQ)
-    checkCount(first, "first", MAX_LOG_PAGE, 1)
+    checkCount(first, "first", LOG_PAGE, 1)
     const member = await membershipOf(ref, context)
     return inTurn(context.work, async () => {
       const entries = await context.services.reader.log(member, after, first)

@@ -1,8 +1,6 @@
 import { badInput } from "@parley/service/errors.ts"
 import { checkCount } from "../domain/checks.ts"
-
-/** The largest page of any list. */
-export const MAX_PAGE = 200
+import { LIST_PAGE } from "../limits.ts"
 
 export interface Edge<Node> {
   /** Made when asked for: most documents ask for the cursors at both ends at the most. */
@@ -22,7 +20,7 @@ export interface Connection<Node> {
 
 /** @throws ParleyError BAD_INPUT unless it is a whole number from 1 to 200. */
 export const checkPage = (size: number, field: string): number =>
-  checkCount(size, field, MAX_PAGE, 1)
+  checkCount(size, field, LIST_PAGE, 1)
 
 /** A connection as Relay's Cursor Connections Specification has it. */
 export function connection<Node>(

@@ -15,7 +15,14 @@ import {
   getOperationAST,
 } from "graphql"
 import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts"
-import { EVENT_BYTES, EVENT_ITEMS, READY_BYTES, READY_ITEMS } from "../limits.ts"
+import {
+  EVENT_BYTES,
+  EVENT_ITEMS,
+  READY_BYTES,
+  READY_ITEMS,
+  VARIANT_LENGTH,
+  VARIANTS,
+} from "../limits.ts"
 import type { ChatContext, Services } from "./context.ts"
 
 export interface Programs {
@@ -25,9 +32,6 @@ export interface Programs {
    */
   of(args: ExecutionArgs): Program
 }
-
-/** More variants of one document than this are programs of their own: right, but not shared. */
-const MAX_VARIANTS = 100
 
 /** A subscription document without its root field's arguments, and what its events still depend on. */
 interface EventDocument {
@@ -118,7 +122,9 @@ export function createPrograms(
       )
       const key = JSON.stringify(variables)
       const program = event.variants.get(key) ?? compile(event, args.operationName, variables)
-      if (event.variants.size < MAX_VARIANTS) event.variants.set(key, program)
+      // More variants, or longer ones, are programs of their own: right, but not shared.
+      const isKept = event.variants.size < VARIANTS && key.length <= VARIANT_LENGTH
+      if (isKept) event.variants.set(key, program)
       return program
     },
   }

@@ -5,6 +5,7 @@ import { until } from "@parley/service/test/until.ts"
 import { execute, parse } from "graphql"
 import { newDatabase, useTestMongo } from "../../dev/engines/test/mongo.ts"
 import { createLog } from "../test/log-builder.ts"
+import { unlimitedWork } from "../test/work.ts"
 import { createWorld } from "../test/world.ts"
 import { createMongoStore, openMongoStore } from "./mongo.ts"
 import { type ConversationDocument, INDEXES, VERSION } from "./mongo-shapes.ts"
@@ -77,8 +78,8 @@ test("a node that has not heard of a conversation for long looks for its end whe
 /** Alice's list, as a node says that has just started. */
 async function list(store: Store): Promise<unknown> {
   await using world = await createWorld(1, () => ({ store }))
-  const { schema, services } = world.nodes[0]!
-  const contextValue = { viewer: "alice", services }
+  const { schema, services, turns } = world.nodes[0]!
+  const contextValue = { viewer: "alice", services, work: unlimitedWork(turns) }
   const { data, errors } = await execute({ schema, document: LIST, contextValue })
   expect(errors).toBeUndefined()
   return data

@@ -1,102 +1,203 @@
 import {
   type FragmentDefinitionNode,
-  GraphQLError,
+  type GraphQLField,
   type GraphQLNamedType,
+  type GraphQLObjectType,
   type GraphQLSchema,
+  getDirectiveValues,
   getNamedType,
+  isAbstractType,
   isInterfaceType,
+  isListType,
+  isNonNullType,
   isObjectType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type ValueNode,
 } from "graphql"
+import { MAX_ITEMS } from "../limits.ts"
 
-/** How many items one operation may ask for, lists inside lists multiplied. */
-export const MAX_ITEMS = 10_000
+/**
+ * How long a list may get, from the published directive `@listSize` (IBM's and Apollo's cost specification) on the field.
+ * A list without the directive counts as UNSIZED.
+ */
+interface Sizing {
+  /** Where no slicing argument says otherwise. */
+  assumed: number
+  /** The arguments that say how long, with their defaults. */
+  slicing: { name: string; otherwise: number }[]
+  /** The fields of what this field answers which are the lists; undefined: the field is the list itself. */
+  sized: readonly string[] | undefined
+}
 
-/** The arguments that say how long a list may get. */
-const SIZES = ["first", "last"]
+/** What a list without `@listSize` counts: a reader of the schema cannot know better. */
+const UNSIZED = 10
+/** What an item counts of which only its id is asked for. */
+const REFERENCE = 0.1
 
 interface ListNode {
-  /** A number, or the variable that gives it and what counts where it is absent. */
-  size: number | { variable: string; otherwise: number }
+  /** Each of these says how long; the longest counts. */
+  sizes: readonly Size[]
+  /** What one item counts. */
+  weight: number
   children: ListNode[]
 }
 
+/** A number, or the variable that gives it and what counts where it is absent or null. */
+type Size = number | { variable: string; otherwise: number }
+
 /**
- * Reads off an operation, once, which sized lists it has inside which others.
- * @returns the check to make for each request's variables: an error where more than MAX_ITEMS are asked for.
+ * Reads off an operation, once, which lists it has inside which others.
+ * @param marked the schema with its directives
+ * @returns how many items it asks for with a request's variables. Stops counting a little above MAX_ITEMS.
  */
 export function listCost(
-  schema: GraphQLSchema,
+  marked: GraphQLSchema,
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): (variables: Readonly<Record<string, unknown>>) => GraphQLError | undefined {
-  const root = schema.getRootType(operation.operation)
-  const lists = root ? listsOf(schema, root, operation.selectionSet, fragments) : []
-  if (lists.length === 0) return () => undefined
-  return (variables) =>
-    count(lists, variables) > MAX_ITEMS
-      ? new GraphQLError(`One operation may ask for ${MAX_ITEMS} items: ask for shorter lists.`, {
-          extensions: { code: "TOO_LARGE", retryable: false },
-        })
-      : undefined
+): (variables: Readonly<Record<string, unknown>>) => number {
+  const root = marked.getRootType(operation.operation)
+  if (!root) return () => 0
+  const alternatives =
+    // An event is of one type only: the one that asks for most counts.
+    operation.operation === "subscription" ? eventTypes(marked) : [undefined]
+  const read = createReader(marked, fragments)
+  const lists = alternatives
+    .map((event) => read(root, operation.selectionSet, undefined, event))
+    .filter(({ length }) => length > 0)
+  return (variables) => Math.max(0, ...lists.map((list) => count(list, variables)))
 }
 
-function listsOf(
-  schema: GraphQLSchema,
-  parent: GraphQLNamedType,
-  { selections }: SelectionSetNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): ListNode[] {
-  return selections.flatMap((selection): ListNode[] => {
-    if (selection.kind === Kind.FRAGMENT_SPREAD) {
-      const fragment = fragments.get(selection.name.value)
-      const type = fragment && schema.getType(fragment.typeCondition.name.value)
-      return type ? listsOf(schema, type, fragment.selectionSet, fragments) : []
-    }
-    if (selection.kind === Kind.INLINE_FRAGMENT) {
-      const type = selection.typeCondition
-        ? schema.getType(selection.typeCondition.name.value)
-        : parent
-      return type ? listsOf(schema, type, selection.selectionSet, fragments) : []
-    }
-    const field = fieldOf(parent, selection.name.value)
-    if (!field) return []
-    const children = selection.selectionSet
-      ? listsOf(schema, getNamedType(field.type), selection.selectionSet, fragments)
-      : []
-    const sizes = field.args.filter(({ name }) => SIZES.includes(name))
-    if (sizes.length === 0) return children
-    const given = sizes.flatMap(({ name, defaultValue }) => {
-      const value = selection.arguments?.find((argument) => argument.name.value === name)?.value
-      if (value) return [sizeOf(value, numberOr1(defaultValue))]
-      return typeof defaultValue === "number" ? [defaultValue] : []
-    })
-    return given.length === 0 ? [{ size: 1, children }] : given.map((size) => ({ size, children }))
+/** The types of which an event may be. */
+function eventTypes(marked: GraphQLSchema): GraphQLObjectType[] {
+  const fields = Object.values(marked.getSubscriptionType()?.getFields() ?? {})
+  const types = fields.flatMap(({ type }) => {
+    const named = getNamedType(type)
+    if (isAbstractType(named)) return marked.getPossibleTypes(named)
+    return isObjectType(named) ? [named] : []
   })
+  return [...new Set(types)]
 }
+
+/**
+ * The lists of one selection. `around` is what the field around it says of the length of its fields; `event` is the type
+ * of the event to read for, on the way from a subscription's root to the fields of the event itself.
+ */
+type Read = (
+  parent: GraphQLNamedType,
+  selectionSet: SelectionSetNode,
+  around?: { fields: readonly string[]; sizes: readonly Size[] },
+  event?: GraphQLObjectType,
+) => ListNode[]
+
+/** Whether a part of the document that is for one type has to do with an event of another. */
+const concerns = (type: GraphQLNamedType, event: GraphQLObjectType | undefined) =>
+  !event || !isObjectType(type) || type === event
+
+function createReader(
+  marked: GraphQLSchema,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): Read {
+  const root = marked.getSubscriptionType()
+  const read: Read = (parent, { selections }, around, event) =>
+    selections.flatMap((selection): ListNode[] => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        const fragment = fragments.get(selection.name.value)
+        const type = fragment && marked.getType(fragment.typeCondition.name.value)
+        return type && (parent === root || concerns(type, event))
+          ? read(type, fragment.selectionSet, around, event)
+          : []
+      }
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const type = selection.typeCondition
+          ? marked.getType(selection.typeCondition.name.value)
+          : parent
+        return type && (parent === root || concerns(type, event))
+          ? read(type, selection.selectionSet, around, event)
+          : []
+      }
+      const field = fieldOf(parent, selection.name.value)
+      if (!field) return []
+      const sizing = sizingOf(marked, field)
+      const given = sizing && sizesOf(sizing, selection.arguments ?? [])
+      const inside = sizing?.sized && given ? { fields: sizing.sized, sizes: given } : undefined
+      const children = selection.selectionSet
+        ? read(
+            getNamedType(field.type),
+            selection.selectionSet,
+            inside,
+            parent === root ? event : undefined,
+          )
+        : []
+      const own = around?.fields.includes(field.name)
+        ? around.sizes
+        : sizing && !sizing.sized
+          ? given
+          : undefined
+      if (!own && !isList(field)) return children
+      return [{ sizes: own ?? [UNSIZED], weight: weightOf(selection.selectionSet), children }]
+    })
+  return read
+}
+
+function sizesOf(
+  { assumed, slicing }: Sizing,
+  given: readonly { name: { value: string }; value: ValueNode }[],
+): Size[] {
+  const sizes = slicing.flatMap(({ name, otherwise }): Size[] => {
+    const value = given.find((argument) => argument.name.value === name)?.value
+    if (value?.kind === Kind.VARIABLE) return [{ variable: value.name.value, otherwise }]
+    if (value?.kind === Kind.INT) return [Number(value.value)]
+    return []
+  })
+  if (sizes.length > 0) return sizes
+  const defaults = slicing.map(({ otherwise }) => otherwise)
+  return [defaults.length > 0 ? Math.max(...defaults) : assumed]
+}
+
+function sizingOf(
+  marked: GraphQLSchema,
+  field: GraphQLField<unknown, unknown>,
+): Sizing | undefined {
+  const directive = marked.getDirective("listSize")
+  const values = directive && field.astNode && getDirectiveValues(directive, field.astNode)
+  if (!values) return undefined
+  const assumed = typeof values.assumedSize === "number" ? values.assumedSize : UNSIZED
+  const names = Array.isArray(values.slicingArguments) ? values.slicingArguments.map(String) : []
+  const slicing = names.map((name) => {
+    const standard = field.args.find((argument) => argument.name === name)?.defaultValue
+    return { name, otherwise: typeof standard === "number" ? standard : assumed }
+  })
+  const sized = Array.isArray(values.sizedFields) ? values.sizedFields.map(String) : undefined
+  return { assumed, slicing, sized: sized?.length ? sized : undefined }
+}
+
+/** An item of which only the id is asked for is some 40 bytes, and costs no look-up in another service. */
+const weightOf = (selectionSet: SelectionSetNode | undefined) =>
+  selectionSet?.selections.every(
+    (selection) =>
+      selection.kind === Kind.FIELD && ["id", "__typename"].includes(selection.name.value),
+  )
+    ? REFERENCE
+    : 1
+
+const isList = ({ type }: GraphQLField<unknown, unknown>) =>
+  isListType(isNonNullType(type) ? type.ofType : type)
 
 const fieldOf = (type: GraphQLNamedType, name: string) =>
   isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined
 
-const numberOr1 = (value: unknown) => (typeof value === "number" ? value : 1)
-
-const sizeOf = (value: ValueNode, otherwise: number): ListNode["size"] =>
-  value.kind === Kind.VARIABLE
-    ? { variable: value.name.value, otherwise }
-    : value.kind === Kind.INT
-      ? Number(value.value)
-      : otherwise
-
 function count(lists: readonly ListNode[], variables: Readonly<Record<string, unknown>>): number {
   let sum = 0
-  for (const { size, children } of lists) {
-    const given = typeof size === "number" ? size : (variables[size.variable] ?? size.otherwise)
-    // What is no number, or negative, is refused with a better sentence by whoever knows the field.
-    const items = typeof given === "number" && given > 0 ? given : 0
-    sum += items * (1 + count(children, variables))
+  for (const { sizes, weight, children } of lists) {
+    let items = 0
+    for (const size of sizes) {
+      const given = typeof size === "number" ? size : (variables[size.variable] ?? size.otherwise)
+      // What is no number, or negative, is refused with a better sentence by the field's own resolver.
+      if (typeof given === "number" && given > items) items = given
+    }
+    sum += items * (weight + (items > 0 ? count(children, variables) : 0))
     if (sum > MAX_ITEMS) return sum
   }
   return sum

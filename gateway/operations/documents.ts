@@ -1,5 +1,5 @@
 import { withCode } from "@parley/service/graphql-errors.ts"
-import { LruMap } from "@parley/service/lru.ts"
+import { createWeighedCache } from "@parley/service/weighed-cache.ts"
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -11,8 +11,20 @@ import {
   specifiedRules,
   validate,
 } from "graphql"
-import { DOCUMENT_LIMITS, exceeds } from "../limits/document-limits.ts"
+import { exceeds } from "../limits/document-limits.ts"
+import { NoReservedAliasesRule } from "../limits/reserved-aliases.ts"
+import {
+  DOCUMENT_LIMITS,
+  LOCATED_DOCUMENTS,
+  MAX_DOCUMENT_CHARACTERS,
+  MAX_DOCUMENT_ERRORS,
+  MAX_REMEMBERED_CHARACTERS,
+  PROBATION_BYTES,
+  REMEMBERED_BYTES,
+  REMEMBERED_DOCUMENT,
+} from "../limits.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
+import { createNewDocuments, type NewDocuments, type Payer, payerKey } from "./new-documents.ts"
 import { createOperation, type Operation } from "./operation.ts"
 
 /** What a client asked for is either an operation to run, or these errors. */
@@ -23,48 +35,69 @@ export type Checked =
 export interface Documents {
   /** Parses, measures and validates a document, each text once, and takes the named operation out of it. */
   check(text: string, operationName: string | null | undefined): Checked
+  /**
+   * The same for a client's request: at once where the document is known, else in turn and at the payer's expense.
+   * @throws ParleyError RATE_LIMITED
+   */
+  take(
+    text: string,
+    operationName: string | null | undefined,
+    payer: Payer,
+  ): Checked | Promise<Checked>
+  /**
+   * Plans an operation that its caller may run, in the same way; nothing where that has been done.
+   * @throws ParleyError RATE_LIMITED, and TOO_LARGE where its plan comes to more than the subgraphs take
+   */
+  plan(operation: Operation, payer: Payer): void | Promise<void>
 }
-
-/**
- * How many documents are remembered, with their plans: those of an application are few and come again and again. Long
- * ones take the more memory, so fewer of them are; the longest are worked out each time.
- */
-const SHORT = { characters: 2_000, remembered: 500 }
-const LONG = { characters: 10_000, remembered: 50 }
 
 interface Document {
   operations: Map<string, Operation>
   /** The operation of a document that has one only. */
   only: Operation | undefined
+  /** Who asked for it first. */
+  by: string
 }
 
-export function createDocuments(graph: Graph, options: { introspection: boolean }): Documents {
-  const short = new LruMap<string, Document>(SHORT.remembered)
-  const long = new LruMap<string, Document>(LONG.remembered)
-  const rules = options.introspection
-    ? specifiedRules
-    : [...specifiedRules, NoSchemaIntrospectionCustomRule]
+export function createDocuments(
+  graph: Graph,
+  options: { introspection: boolean },
+  newDocuments: NewDocuments = createNewDocuments(),
+): Documents {
+  // Segmented: a document is on probation until another caller asks for it too, and a flood of new ones pushes out
+  // only what is on probation.
+  const probation = cache(PROBATION_BYTES)
+  const remembered = cache(REMEMBERED_BYTES)
+  const rules = [
+    ...specifiedRules,
+    NoReservedAliasesRule,
+    ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+  ]
 
-  function read(text: string): Document | readonly GraphQLError[] {
-    let ast: DocumentNode
+  function read(text: string, by: string): Document | readonly GraphQLError[] {
+    if (text.length > MAX_DOCUMENT_CHARACTERS) return [tooLong()]
     try {
-      ast = parse(text, { maxTokens: DOCUMENT_LIMITS.tokens })
+      const noLocation = !mayBeLocated(text)
+      const ast = parse(text, { maxTokens: DOCUMENT_LIMITS.tokens, noLocation })
+      const excess = exceeds(ast)
+      if (excess) return [excess]
+      const errors = validated(ast)
+      if (errors.length > 0) {
+        return errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED"))
+      }
+      // Errors point into the text; what is remembered need not, and is much smaller without.
+      return split(noLocation ? ast : parse(text, { noLocation: true }), by)
     } catch (error) {
-      return [withCode(error as GraphQLError, "GRAPHQL_PARSE_FAILED")]
+      return [
+        error instanceof GraphQLError ? withCode(error, "GRAPHQL_PARSE_FAILED") : tooDeep(error),
+      ]
     }
-    const excess = exceeds(ast)
-    if (excess) return [excess]
-    const errors = validated(ast)
-    if (errors.length > 0)
-      return errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED"))
-    // Errors point into the text; what is remembered need not, and is much smaller without.
-    return split(text, parse(text, { noLocation: true }))
   }
 
   function validated(ast: DocumentNode): readonly GraphQLError[] {
     try {
       return validate(graph.api, ast, rules, {
-        maxErrors: 10,
+        maxErrors: MAX_DOCUMENT_ERRORS,
         // A suggestion is introspection by another name.
         hideSuggestions: !options.introspection,
       })
@@ -75,7 +108,7 @@ export function createDocuments(graph: Graph, options: { introspection: boolean 
     }
   }
 
-  function split(text: string, ast: DocumentNode): Document {
+  function split(ast: DocumentNode, by: string): Document {
     const fragments = new Map<string, FragmentDefinitionNode>()
     const nodes: OperationDefinitionNode[] = []
     for (const definition of ast.definitions) {
@@ -83,27 +116,85 @@ export function createDocuments(graph: Graph, options: { introspection: boolean 
         fragments.set(definition.name.value, definition)
       } else if (definition.kind === Kind.OPERATION_DEFINITION) nodes.push(definition)
     }
-    const own = nodes.length === 1 ? text : undefined
     const operations = new Map(
-      nodes.map((node) => [node.name?.value ?? "", createOperation(graph, node, fragments, own)]),
+      nodes.map((node) => [node.name?.value ?? "", createOperation(graph, node, fragments)]),
     )
-    return { operations, only: nodes.length === 1 ? [...operations.values()][0] : undefined }
+    const only = nodes.length === 1 ? [...operations.values()][0] : undefined
+    return { operations, only, by }
+  }
+
+  /** Finds a document that is known; one that another caller asks for too is kept for longer. */
+  function find(text: string, by: string): Document | undefined {
+    if (text.length > MAX_REMEMBERED_CHARACTERS) return undefined
+    const known = remembered.get(text)
+    if (known) return known
+    const document = probation.get(text)
+    if (document && document.by !== by) {
+      probation.delete(text)
+      remembered.set(text, document, weigh(text, document))
+    }
+    return document
+  }
+
+  function make(text: string, by: string): Document | readonly GraphQLError[] {
+    // Another request may have brought it while this one waited for its turn.
+    const known = find(text, by)
+    if (known) return known
+    const made = read(text, by)
+    if ("operations" in made && text.length <= MAX_REMEMBERED_CHARACTERS) {
+      probation.set(text, made, weigh(text, made))
+    }
+    return made
   }
 
   return {
     check(text, operationName) {
-      const known = text.length <= SHORT.characters ? short : long
-      let document = known.get(text)
-      if (!document) {
-        const made = read(text)
-        if (!("operations" in made)) return { errors: made }
-        document = made
-        if (text.length <= LONG.characters) known.set(text, document)
-      }
-      const operation = operationName ? document.operations.get(operationName) : document.only
-      return operation ? { operation } : { errors: [noOperation(operationName)] }
+      return named(find(text, "") ?? make(text, ""), operationName)
+    },
+    take(text, operationName, payer) {
+      const by = payerKey(payer)
+      const known = find(text, by)
+      if (known) return named(known, operationName)
+      // It costs nothing to say so, however many of them come.
+      if (text.length > MAX_DOCUMENT_CHARACTERS) return { errors: [tooLong()] }
+      const made = newDocuments.work(payer, () => make(text, by))
+      return made instanceof Promise
+        ? made.then((made) => named(made, operationName))
+        : named(made, operationName)
+    },
+    plan(operation, payer) {
+      if (operation.isPlanned() || operation.roots.introspectionOnly) return undefined
+      const planned = newDocuments.work(payer, () => operation.route())
+      return planned instanceof Promise ? planned.then(() => {}) : undefined
     },
   }
+}
+
+const cache = (maxBytes: number) =>
+  createWeighedCache<Document>({ maxBytes, maxEntryBytes: maxBytes / 2 })
+
+/** About what a document and its plans come to. */
+const weigh = (text: string, { operations }: Document) =>
+  operations.size * REMEMBERED_DOCUMENT.bytes + text.length * REMEMBERED_DOCUMENT.bytesACharacter
+
+function named(
+  made: Document | readonly GraphQLError[],
+  operationName: string | null | undefined,
+): Checked {
+  if (!("operations" in made)) return { errors: made }
+  const operation = operationName ? made.operations.get(operationName) : made.only
+  return operation ? { operation } : { errors: [noOperation(operationName)] }
+}
+
+/** Whether errors may say lines and columns: each of them is found by counting from the text's start. */
+function mayBeLocated(text: string): boolean {
+  if (text.length > LOCATED_DOCUMENTS.characters) return false
+  let lines = 1
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if ((code === 10 || code === 13) && ++lines > LOCATED_DOCUMENTS.lines) return false
+  }
+  return true
 }
 
 const noOperation = (name: string | null | undefined) =>
@@ -111,3 +202,16 @@ const noOperation = (name: string | null | undefined) =>
     name ? `The document has no operation ${name}.` : "Name the operation to run: operationName.",
     { extensions: { code: "BAD_INPUT", retryable: false, field: "operationName" } },
   )
+
+const tooLong = () =>
+  new GraphQLError(`A document may have ${MAX_DOCUMENT_CHARACTERS} characters.`, {
+    extensions: { code: "GRAPHQL_PARSE_FAILED", retryable: false },
+  })
+
+/** The parser goes as deep as its text does, and the stack has an end. Every other error is the gateway's own. */
+function tooDeep(error: unknown): GraphQLError {
+  if (!(error instanceof RangeError)) throw error
+  return new GraphQLError("The document is nested too deeply.", {
+    extensions: { code: "GRAPHQL_PARSE_FAILED", retryable: false },
+  })
+}

@@ -1,10 +1,11 @@
 import { executeQueryPlan } from "@apollo/gateway"
 import { logFor } from "@parley/service/cause.ts"
-import { badInput } from "@parley/service/errors.ts"
+import { badInput, ParleyError, unavailable } from "@parley/service/errors.ts"
 import { ANSWER_BYTES } from "@parley/service/limits.ts"
 import { type Logger, silentLogger } from "@parley/service/log.ts"
-import { LruMap } from "@parley/service/lru.ts"
+import { createWeighedCache } from "@parley/service/weighed-cache.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
+import { INTROSPECTION_BYTES, MAX_EVENT_ITEMS, MAX_ITEMS, MAX_OPERATION_MS } from "../limits.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
 import { createViewerCheck } from "../supergraph/viewer-check.ts"
 import type { Caller, Pools } from "../upstream/caller.ts"
@@ -38,7 +39,7 @@ export interface PlanRun {
 }
 
 export type CheckedVariables =
-  | { values: Variables; refusal?: undefined }
+  | { values: Variables; items: number; refusal?: undefined }
   | { refusal: readonly unknown[] }
 
 export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
@@ -53,7 +54,10 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
   const { graph, pools, log, trail, figures, answerBytes = ANSWER_BYTES } = options
   const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
-  const introspected = new LruMap<Operation, Answer>(10)
+  const introspected = createWeighedCache<Answer>({
+    maxBytes: INTROSPECTION_BYTES,
+    maxEntryBytes: INTROSPECTION_BYTES,
+  })
 
   async function direct(
     subgraph: string,
@@ -70,14 +74,14 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
   }
 
   function introspect(operation: Operation, variables: Variables): Answer {
-    const known = introspected.get(operation)
+    const { document, text } = operation
+    const known = introspected.get(text)
     if (known) return known
-    const { document } = operation
     const result = answer(
       executeSync({ schema: graph.api, document, variableValues: variables }),
       log,
     )
-    if (Object.keys(variables).length === 0) introspected.set(operation, result)
+    if (Object.keys(variables).length === 0) introspected.set(text, result, 2 * result.json.length)
     return result
   }
 
@@ -101,7 +105,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
       }
       const scope: Scope = { caller, setCookies: [], spent: new Spent(answerBytes) }
       const { plan, context } = route
-      const outcome = await runPlan({ plan, context, variables, scope })
+      const outcome = await within(MAX_OPERATION_MS, runPlan({ plan, context, variables, scope }))
       return bounded(answer(outcome, logFor(log, caller.cause), scope.setCookies), answerBytes)
     } catch (error) {
       return refusal(error, logFor(log, caller.cause))
@@ -123,7 +127,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
 
   return {
     runPlan,
-    variables({ node, listCost }, given) {
+    variables({ node, kind, items }, given) {
       const { coerced, errors } = getVariableValues(
         graph.api,
         node.variableDefinitions ?? [],
@@ -131,13 +135,33 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
         { maxErrors: 5 },
       )
       if (errors) return { refusal: errors.map(inputError) }
-      const tooMuch = listCost(coerced)
-      if (tooMuch) return { refusal: [tooMuch] }
-      return { values: declaredOnly(given, coerced) }
+      const count = items(coerced)
+      const limit = kind === "subscription" ? MAX_EVENT_ITEMS : MAX_ITEMS
+      if (count > limit) return { refusal: [tooManyItems(kind, limit)] }
+      return { values: declaredOnly(given, coerced), items: count }
     },
     run: trail || figures ? runWatched : run,
   }
 }
+
+/** @throws ParleyError UNAVAILABLE after so many ms; what is under way then has its own end at the link. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unavailable("The answer takes too long just now.")), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const tooManyItems = (kind: Operation["kind"], limit: number) =>
+  new ParleyError(
+    "TOO_LARGE",
+    `One ${kind === "subscription" ? "event" : "operation"} may ask for ${limit} items: ask for shorter lists.`,
+  )
 
 /**
  * Whether a subgraph's result is data and nothing else, so that it may leave as it came. Neither mark can be part of a

@@ -1,9 +1,9 @@
 import { buildOperationContext } from "@apollo/gateway"
 import type { QueryPlan } from "@apollo/query-planner"
+import { ParleyError } from "@parley/service/errors.ts"
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
-  type GraphQLError,
   Kind,
   type OperationDefinitionNode,
   type OperationTypeNode,
@@ -12,6 +12,8 @@ import {
   visit,
 } from "graphql"
 import { listCost } from "../limits/list-cost.ts"
+import { isTooLong } from "../limits/plan-length.ts"
+import { MAX_PLANNED_CHARACTERS } from "../limits.ts"
 import { type RootFields, rootFieldsOf } from "../supergraph/root-fields.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
 
@@ -24,10 +26,14 @@ export interface Operation {
   text: string
   node: OperationDefinitionNode
   roots: RootFields
-  /** An error where these variables ask for too many items. */
-  listCost(variables: Readonly<Record<string, unknown>>): GraphQLError | undefined
-  /** Made when first needed: nobody who may not run it makes us plan. */
+  /** How many items these variables ask for; counted up to a little more than may be asked for. */
+  items(variables: Readonly<Record<string, unknown>>): number
+  /**
+   * Made when first needed: a caller who may not run it makes the gateway plan nothing.
+   * @throws ParleyError TOO_LARGE where the plan has more text than the subgraphs take
+   */
   route(): Route
+  isPlanned(): boolean
 }
 
 /**
@@ -40,34 +46,45 @@ export type Route =
 
 export type OperationContext = ReturnType<typeof buildOperationContext>
 
-/** Takes one operation out of a valid document. `text` is the document's own, where it has this operation only. */
+/**
+ * Takes one operation out of a valid document. A subgraph gets it as printed and not as its client wrote it: comments
+ * and blanks end here.
+ */
 export function createOperation(
   graph: Graph,
   node: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-  text: string | undefined,
 ): Operation {
   const document: DocumentNode = {
     kind: Kind.DOCUMENT,
     definitions: [node, ...usedFragments(node, fragments)],
   }
-  let route: Route | undefined
+  const text = print(document)
+  let route: Route | ParleyError | undefined
   return {
     kind: node.operation,
     document,
-    text: text ?? print(document),
+    text,
     node,
     roots: rootFieldsOf(graph.marked, node, fragments),
-    listCost: listCost(graph.api, node, fragments),
+    items: listCost(graph.marked, node, fragments),
+    isPlanned: () => route !== undefined,
     route() {
-      route ??= findRoute(graph, document, node)
+      route ??= findRoute(graph, document, text, node)
+      if (route instanceof ParleyError) throw route
       return route
     },
   }
 }
 
-function findRoute(graph: Graph, document: DocumentNode, node: OperationDefinitionNode): Route {
+function findRoute(
+  graph: Graph,
+  document: DocumentNode,
+  text: string,
+  node: OperationDefinitionNode,
+): Route | ParleyError {
   const plan = graph.plan(document)
+  if (text.length > MAX_PLANNED_CHARACTERS || isTooLong(plan)) return tooLong()
   const context = buildOperationContext({ schema: graph.api, operationDocument: document })
   const subgraph = onlySubgraph(plan)
   const schema = subgraph === undefined ? undefined : graph.subgraphs.get(subgraph)
@@ -81,6 +98,12 @@ function findRoute(graph: Graph, document: DocumentNode, node: OperationDefiniti
     validate(schema, document).length === 0
   return direct ? { kind: "direct", subgraph, plan, context } : { kind: "plan", plan, context }
 }
+
+const tooLong = () =>
+  new ParleyError(
+    "TOO_LARGE",
+    "This document comes to too much text for one of the services: ask for less at once.",
+  )
 
 function onlySubgraph({ node }: QueryPlan): string | undefined {
   const fetch = node?.kind === "Subscription" && !node.rest ? node.primary : node

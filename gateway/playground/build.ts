@@ -2,7 +2,14 @@ import { mkdir, rename, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 
-const SOURCES = ["client.ts", "examples.ts", "playground.css", "build.ts", "../package.json"]
+const SOURCES = [
+  "client.ts",
+  "examples.ts",
+  "playground.css",
+  "schema.graphql",
+  "build.ts",
+  "../package.json",
+]
 export const ASSETS = ["playground.js", "playground.css"] as const
 
 /** Where what is built is kept: named after what it is built from, so that nothing old is ever served. */

@@ -3,11 +3,12 @@ import "graphiql/style.css"
 import "./playground.css"
 import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit"
 import { GraphiQL } from "graphiql"
-import { type ExecutionResult, GraphQLError, getOperationAST, parse } from "graphql"
+import { buildSchema, type ExecutionResult, GraphQLError, getOperationAST, parse } from "graphql"
 import { createClient } from "graphql-ws"
 import { createElement } from "react"
 import { createRoot } from "react-dom/client"
 import { examples } from "./examples.ts"
+import sdl from "./schema.graphql" with { type: "text" }
 
 const HTTP = "/graphql"
 const SOCKET = new URL(HTTP, location.href.replace(/^http/, "ws")).href
@@ -87,6 +88,8 @@ const isFirstVisit = localStorage.getItem("graphiql:tabState") === null
 createRoot(document.getElementById("playground")!).render(
   createElement(GraphiQL, {
     fetcher: friendly,
+    // An installation may keep its schema to itself: this is the one that it was made with.
+    schema: buildSchema(sdl, { assumeValid: true }),
     defaultTabs: tabs,
     ...(isFirstVisit ? { variables: tabs[0]?.variables } : {}),
     defaultEditorToolsVisibility: "variables",

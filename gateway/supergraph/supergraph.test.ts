@@ -1,11 +1,17 @@
 import { expect, test } from "bun:test"
-import { composeSupergraph } from "../compose.ts"
+import { composeSupergraph, publicSchema } from "../compose.ts"
+import publicSdl from "../playground/schema.graphql" with { type: "text" }
 import sdl from "../supergraph.graphql" with { type: "text" }
 import { loadGraph } from "./supergraph.ts"
 
 test("the supergraph in the repository is what the subgraphs' schemas compose to", async () => {
   // Else: bun gateway/compose.ts
   expect(await composeSupergraph()).toBe(sdl)
+})
+
+test("the playground's schema is the public one", () => {
+  // Else: bun gateway/compose.ts
+  expect(publicSchema(sdl)).toBe(publicSdl)
 })
 
 test("the API has none of the federation's machinery", () => {

@@ -1,18 +1,24 @@
-import { LruMap } from "@parley/service/lru.ts"
 import { selectsMarked } from "@parley/service/marked-fields.ts"
+import { createWeighedCache } from "@parley/service/weighed-cache.ts"
 import { type GraphQLSchema, parse } from "graphql"
-
-/** As many as there are plans with a fetch of their own. */
-const MAX_QUERIES = 2_000
+import { VIEWER_CHECK_BYTES } from "../limits.ts"
 
 /** Whether the planner's query for a subgraph selects no field that depends on who asks; looked at once for each text. */
 export function createViewerCheck(schema: GraphQLSchema): (query: string) => boolean {
-  const known = new LruMap<string, boolean>(MAX_QUERIES)
+  const known = createWeighedCache<{ isForAnyone: boolean }>({
+    maxBytes: VIEWER_CHECK_BYTES,
+    maxEntryBytes: VIEWER_CHECK_BYTES / 16,
+  })
   return (query) => {
     const cached = known.get(query)
-    if (cached !== undefined) return cached
-    const isForAnyone = !selectsMarked(schema, parse(query), undefined, "viewer")
-    known.set(query, isForAnyone)
+    if (cached) return cached.isForAnyone
+    const isForAnyone = !selectsMarked(
+      schema,
+      parse(query, { noLocation: true }),
+      undefined,
+      "viewer",
+    )
+    known.set(query, { isForAnyone }, 0)
     return isForAnyone
   }
 }

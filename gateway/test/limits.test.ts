@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { ALICE } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
 
@@ -69,6 +70,61 @@ describe("a document is refused with a code", () => {
     )
   })
 
+  test("when its fragments multiply and come to nothing, however often they do", async () => {
+    const doubling = (levels: number, end: string) =>
+      `{ ...F0 } ${repeat(levels, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)} ${end}`
+    for (const levels of [25, 29, 60]) {
+      await refused(doubling(levels, ""), "GRAPHQL_VALIDATION_FAILED")
+      const cycle = `fragment F${levels} on Query { ...F0 }`
+      await refused(doubling(levels, cycle), "GRAPHQL_VALIDATION_FAILED")
+      const inline = doubling(levels, "").replaceAll("...F", "... { ... { __typename } } ...F")
+      await refused(inline, "GRAPHQL_VALIDATION_FAILED")
+    }
+    const spread = repeat(400, (i) => `...F${i}`)
+    const fragments = repeat(400, (i) => `fragment F${i} on User { id }`)
+    const many = await refused(`{ me { ${spread} } } ${fragments}`, "GRAPHQL_VALIDATION_FAILED")
+    expect(many).toContain("30 fragments")
+    const oneOften = `{ me { ${repeat(61, () => "...F")} } } fragment F on User { id }`
+    expect(await refused(oneOften, "GRAPHQL_VALIDATION_FAILED")).toContain("60 spreads")
+  })
+
+  test("when it is long, wide or deep where no field is", async () => {
+    await refused(`{ me { id } } ${"#\n".repeat(80_000)}`, "GRAPHQL_PARSE_FAILED")
+    await refused(`{ me { id } } ${"\n".repeat(100_000)}`, "GRAPHQL_PARSE_FAILED")
+    const inline = (levels: number) =>
+      `{ me { ${"... { ".repeat(levels)} id ${"}".repeat(levels)} } }`
+    await accepted(inline(40))
+    await refused(inline(60), "GRAPHQL_VALIDATION_FAILED")
+    await refused(inline(1_200), "GRAPHQL_VALIDATION_FAILED")
+    const value = `{ users(search: "a", first: ${"[".repeat(12)}1${"]".repeat(12)}) { id } }`
+    expect(await refused(value, "GRAPHQL_VALIDATION_FAILED")).toContain("10 levels")
+    const variables = `query (${repeat(51, (i) => `$v${i}: Int`)}) { me { id } }`
+    expect(await refused(variables, "GRAPHQL_VALIDATION_FAILED")).toContain("50 variables")
+  })
+
+  test("when it calls a field as GraphQL calls its own", async () => {
+    for (const alias of ["__typename: username", "__proto__: name", "__schema: id"]) {
+      const query = `{ conversation(id: "c1") { me { user { ${alias} name } } } }`
+      expect(await refused(query, "GRAPHQL_VALIDATION_FAILED")).toContain("two underscores")
+    }
+    await accepted(`{ conversation(id: "c1") { me { user { __typename kind: __typename } } } }`)
+  })
+
+  test("when it walks through the schema many times", async () => {
+    const schema = repeat(6, (i) => `a${i}: __schema { types { name } }`)
+    await refused(`{ ${schema} }`, "GRAPHQL_VALIDATION_FAILED")
+  })
+
+  test("when the planner makes more text of it than a subgraph takes", async () => {
+    const conditional = repeat(
+      19,
+      (i) => `a${i}: conversation(id: "c1") { ... @include(if: $v) { ...F } }`,
+    )
+    const query = `query ($v: Boolean!) { ${conditional} }
+      fragment F on Conversation { messages(after: "${"x".repeat(40_000)}", last: 1) { pageInfo { hasNextPage } } }`
+    await refused(query, "TOO_LARGE", { v: true })
+  })
+
   test("when it has too many aliases, root fields, directives, fields or operations", async () => {
     const aliases = (count: number) => `{ me { ${repeat(count, (i) => `a${i}: id`)} } }`
     await accepted(aliases(100))
@@ -134,6 +190,55 @@ describe("lists", () => {
     const part = "conversations(first: 200) { edges { node { ...M } } }"
     const query = `{ a: ${part} b: ${part} } fragment M on Conversation { messages(last: 30) { edges { node { id } } } }`
     await refused(query, "TOO_LARGE")
+  })
+
+  test("count their default where no length is given, and where it is null or absent", async () => {
+    const nest = (levels: number, page: string): string =>
+      levels === 0
+        ? "id"
+        : `id messages${page} { edges { node { conversation { ${nest(levels - 1, page)} } } } }`
+    for (const page of ["", "(last: null)", "(last: $n)"]) {
+      const head = page.includes("$") ? "query ($n: Int) " : ""
+      await accepted(`${head}{ conversation(id: "c1") { ${nest(2, page)} } }`)
+      await refused(`${head}{ conversation(id: "c1") { ${nest(3, page)} } }`, "TOO_LARGE")
+      await refused(`${head}{ conversation(id: "c1") { ${nest(4, page)} } }`, "TOO_LARGE")
+    }
+  })
+
+  test("without a length of their own count what the schema says of them", async () => {
+    const joined = (
+      aliases: number,
+      fields: string,
+    ) => `{ conversations(first: 200) { edges { node {
+      ${repeat(aliases, (i) => `a${i}: log(after: 0, first: 1) { ... on MembersChanged { joined { ${fields} } } }`)} } } } }`
+    await refused(joined(30, "id username name"), "TOO_LARGE")
+    await refused(joined(30, "id"), "TOO_LARGE")
+    await refused(joined(5, "id username name"), "TOO_LARGE")
+  })
+
+  test("of the longest pages that people's apps ask for are answered", async () => {
+    const log = `log(after: 0, first: 1000) { seq ... on MembersChanged { joined { id } left { id } } }`
+    await accepted(`{ conversation(id: "c1") { ${log} } }`)
+  })
+
+  test("of one event are few, and its types do not add up", async () => {
+    const socket = await world.socket({ init: bearer })
+    const page = (last: number) =>
+      `conversation { messages(last: ${last}) { edges { node { id } } } }`
+    const events = (last: number) => `subscription { events {
+      ... on MessageSent { ${page(last)} } ... on MembersChanged { ${page(last)} } } }`
+    socket.subscribe("large", events(600))
+    expect(await socket.next("error", "large")).toMatchObject({
+      payload: [{ extensions: { code: "TOO_LARGE" } }],
+    })
+    const nested = `subscription { events { ... on Ready { reload { messages { edges { cursor } } } } } }`
+    socket.subscribe("nested", nested)
+    expect(await socket.next("error", "nested")).toMatchObject({
+      payload: [{ extensions: { code: "TOO_LARGE" } }],
+    })
+    const before = world.chat.subscriptions.size
+    socket.subscribe("small", events(400))
+    await until(() => world.chat.subscriptions.size === before + 1, "the subscription")
   })
 
   test("of a negative length are left to the field that has them", async () => {

@@ -26,7 +26,7 @@ const poison = (root: string) => {
 }
 
 describe("an operation that is more than a node takes in one frame", () => {
-  test("is TOO_LARGE, at no node, and nobody's connection is cut for it", async () => {
+  test("is TOO_LARGE, at no node, and no connection is cut for it", async () => {
     await using cluster = await startCluster({ chats: 3 })
     const bearer = await cluster.bearer(ALICE.id)
     const socket = await cluster.door.socket({ init: bearer })
@@ -105,7 +105,7 @@ describe("an operation that breaks the node that it is asked of", () => {
     const bearer = await cluster.bearer(ALICE.id)
     const place = cluster.placeOf(ALICE.id)
     expect(await cluster.door.ask(CHAT, {}, bearer)).toMatchObject({ data: {} })
-    // What nobody has asked before breaks the node, as by a bug of the store.
+    // What no client has asked before breaks the node, as by a bug of the store.
     const gate = Promise.withResolvers<void>()
     for (const chat of cluster.chats) {
       chat.knobs.calls = []

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { createVisitors } from "../visitors.ts"
+import { SECRET } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
 
 let world: World
@@ -71,6 +73,37 @@ test("everything that is not the gateway's own goes to the web app, with who ask
   for (const name of ["x-forwarded-anything", "x-parley-secret", "te"]) {
     expect(request!.headers.get(name)).toBeNull()
   }
+})
+
+test("the web app asks for a visitor at the visitor's own address, and no visitor says another", async () => {
+  asked = []
+  const headers = { "x-parley-address": "6.6.6.6 made-up" }
+  await fetch(`${world.url}/chats`, { headers })
+  const signed = asked[0]!.headers.get("x-parley-address")!
+  expect(signed).toStartWith("127.0.0.1 ")
+  const heard = async (given: string) => {
+    await world.ask("{ me { id } }", {}, { "x-parley-address": given })
+    return world.auth.knobs.calls.at(-1)?.address
+  }
+  const { sign } = createVisitors(SECRET)
+  expect(await heard(sign("10.1.2.3"))).toBe("10.1.2.3")
+  expect(await heard(sign("10.1.2.3").replace("10.1.2.3", "10.1.2.4"))).toBe("127.0.0.1")
+  expect(await heard("10.1.2.3")).toBe("127.0.0.1")
+})
+
+test("bodies that are longer than any of a page's are refused before they are read", async () => {
+  asked = []
+  const post = (body: BodyInit) => fetch(`${world.url}/echo`, { method: "POST", body })
+  expect((await post("x".repeat(1_000_000))).status).toBe(413)
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),
+  })
+  const status = await post(endless).then(
+    ({ status }) => status,
+    () => 413,
+  )
+  expect(status).toBe(413)
+  expect(asked).toEqual([])
 })
 
 test("bodies, redirects and compressed answers pass through as they are", async () => {

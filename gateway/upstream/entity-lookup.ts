@@ -18,7 +18,7 @@ export class Lookup {
   readonly bytes: number
   /** How many of these have gone out. */
   taken = 0
-  /** There is nobody to answer any more. */
+  /** Its operation has been answered, or refused. */
   isOver = false
   failure: unknown
   errors: WireError[] = []

@@ -1,3 +1,9 @@
+import { isLongerThan } from "@parley/service/bytes.ts"
+import { ParleyError } from "@parley/service/errors.ts"
+import { LINK_FRAME_BYTES } from "@parley/service/limits.ts"
+import type { LinkExtensions } from "@parley/service/link.ts"
+import type { Ask } from "./link.ts"
+
 const NEXT_START = '{"id":"'
 const NEXT_MARK = '","type":"next","payload":'
 
@@ -14,3 +20,25 @@ export function readNext(frame: string): { id: string; payload: string } | undef
     payload: frame.slice(end + NEXT_MARK.length, -1),
   }
 }
+
+/**
+ * What asks a node.
+ * @throws ParleyError TOO_LARGE where the node would close the connection for it, which all users share.
+ */
+export function subscribeFrame(
+  subgraph: string,
+  id: string,
+  { query, operationName, variables }: Ask,
+  extensions: LinkExtensions,
+): string {
+  const payload = { query, operationName, variables, extensions }
+  const frame = JSON.stringify({ id, type: "subscribe", payload })
+  if (!isLongerThan(frame, LINK_FRAME_BYTES)) return frame
+  throw new ParleyError(
+    "TOO_LARGE",
+    `This asks the ${subgraph} service for too much at once: send a shorter document, or shorter values.`,
+  )
+}
+
+/** What ends an operation: the node may stop working at it. */
+export const completion = (id: string) => `{"id":"${id}","type":"complete"}`

@@ -1,8 +1,6 @@
-import { isLongerThan } from "@parley/service/bytes.ts"
 import { type Cancellation, notWaitedFor } from "@parley/service/cancellation.ts"
 import type { Cause } from "@parley/service/cause.ts"
 import { type ErrorCode, ParleyError, unavailable } from "@parley/service/errors.ts"
-import { LINK_FRAME_BYTES } from "@parley/service/limits.ts"
 import {
   CAUSE,
   type Carries,
@@ -19,7 +17,7 @@ import {
   createConnection,
   type TIMES,
 } from "./connection.ts"
-import { readNext } from "./frames.ts"
+import { completion, readNext, subscribeFrame } from "./frames.ts"
 
 /** What a subgraph is asked. */
 export interface Ask {
@@ -260,18 +258,6 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
     }
   }
 
-  /** @throws ParleyError TOO_LARGE where the node would close the connection for it, which all users share. */
-  function frameOf(
-    id: string,
-    { query, operationName, variables }: Ask,
-    extensions: LinkExtensions,
-  ) {
-    const payload = { query, operationName, variables, extensions }
-    const frame = JSON.stringify({ id, type: "subscribe", payload })
-    if (isLongerThan(frame, LINK_FRAME_BYTES)) throw frameTooLarge(subgraph)
-    return frame
-  }
-
   const isConnected = ({ state }: Connection) => state === "up" || state === "doubtful"
 
   return {
@@ -294,7 +280,7 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
       if (!isConnected(answers) || requests.size >= MAX_IN_FLIGHT) await open()
       if (cancellation?.reason) throw cancellation.reason
       const id = String(++lastId)
-      if (!answers.send(frameOf(id, ask, extensions))) throw down(false)
+      if (!answers.send(subscribeFrame(subgraph, id, ask, extensions))) throw down(false)
       const { repeatable = false } = ask
       const onCancel = cancellation && (() => give(id, cancellation.reason ?? notWaitedFor))
       if (onCancel) cancellation.listen(onCancel)
@@ -307,7 +293,7 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
       // Asked again and again while chat is away: not worth writing out what may be long.
       if (!isConnected(events)) return undefined
       const id = String(++lastId)
-      if (!events.send(frameOf(id, ask, extensions))) return undefined
+      if (!events.send(subscribeFrame(subgraph, id, ask, extensions))) return undefined
       subscriptions.set(id, to)
       return id
     },
@@ -325,11 +311,3 @@ export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<
     },
   }
 }
-
-const completion = (id: string) => `{"id":"${id}","type":"complete"}`
-
-const frameTooLarge = (subgraph: string) =>
-  new ParleyError(
-    "TOO_LARGE",
-    `This asks the ${subgraph} service for too much at once: send a shorter document, or shorter values.`,
-  )

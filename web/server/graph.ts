@@ -27,6 +27,7 @@ export async function askGraph<Data, Variables extends AnyVariables>(
       cookie: (await cookies()).toString(),
       "user-agent": incoming.get("user-agent") ?? "",
       "x-forwarded-for": incoming.get("x-forwarded-for") ?? "",
+      "x-parley-address": incoming.get("x-parley-address") ?? "",
     },
     body: JSON.stringify({ query: stringifyDocument(document), variables }),
     cache: "no-store",

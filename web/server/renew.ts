@@ -34,6 +34,7 @@ export async function renewedCookies(
         cookie: request.headers.get("cookie") ?? "",
         "user-agent": request.headers.get("user-agent") ?? "",
         "x-forwarded-for": request.headers.get("x-forwarded-for") ?? "",
+        "x-parley-address": request.headers.get("x-parley-address") ?? "",
       },
       body: '{"query":"mutation RefreshSession { refreshSession { id } }"}',
       signal: AbortSignal.timeout(TIMEOUT_MS),

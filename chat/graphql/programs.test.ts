@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
+import { parse } from "graphql"
+import { VARIANT_LENGTH, VARIANTS } from "../limits.ts"
+import { createWorld } from "../test/world.ts"
+import { createPrograms } from "./programs.ts"
+
+test("sessions share renderings by their variables, of a bounded number and length", async () => {
+  await using world = await createWorld()
+  const [{ schema, services, turns }] = world.nodes as [(typeof world.nodes)[number]]
+  const programs = createPrograms(schema, services, turns, silentLogger)
+  const document = parse(`subscription ($before: String) { events { ... on MessageSent { message {
+    conversation { messages(last: 1, before: $before) { edges { cursor } } } } } } }`)
+  const of = (before: string) => programs.of({ schema, document, variableValues: { before } })
+  expect(of("a")).toBe(of("a"))
+  expect(of("a")).not.toBe(of("b"))
+  const long = "x".repeat(VARIANT_LENGTH)
+  expect(of(long)).not.toBe(of(long))
+  for (let i = 0; i < VARIANTS; i++) of(`${i}`)
+  expect(of("a")).toBe(of("a"))
+  expect(of("one more")).not.toBe(of("one more"))
+})

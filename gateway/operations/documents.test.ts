@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test"
+import { loadGraph } from "../supergraph/supergraph.ts"
+import sdl from "../supergraph.graphql" with { type: "text" }
+import { createDocuments } from "./documents.ts"
+import type { NewDocuments, Payer } from "./new-documents.ts"
+
+const graph = loadGraph(sdl)
+const person = (user: string): Payer => ({ user, address: "127.0.0.1" })
+
+/** Counts the documents that are worked out. */
+function counting() {
+  const counted = { done: 0 }
+  const newDocuments: NewDocuments = {
+    work(_payer, work) {
+      counted.done++
+      return work()
+    },
+  }
+  const documents = createDocuments(graph, { introspection: true }, newDocuments)
+  const take = (text: string, payer = person("alice")) => {
+    const checked = documents.take(text, undefined, payer)
+    if (checked instanceof Promise || checked.errors) throw new Error("not taken")
+    return checked.operation
+  }
+  return { documents, counted, take }
+}
+
+test("a document that is known is not worked out again, nor is its plan", () => {
+  const { documents, counted, take } = counting()
+  const operation = take("{ me { id } }")
+  documents.plan(operation, person("alice"))
+  expect(counted.done).toBe(2)
+  expect(take("{ me { id } }", person("bob"))).toBe(operation)
+  documents.plan(operation, person("bob"))
+  expect(counted.done).toBe(2)
+})
+
+test("a flood of new documents does not push out what several people use", () => {
+  const { counted, take } = counting()
+  const shared = "{ me { id name } }"
+  const operation = take(shared, person("alice"))
+  take(shared, person("bob"))
+  // Some 60 KiB each: three times what is kept on probation.
+  for (let i = 0; i < 400; i++) take(`{ me { a${i}: id } }`, person("mallory"))
+  const before = counted.done
+  expect(take(shared, person("alice"))).toBe(operation)
+  expect(counted.done).toBe(before)
+  take("{ me { a0: id } }", person("mallory"))
+  expect(counted.done).toBe(before + 1)
+})
+
+test("long documents are not kept, and a subgraph gets no comment", () => {
+  const { take } = counting()
+  const long = `{ me { id } } ${"# a comment\n".repeat(2_000)}`
+  const operation = take(long)
+  expect(operation.text).not.toContain("#")
+  expect(operation.text.length).toBeLessThan(40)
+  expect(take(long)).not.toBe(operation)
+})
+
+test("errors say where they are in a short document, and only there", () => {
+  const { documents } = counting()
+  const locations = (text: string) => documents.check(text, undefined).errors?.[0]?.locations
+  expect(locations("{ me { nope } }")).toEqual([{ line: 1, column: 8 }])
+  expect(locations(`${"\n".repeat(300)}{ me { nope } }`)).toBeUndefined()
+})

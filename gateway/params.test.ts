@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test"
+import { ParleyError } from "@parley/service/errors.ts"
+import { MAX_BODIES_PER_ADDRESS } from "./limits.ts"
+import { createBodies } from "./params.ts"
+
+/** A body that has begun and does not end before it is told to. */
+function endless() {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(Buffer.from('{"query":'))
+      await promise
+      controller.enqueue(Buffer.from('"{ id }"}'))
+      controller.close()
+    },
+  })
+  return { request: new Request("http://gateway/graphql", { method: "POST", body }), end: resolve }
+}
+
+const small = () => {
+  const body = '{"query":"{ id }"}'
+  const headers = { "content-length": String(body.length) }
+  return new Request("http://gateway/graphql", { method: "POST", body, headers })
+}
+
+test("one address cannot hold more than some long bodies, and small ones are read all the same", async () => {
+  const bodies = createBodies()
+  const held = Array.from({ length: MAX_BODIES_PER_ADDRESS }, endless)
+  const reading = held.map(({ request }) => bodies.readParams(request, "10.0.0.1"))
+  const refused = bodies.readParams(endless().request, "10.0.0.1")
+  expect(await refused.catch((error: ParleyError) => error)).toMatchObject({ code: "RATE_LIMITED" })
+  expect(await bodies.readParams(small(), "10.0.0.1")).toMatchObject({ query: "{ id }" })
+  const other = endless()
+  const ofOther = bodies.readParams(other.request, "10.0.0.2")
+  other.end()
+  expect(await ofOther).toMatchObject({ query: "{ id }" })
+  for (const { end } of held) end()
+  expect(await Promise.all(reading)).toHaveLength(MAX_BODIES_PER_ADDRESS)
+  const again = endless()
+  again.end()
+  expect(await bodies.readParams(again.request, "10.0.0.1")).toMatchObject({ query: "{ id }" })
+})
+
+test("a body that is too long is refused while it is read", async () => {
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),
+  })
+  const request = new Request("http://gateway/graphql", { method: "POST", body })
+  const refused = await createBodies()
+    .readParams(request, "10.0.0.1")
+    .catch((error: ParleyError) => error)
+  expect(refused).toBeInstanceOf(ParleyError)
+  expect(refused).toMatchObject({ code: "TOO_LARGE" })
+})
