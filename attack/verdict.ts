@@ -14,12 +14,15 @@ const GRANTED = 1_000
 /** For how long something may be late (over 1 s) there, and while hashing is flooded, in ms. */
 const LATE = 1_500
 
-/** What a service takes at most beside its code, in bytes: its caches and queues as docs/limits.md sums them up. */
+/**
+ * What a service takes at most beside its code, in bytes: the caches, queues and buffers of docs/limits.md that fill at the
+ * same time. docs/security.md has the addends.
+ */
 export const CACHES: Memory = {
-  gateway: 128 * MIB,
-  auth: 64 * MIB,
-  chat: 128 * MIB,
-  web: 64 * MIB,
+  gateway: 160 * MIB,
+  auth: 96 * MIB,
+  chat: 192 * MIB,
+  web: 128 * MIB,
 }
 export const IDLE_TIMES = 1.5
 

@@ -26,6 +26,7 @@ export interface Row {
 export const PRODUCT = ["auth", "chat", "gateway", "service", "web"] as const
 
 const UNITS: Record<string, number> = {
+  Ki: 1024,
   KiB: 1024,
   MiB: 1024 ** 2,
   GiB: 1024 ** 3,
@@ -122,12 +123,12 @@ function computed(text: string): number | undefined {
 
 const numeral = (text: string) => Number(text.replaceAll("_", ""))
 
-/** The rows about a bound: of its name, and of its file where the row names one. */
+/** The rows about a bound, or about the object that it is in, and about its file where the row names one. */
 export function rowsOf({ name, file }: Bound, rows: readonly Row[]): Row[] {
-  const short = name.slice(name.indexOf(".") + 1)
+  const [object, short = object] = name.split(".")
   return rows.filter(
     (row) =>
-      (row.name === name || row.name === short) &&
+      (row.name === name || row.name === short || row.name === object) &&
       (row.file === "" || file.endsWith(row.file) || file.startsWith(`${row.file}/`)),
   )
 }

@@ -107,12 +107,12 @@ const torture = (name: string, ...args: string[]): Check => ({
 })
 
 /**
- * Two minutes in which everything goes wrong, and bugs of which the checker has to hear. How soon everyone has caught up
+ * Two minutes in which everything goes wrong and two people wish the others harm, and bugs of which the checker has to hear. How soon everyone has caught up
  * depends on what else the machine does, so that it is told here, and judged by whoever runs the torture by itself.
  */
 const TORTURE: Check[] = [
-  torture("embedded", "--untimed", "--engines", "embedded", "--minutes", "0.8"),
-  torture("cluster", "--untimed", "--engines", "cluster", "--minutes", "1.2"),
+  torture("embedded", "--untimed", "--engines", "embedded", "--minutes", "0.8", "--attackers", "2"),
+  torture("cluster", "--untimed", "--engines", "cluster", "--minutes", "1.2", "--attackers", "2"),
   torture("planted bugs", "--bugs", "quick"),
 ]
 

@@ -16,6 +16,18 @@ export const caches: Attack = {
       ...ATMOST,
     }),
     floodWith({
+      name: "comments in 60 KB",
+      make: () => `{ me { id } } # ${nonce()}\n${"#\n".repeat(30_000)}`,
+      ...ATMOST,
+    }),
+    floodWith({
+      name: "comments to chat in 60 KB",
+      make: () =>
+        `{ conversations { edges { node { id } } } } # ${nonce()}\n${"#\n".repeat(30_000)}`,
+      accounts: 1,
+      ...ATMOST,
+    }),
+    floodWith({
       name: "one long comment",
       make: () => `{ me { id } } # ${nonce(230_000)}`,
       ...ATMOST,

@@ -12,8 +12,8 @@ const places = (count: number, each: (index: number) => string) =>
 const PLANNED = '__type(name: "User") { name }'
 
 /** A fragment with long aliases, at 18 places that the planner opens one by one: 200 KB become 3.6 MB. */
-const conditional = (root: string, type: string, beside = PLANNED) => {
-  const fields = names(4, 49_000).map((alias) => `${alias}: id`)
+const conditional = (root: string, type: string, beside = PLANNED, length = 49_000) => {
+  const fields = names(4, length).map((alias) => `${alias}: id`)
   const query = `query($v: Boolean!) { ${beside} ${places(18, (i) => `r${i}: ${root} { ...@include(if: $v) { ...F } }`)} } fragment F on ${type} { ${fields.join(" ")} }`
   return { query, variables: { v: true } }
 }
@@ -67,6 +67,20 @@ export const planner: Attack = {
       perSecond: 14,
       forbidden: FORBIDDEN,
     }),
+    floodWith({
+      name: "conditional spreads in 60 KB",
+      make: () => conditional("me", "User", PLANNED, 14_500),
+      perSecond: 14,
+      forbidden: FORBIDDEN,
+    }),
+    inConversation("conditional spreads to chat in 60 KB", (id) =>
+      conditional(
+        `conversation(id: "${id}")`,
+        "Conversation",
+        `s: conversation(id: "${id}") { members { edges { node { user { name } } } } }`,
+        14_500,
+      ),
+    ),
     inConversation("conditional spreads to chat", (id) =>
       conditional(
         `conversation(id: "${id}")`,
