@@ -107,8 +107,9 @@ const torture = (name: string, ...args: string[]): Check => ({
 })
 
 /**
- * Two minutes in which everything goes wrong and two people wish the others harm, and bugs of which the checker has to hear. How soon everyone has caught up
- * depends on what else the machine does, so that it is told here, and judged by whoever runs the torture by itself.
+ * Two minutes in which everything goes wrong and two people wish the others harm, and bugs that the checker has to find.
+ * How soon everyone has caught up depends on what else the machine does: it is told here, and judged where the torture
+ * runs by itself.
  */
 const TORTURE: Check[] = [
   torture("embedded", "--untimed", "--engines", "embedded", "--minutes", "0.8", "--attackers", "2"),

@@ -3,7 +3,8 @@ import type { Bug, Patch } from "./bug.ts"
 const patch: Patch = {
   file: "chat/delivery/replay.ts",
   find: "const registered = await hub.register(session, () => work.turn())",
-  replace: 'const registered = await hub.register(session, () => work.turn())\n    session.phase = "live"',
+  replace:
+    'const registered = await hub.register(session, () => work.turn())\n    session.phase = "live"',
 }
 
 /** The embedded store answers at once, so that nothing could come in between. */
