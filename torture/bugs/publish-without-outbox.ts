@@ -2,13 +2,20 @@ import type { Bug } from "./bug.ts"
 
 export const publishWithoutOutbox: Bug = {
   name: "publish without the outbox",
-  about: "What a dead node stored and had not published yet is published by nobody.",
+  about:
+    "No node publishes what a dead node stored and had not published, and none looks for it in the store.",
   patches: {
     cluster: [
       {
         file: "chat/cluster/heir.ts",
         find: "wants: (number) => !estate.told.has(number),",
         replace: "wants: () => false,",
+      },
+      // While the bus is away, nodes read from the store what others have stored: that would make up for it.
+      {
+        file: "chat/cluster/lookout.ts",
+        find: 'onRecord({ event: { kind: "entry", entry }, users: [] })',
+        replace: "void entry",
       },
     ],
   },
