@@ -53,6 +53,8 @@ export interface GatewayOverrides {
   tracer?: Tracer
   /** How long a subgraph may take to answer, in ms. */
   timeout?: number
+  /** How long one operation may take in all, in ms. */
+  operationMs?: number
   /** When a link's silence means what. */
   times?: Partial<typeof TIMES>
   /** How often auth and chat are asked for news, in ms. */
@@ -106,7 +108,8 @@ export function createGateway(
   const fairUse = createFairUse(config)
   const access = createAccessLog(config.accessLog ?? "off", log)
   const { answerBytes } = config
-  const executor = createExecutor({ graph, pools, log, answerBytes, ...watchers })
+  const within = overrides.operationMs
+  const executor = createExecutor({ graph, pools, log, answerBytes, within, ...watchers })
   const programs = createPrograms({ graph, executor, log, answerBytes })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({

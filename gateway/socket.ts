@@ -1,12 +1,19 @@
 import { Cancellation } from "@parley/service/cancellation.ts"
 import type { Clock } from "@parley/service/clock.ts"
-import { badInput, ParleyError, unauthenticated, unavailable } from "@parley/service/errors.ts"
+import {
+  badInput,
+  type ErrorCode,
+  ParleyError,
+  unauthenticated,
+  unavailable,
+} from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { SingleAnswer } from "@parley/service/single-answer.ts"
 import { type BunSocket, closeSocket, sendAnswer, sendFrame } from "@parley/service/socket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import { type ExecutionArgs, GraphQLError } from "graphql"
 import { type Context, makeServer, type Server, type SubscribePayload } from "graphql-ws"
+import type { Access, AccessLog } from "./access-log.ts"
 import { bearerToken } from "./credentials.ts"
 import type { FairUse } from "./limits/fair-use.ts"
 import { publicWireError } from "./operations/answer.ts"
@@ -39,6 +46,7 @@ export interface SocketOptions extends Watchers {
   deliver: FanOut
   clock: Clock
   requestId(): string
+  access: AccessLog | undefined
   log: Logger
 }
 
@@ -162,6 +170,16 @@ export class Client implements Reader, SessionSocket {
     throw unauthenticated("The access token has expired: refresh it and ask again.")
   }
 
+  /** A line of the access log about it. */
+  noted(
+    operation: Operation | undefined,
+    code: Access["code"],
+    requestId?: string,
+    ms = 0,
+  ): Access {
+    return { requestId, address: this.address, user: this.user, operation, code, ms }
+  }
+
   caller(): Caller {
     const { session, address, userAgent } = this
     const token = this.isValid() ? this.token : undefined
@@ -172,7 +190,8 @@ export class Client implements Reader, SessionSocket {
 
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
-  const { documents, executor, fairUse, programs, sessions, pools, deliver, figures, log } = options
+  const { documents, executor, fairUse, programs, sessions, pools, deliver } = options
+  const { access, figures, log } = options
   const quota = createSubscriptionQuota()
 
   async function connect(connection: Connection): Promise<boolean> {
@@ -253,7 +272,10 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       const caller = client.caller()
       // What a mutation changes it changes, whether its client waits or not.
       if (operation.kind === "query") caller.cancellation = cancellation
-      const { json, refused } = await executor.run(operation, variables, caller)
+      const beganAt = performance.now()
+      const { json, refused, code } = await executor.run(operation, variables, caller)
+      const took = performance.now() - beganAt
+      access?.answered(client.noted(operation, code, caller.cause?.requestId, took))
       // The client may have lost interest meanwhile.
       if (!(id in connection.subscriptions)) return undefined
       if (!refused) {
@@ -293,13 +315,15 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     return subscriber
   }
 
-  function graphqlErrors(errors: readonly unknown[]): GraphQLError[] {
+  function graphqlErrors({ client }: Extra, errors: readonly unknown[]): GraphQLError[] {
     const shown = errors.map((error) => {
       const { message, path, extensions } = publicWireError(error, log)
       const { nodes, source, positions } = error instanceof GraphQLError ? error : {}
       return new GraphQLError(message, { nodes, source, positions, path, extensions })
     })
-    figures?.refused(String(shown[0]?.extensions.code))
+    const code = shown[0]?.extensions.code as ErrorCode
+    figures?.refused(code)
+    access?.answered(client.noted(undefined, code))
     return shown
   }
 
@@ -308,9 +332,9 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     async onSubscribe(connection, id, payload) {
       try {
         const args = await prepare(connection as Connection, id, payload)
-        return "operation" in args ? args : graphqlErrors(args)
+        return "operation" in args ? args : graphqlErrors(connection.extra, args)
       } catch (error) {
-        return graphqlErrors([error])
+        return graphqlErrors(connection.extra, [error])
       }
     },
     execute: (args) => execute(args as Args) as never,

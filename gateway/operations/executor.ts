@@ -48,10 +48,13 @@ export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
   log: Logger
   /** Bytes of one answer. */
   answerBytes?: number
+  /** How long one operation may take in all, in ms; MAX_OPERATION_MS unless given. */
+  within?: number
 }
 
 export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>): Executor {
   const { graph, pools, log, trail, figures, answerBytes = ANSWER_BYTES } = options
+  const { within: longest = MAX_OPERATION_MS } = options
   const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
   const introspected = createWeighedCache<Answer>({
@@ -105,7 +108,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
       }
       const scope: Scope = { caller, setCookies: [], spent: new Spent(answerBytes) }
       const { plan, context } = route
-      const outcome = await within(MAX_OPERATION_MS, runPlan({ plan, context, variables, scope }))
+      const outcome = await within(longest, runPlan({ plan, context, variables, scope }))
       return bounded(answer(outcome, logFor(log, caller.cause), scope.setCookies), answerBytes)
     } catch (error) {
       return refusal(error, logFor(log, caller.cause))

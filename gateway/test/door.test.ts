@@ -85,6 +85,15 @@ describe("the access log", () => {
     await using open = await startWorld({ accessLog: "all" }, { log: all })
     await open.ask("{ me { id } }")
     expect(seen).toMatchObject([{ code: "OK", operation: "query me" }])
+    const socket = await open.socket({ init: await open.bearer(ALICE.id) })
+    socket.subscribe("1", "{ me { name } }")
+    await socket.next("complete", "1")
+    socket.subscribe("2", `{ users(search: "a", first: 1000000) { id } }`)
+    await socket.next("error", "2")
+    expect(seen.slice(1)).toMatchObject([
+      { code: "OK", operation: "query me", user: ALICE.id, address: "127.0.0.1" },
+      { code: "TOO_LARGE", user: ALICE.id },
+    ])
   })
 })
 
@@ -114,6 +123,13 @@ describe("fair use", () => {
     })
   }, 30_000)
 })
+
+test("an operation of several parts ends in time, whatever its subgraphs do", async () => {
+  await using slow = await startWorld({}, { operationMs: 300 })
+  const query = `{ user(username: "never") { id } conversation(id: "c1") { id } }`
+  const answer = await slow.ask(query, {}, await slow.bearer(ALICE.id))
+  expect(answer.errors).toMatchObject([{ extensions: { code: "UNAVAILABLE", retryable: true } }])
+}, 8_000)
 
 describe("readiness", () => {
   const ready = async (of: World, headers: Record<string, string> = {}) => {
