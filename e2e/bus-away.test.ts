@@ -104,6 +104,7 @@ test("with the broker killed, people sign in, resume, talk and are added, and no
   for (const { errors, closed } of everyone) {
     const refused = errors.flat().filter((error) => !isMove(error))
     expect(refused).toEqual([])
-    expect(closed).toEqual([])
+    // The client closes its socket (1000) where a move has ended the one subscription on it, and opens the next one.
+    expect(closed.filter((code) => code !== 1000)).toEqual([])
   }
 })

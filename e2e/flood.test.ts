@@ -41,6 +41,8 @@ beforeAll(async () => {
       ...{ authUrls: [`http://127.0.0.1:${auth.port}`] },
       ...{ chatUrls: [`http://127.0.0.1:${chat.port}`], webUrl: undefined },
       ...{ introspection: true, logLevel: "error" },
+      // It is chat that is to hold by itself.
+      ...{ operationsPerPerson: 1e6, operationsPerAddress: 1e6 },
     },
     { log: silentLogger },
   )

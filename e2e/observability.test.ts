@@ -34,9 +34,15 @@ const collector = startCollector()
 const tracesOf = (serviceName: string): TracesConfig => ({
   ...{ endpoint: collector.url, sampler: "parentbased_always_off", ratio: 1, serviceName },
 })
+/** An auth of which no more is asked than which sessions have ended: none has. */
+const auth = Bun.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  fetch: () => Response.json({ sessions: [], now: Date.now() }),
+})
 const common = (name: string) => ({
   ...{ port: 0, host: "127.0.0.1", publicUrl: "http://localhost", linkSecret: SECRET },
-  authUrls: ["http://127.0.0.1:1"],
+  authUrls: [`http://127.0.0.1:${auth.port}`],
   logLevel: "debug" as const,
   observability: { metrics: undefined, traces: tracesOf(name) },
 })

@@ -64,3 +64,29 @@ test("errors say where they are in a short document, and only there", () => {
   expect(locations("{ me { nope } }")).toEqual([{ line: 1, column: 8 }])
   expect(locations(`${"\n".repeat(300)}{ me { nope } }`)).toBeUndefined()
 })
+
+test("a document that is asked for many times at once waits for its turn once, and so does its plan", async () => {
+  const turns: (() => void)[] = []
+  const newDocuments: NewDocuments = {
+    work: (_payer, work) =>
+      new Promise((resolve) => {
+        turns.push(() => resolve(work()))
+      }),
+  }
+  const documents = createDocuments(graph, { introspection: true }, newDocuments)
+  const taken = Array.from({ length: 100 }, () =>
+    documents.take("{ me { id } }", undefined, person("alice")),
+  )
+  expect(turns).toHaveLength(1)
+  turns.pop()!()
+  const operations = (await Promise.all(taken)).map((checked) => {
+    if (checked.errors) throw new Error("not taken")
+    return checked.operation
+  })
+  expect(new Set(operations).size).toBe(1)
+  const planned = operations.map((operation) => documents.plan(operation, person("alice")))
+  expect(turns).toHaveLength(1)
+  turns.pop()!()
+  await Promise.all(planned)
+  expect(operations[0]!.isPlanned()).toBe(true)
+})

@@ -25,7 +25,7 @@ import {
 } from "../limits.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
 import { createNewDocuments, type NewDocuments, type Payer, payerKey } from "./new-documents.ts"
-import { createOperation, type Operation } from "./operation.ts"
+import { createOperation, type Operation, type Route } from "./operation.ts"
 
 /** What a client asked for is either an operation to run, or these errors. */
 export type Checked =
@@ -136,6 +136,10 @@ export function createDocuments(
     return document
   }
 
+  /** An application that begins asks for much at once, with a document or two: each waits for its turn once. */
+  const once = singleFlight<Document | readonly GraphQLError[]>()
+  const plannings = new WeakMap<Operation, ReturnType<typeof singleFlight<Route>>>()
+
   function make(text: string, by: string): Document | readonly GraphQLError[] {
     // Another request may have brought it while this one waited for its turn.
     const known = find(text, by)
@@ -157,16 +161,34 @@ export function createDocuments(
       if (known) return named(known, operationName)
       // It costs nothing to say so, however many of them come.
       if (text.length > MAX_DOCUMENT_CHARACTERS) return { errors: [tooLong()] }
-      const made = newDocuments.work(payer, () => make(text, by))
+      const made = once(`${by} ${text}`, () => newDocuments.work(payer, () => make(text, by)))
       return made instanceof Promise
         ? made.then((made) => named(made, operationName))
         : named(made, operationName)
     },
     plan(operation, payer) {
       if (operation.isPlanned() || operation.roots.introspectionOnly) return undefined
-      const planned = newDocuments.work(payer, () => operation.route())
+      const planning = plannings.get(operation) ?? singleFlight<Route>()
+      plannings.set(operation, planning)
+      const by = payerKey(payer)
+      const planned = planning(by, () => newDocuments.work(payer, () => operation.route()))
       return planned instanceof Promise ? planned.then(() => {}) : undefined
     },
+  }
+}
+
+/** Lets callers who ask for the same thing while it is under way wait for the same promise. */
+function singleFlight<T>() {
+  const underWay = new Map<string, Promise<T>>()
+  return (key: string, work: () => T | Promise<T>): T | Promise<T> => {
+    const present = underWay.get(key)
+    if (present) return present
+    const result = work()
+    if (!(result instanceof Promise)) return result
+    underWay.set(key, result)
+    const forget = () => void underWay.delete(key)
+    result.then(forget, forget)
+    return result
   }
 }
 
