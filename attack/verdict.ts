@@ -21,7 +21,7 @@ const LATE = 1_500
 export const CACHES: Memory = {
   gateway: 160 * MIB,
   auth: 96 * MIB,
-  chat: 192 * MIB,
+  chat: 256 * MIB,
   web: 128 * MIB,
 }
 export const IDLE_TIMES = 1.5

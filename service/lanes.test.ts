@@ -1,6 +1,11 @@
 import { expect, test } from "bun:test"
 import { createLanes } from "./lanes.ts"
-import { MUTATIONS_AT_ONCE, QUERIES_AT_ONCE, QUERIES_WAITING } from "./limits.ts"
+import {
+  MUTATIONS_AT_ONCE,
+  QUERIES_AT_ONCE,
+  QUERIES_AT_ONCE_IN_ALL,
+  QUERIES_WAITING,
+} from "./limits.ts"
 
 test("few queries of a person are under way at once; the rest begin in order as these end", async () => {
   const lanes = createLanes()
@@ -15,6 +20,48 @@ test("few queries of a person are under way at once; the rest begin in order as 
   lanes.leave("alice", "query")
   lanes.leave("alice", "query")
   await Promise.all(waiting.slice(0, 2))
+  expect(begun).toEqual([0, 1])
+})
+
+test("of all persons together few queries are under way, but for the first one of each", async () => {
+  const lanes = createLanes()
+  const crowd = Array.from({ length: QUERIES_AT_ONCE_IN_ALL / QUERIES_AT_ONCE }, (_, i) => `${i}`)
+  for (const person of crowd) {
+    for (let i = 0; i < QUERIES_AT_ONCE; i++) expect(lanes.enter(person, "query")).toBeUndefined()
+  }
+  expect(lanes.enter("alice", "query")).toBeUndefined()
+  const begun: string[] = []
+  void lanes.enter("alice", "query")?.then(() => begun.push("alice"))
+  void lanes.enter("0", "query")?.then(() => begun.push("0"))
+  lanes.leave("0", "query")
+  await Promise.resolve()
+  // There is one too many still: the first one of Alice.
+  expect(begun).toEqual([])
+  lanes.leave("1", "query")
+  await Promise.resolve()
+  // Who has the fewest comes first, though others have waited for longer.
+  expect(begun).toEqual(["alice"])
+  for (let i = 0; i < 2; i++) lanes.leave("alice", "query")
+  for (const person of crowd) {
+    for (let i = 0; i < QUERIES_AT_ONCE; i++) lanes.leave(person, "query")
+  }
+  await Promise.resolve()
+  expect(begun).toEqual(["alice", "0"])
+})
+
+test("a person's queries go on one by one while others have all places", async () => {
+  const lanes = createLanes()
+  for (let i = 0; i < 2 * QUERIES_AT_ONCE_IN_ALL; i++) lanes.enter(`${i}`, "query")
+  expect(lanes.enter("alice", "query")).toBeUndefined()
+  const begun: number[] = []
+  for (const i of [0, 1]) void lanes.enter("alice", "query")?.then(() => begun.push(i))
+  await Promise.resolve()
+  expect(begun).toEqual([])
+  lanes.leave("alice", "query")
+  await Promise.resolve()
+  expect(begun).toEqual([0])
+  lanes.leave("alice", "query")
+  await Promise.resolve()
   expect(begun).toEqual([0, 1])
 })
 

@@ -4,6 +4,7 @@ import {
   MUTATIONS_AT_ONCE,
   MUTATIONS_WAITING,
   QUERIES_AT_ONCE,
+  QUERIES_AT_ONCE_IN_ALL,
   QUERIES_WAITING,
 } from "./limits.ts"
 
@@ -26,13 +27,41 @@ interface Lane {
 }
 
 const BOUNDS = {
-  query: { atOnce: QUERIES_AT_ONCE, waiting: QUERIES_WAITING },
-  mutation: { atOnce: MUTATIONS_AT_ONCE, waiting: MUTATIONS_WAITING },
+  query: { atOnce: QUERIES_AT_ONCE, inAll: QUERIES_AT_ONCE_IN_ALL, waiting: QUERIES_WAITING },
+  // A mutation holds little, and what it appends is batched.
+  mutation: {
+    atOnce: MUTATIONS_AT_ONCE,
+    inAll: Number.POSITIVE_INFINITY,
+    waiting: MUTATIONS_WAITING,
+  },
 } as const
+
+/** Those of the lanes whose persons wait: the one with the fewest under way is the next to be served. */
+function fewest(lanes: Iterable<Lane>, atOnce: number): Lane | undefined {
+  let best: Lane | undefined
+  for (const lane of lanes) {
+    if (lane.running < atOnce && (!best || lane.running < best.running)) best = lane
+  }
+  return best
+}
 
 /** Work without a person is a gateway's for many viewers: it is not bounded here. */
 export function createLanes(): Lanes {
   const lanes = { query: new Map<string, Lane>(), mutation: new Map<string, Lane>() }
+  const held = { query: new Set<Lane>(), mutation: new Set<Lane>() }
+  const running = { query: 0, mutation: 0 }
+
+  function begin(lane: Lane, kind: OperationKind): void {
+    lane.running += 1
+    running[kind] += 1
+  }
+
+  function beginNext(lane: Lane, kind: OperationKind): void {
+    begin(lane, kind)
+    const next = lane.waiting.shift()
+    if (lane.waiting.length === 0) held[kind].delete(lane)
+    next?.()
+  }
 
   return {
     check(person, kind) {
@@ -45,13 +74,17 @@ export function createLanes(): Lanes {
       if (person === undefined) return undefined
       const lane = lanes[kind].get(person)
       if (!lane) {
-        lanes[kind].set(person, { running: 1, waiting: [] })
+        const first: Lane = { running: 0, waiting: [] }
+        lanes[kind].set(person, first)
+        begin(first, kind)
         return undefined
       }
-      if (lane.running < BOUNDS[kind].atOnce) {
-        lane.running += 1
+      const { atOnce, inAll } = BOUNDS[kind]
+      if (lane.waiting.length === 0 && lane.running < atOnce && running[kind] < inAll) {
+        begin(lane, kind)
         return undefined
       }
+      held[kind].add(lane)
       return new Promise((resolve) => lane.waiting.push(resolve))
     },
 
@@ -59,9 +92,13 @@ export function createLanes(): Lanes {
       if (person === undefined) return
       const lane = lanes[kind].get(person)
       if (!lane) return
-      const next = lane.waiting.shift()
-      if (next) return next()
       lane.running -= 1
+      running[kind] -= 1
+      const { atOnce, inAll } = BOUNDS[kind]
+      // A person who waits has one under way at least.
+      if (lane.running === 0 && lane.waiting.length > 0) beginNext(lane, kind)
+      const next = running[kind] < inAll ? fewest(held[kind], atOnce) : undefined
+      if (next) beginNext(next, kind)
       if (lane.running === 0) lanes[kind].delete(person)
     },
 

@@ -54,6 +54,12 @@ export const SLICE_MS = 5
 /** Queries of one person under way at once at a node: what a page of the web app asks for while it opens. */
 export const QUERIES_AT_ONCE = 8
 
+/**
+ * Queries under way at once at a node, of all persons together: a dear one holds 6 MB. Beyond it a person's second query
+ * waits for the first; a person's first one never waits.
+ */
+export const QUERIES_AT_ONCE_IN_ALL = 16
+
 /** Queries of one person that wait behind these; the next one is RATE_LIMITED. A gateway's socket carries 100. */
 export const QUERIES_WAITING = 200
 

@@ -40,6 +40,7 @@ export const queries: Attack = {
       "messages(last: 50) { edges { node { id text sender { id name } status } } } unreadCount members(first: 50) { edges { node { user { name } } } }",
     ),
     allowed("five accounts", 5, 8, many(49, PAGE)),
+    allowed("twenty accounts", 20, 8, many(49, PAGE)),
     allowed("sockets' worth of small ones", 1, 64, "unreadCount lastMessage { text }"),
   ],
 }
