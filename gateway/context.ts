@@ -10,6 +10,7 @@ import { createAccessLog } from "./access-log.ts"
 import type { GatewayConfig } from "./config.ts"
 import { cookieNames } from "./credentials.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
+import { admitFrames } from "./frames.ts"
 import { createHealth, type Health, type Part } from "./health.ts"
 import { createHttp } from "./http.ts"
 import { createFairUse } from "./limits/fair-use.ts"
@@ -139,7 +140,7 @@ export function createGateway(
     log,
     ...watchers,
   }
-  const protocol = createSocketServer({ ...common, programs, pools, deliver })
+  const protocol = admitFrames(createSocketServer({ ...common, programs, pools, deliver }), fairUse)
   return {
     config,
     log,

@@ -148,6 +148,8 @@ export const DOCUMENT_LIMITS = {
   fragments: 30,
   /** Spreads of fragments, each counted where it is written. */
   spreads: 60,
+  /** Pairs of fields that have the same name in an answer. Validation compares each with each: 3,000 take some 3 ms. */
+  pairs: 3_000,
   /** Inline fragments, fragments opened. */
   inlineFragments: 100,
   /** Variables of one operation. */
@@ -200,6 +202,11 @@ export const MAX_WAITING_DOCUMENTS = 500
 export const OPERATIONS_PER_PERSON = { burst: 2_000, perSecond: 300 } as const
 /** Operations from one address without a login: a school's or an office's people share one. */
 export const OPERATIONS_PER_ADDRESS = { burst: 1_000, perSecond: 100 } as const
+/**
+ * Frames of a socket, pings and completions among them, for each operation that its person or address may send: a client
+ * sends two or three.
+ */
+export const FRAMES_AN_OPERATION = 10
 /** Items that count as one operation more. */
 export const ITEMS_A_UNIT = 100
 /** How long one operation may take in all, in ms, the look-ups between its parts included. */

@@ -63,6 +63,12 @@ export const QUERIES_AT_ONCE_IN_ALL = 16
 /** Queries of one person that wait behind these; the next one is RATE_LIMITED. A gateway's socket carries 100. */
 export const QUERIES_WAITING = 200
 
+/**
+ * Pages of messages, entries or members that one operation reads at once: of 512 KiB each, so that what it has read is
+ * charged before it reads much more.
+ */
+export const PAGES_AT_ONCE = 4
+
 /** Mutations of one person under way at once at a node: one batch of a conversation's log. */
 export const MUTATIONS_AT_ONCE = 256
 

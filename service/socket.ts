@@ -15,6 +15,9 @@ export interface SocketData {
   /** What was sent before has been read, in part at least. */
   drain?: (socket: BunSocket) => void
   drained?: () => void
+  /** Control frames of the peer; Bun answers its pings by itself. */
+  ping?: (socket: BunSocket) => void
+  pong?: (socket: BunSocket) => void
   /** Characters of the frame that is being handled. */
   frameSize?: number
   /** Absent: Bun alone decides how much may wait. */

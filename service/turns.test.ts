@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import { unavailable } from "./errors.ts"
-import { SLICE_MS } from "./limits.ts"
+import { PAGES_AT_ONCE, SLICE_MS } from "./limits.ts"
 import { createTurns, type Turns } from "./turns.ts"
-import type { Work } from "./work.ts"
+import { inTurn, type Work } from "./work.ts"
 
 /** Time that passes only where a test spends it. */
 function createClock() {
@@ -178,4 +178,23 @@ describe("an answer", () => {
     expect(() => work.charge(5_000)).toThrow()
     await expect(waiting).rejects.toThrow("too large")
   })
+})
+
+test("an operation reads few pages at once, and none after it has used up what its answer may have", async () => {
+  const work = begin(createTurns(createClock().now), "alice")
+  let [reading, most, read] = [0, 0, 0]
+  const page = () =>
+    inTurn(work, async () => {
+      reading += 1
+      read += 1
+      most = Math.max(most, reading)
+      await new Promise(setImmediate)
+      reading -= 1
+      work.charge(300)
+      return "page"
+    })
+  const outcomes = await Promise.allSettled(Array.from({ length: 50 }, page))
+  expect(most).toBe(PAGES_AT_ONCE)
+  expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(3)
+  expect(read).toBeLessThanOrEqual(3 + PAGES_AT_ONCE)
 })

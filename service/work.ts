@@ -1,4 +1,5 @@
 import { ParleyError } from "./errors.ts"
+import { PAGES_AT_ONCE } from "./limits.ts"
 
 /** One operation, or one rendering of an event, as what it costs is counted. */
 export interface Work {
@@ -53,15 +54,37 @@ export const answerTooLarge = (bytes: number): ParleyError =>
     `The answer would have more than ${Math.floor(bytes / 1024)} KiB: ask for fewer items or fields.`,
   )
 
+/** Pages that an operation reads at the moment, and those that wait for one of these. */
+interface Pages {
+  reading: number
+  waiting: (() => void)[]
+}
+const pagesOf = new WeakMap<Work, Pages>()
+
 /**
- * Reads a page in turn. It asks right before, for many fields that are resolved at once would all be told to go on; and
- * once more after, for what is made of the page costs as much as to read it.
+ * Reads a page in turn, and few of one operation at once: what has been read is charged before more is, so that an
+ * operation that asks for too much holds little of it. It asks for its turn right before it reads, for many fields that are
+ * resolved at once would all be told to go on; and once more after, for what is made of the page costs as much.
  */
 export async function inTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
-  const before = work.turn()
-  if (before) await before
-  const page = await read()
-  const after = work.turn()
-  if (after) await after
-  return page
+  let pages = pagesOf.get(work)
+  if (!pages) {
+    pages = { reading: 0, waiting: [] }
+    pagesOf.set(work, pages)
+  }
+  const { waiting } = pages
+  if (pages.reading < PAGES_AT_ONCE) pages.reading += 1
+  else await new Promise<void>((resolve) => waiting.push(resolve))
+  try {
+    const before = work.turn()
+    if (before) await before
+    const page = await read()
+    const after = work.turn()
+    if (after) await after
+    return page
+  } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else pages.reading -= 1
+  }
 }

@@ -157,7 +157,8 @@ const frames = (name: string, frame: () => Buffer, every: number): Variant => ({
   },
 })
 
-const PING = textFrame("", 9)
+/** As many as a machine can send: some millions a second. */
+const PINGS = Buffer.concat(Array.from({ length: 5_000 }, () => textFrame("", 9)))
 
 export const sockets: Attack = {
   name: "sockets",
@@ -176,7 +177,7 @@ export const sockets: Attack = {
     churn,
     manySockets,
     unread,
-    frames("pings", () => Buffer.concat(Array.from({ length: 50 }, () => PING)), 20),
+    frames("pings", () => PINGS, 1),
     frames("frames of 8 MB", () => textFrame("x".repeat(8 * 2 ** 20)), 1),
   ],
 }

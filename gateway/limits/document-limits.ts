@@ -10,6 +10,7 @@ import {
   type ValueNode,
 } from "graphql"
 import { DOCUMENT_LIMITS } from "../limits.ts"
+import { pairsOf } from "./pairs.ts"
 
 /** What a selection comes to with its fragments opened. */
 interface Measure {
@@ -54,12 +55,16 @@ export function exceeds(document: DocumentNode): GraphQLError | undefined {
   for (const name of fragments.keys()) {
     const excess = exceedsAlone(measure.fragment(name))
     if (excess) return tooMany(excess)
+    if (pairsOf(fragments.get(name)!.selectionSet, fragments) > DOCUMENT_LIMITS.pairs) {
+      return tooMany("pairs")
+    }
   }
   for (const operation of operations) {
     const own = measure.selections(operation.selectionSet)
     const excess = exceedsAlone(own)
     if (excess) return tooMany(excess)
     if (own.ownFields > DOCUMENT_LIMITS.rootFields) return tooMany("rootFields")
+    if (pairsOf(operation.selectionSet, fragments) > DOCUMENT_LIMITS.pairs) return tooMany("pairs")
     if (own.introspections > 0 && own.aliases > DOCUMENT_LIMITS.introspectionAliases) {
       return tooMany("introspectionAliases")
     }
@@ -211,6 +216,7 @@ const WORDS: Record<Limit, string> = {
   spreads: "spreads of fragments",
   inlineFragments: "inline fragments",
   variables: "variables",
+  pairs: "pairs of fields with the same name",
 }
 
 const tooMany = (what: Limit) =>

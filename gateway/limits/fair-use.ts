@@ -1,6 +1,11 @@
 import { ParleyError } from "@parley/service/errors.ts"
 import { createTokenBuckets } from "@parley/service/token-bucket.ts"
-import { ITEMS_A_UNIT, OPERATIONS_PER_ADDRESS, OPERATIONS_PER_PERSON } from "../limits.ts"
+import {
+  FRAMES_AN_OPERATION,
+  ITEMS_A_UNIT,
+  OPERATIONS_PER_ADDRESS,
+  OPERATIONS_PER_PERSON,
+} from "../limits.ts"
 import { type Payer, payerKey } from "../operations/new-documents.ts"
 
 export interface FairUse {
@@ -9,6 +14,8 @@ export interface FairUse {
    * @throws ParleyError RATE_LIMITED where its payer has sent too many
    */
   count(payer: Payer, items: number): void
+  /** Counts one frame of a socket, whatever it is; false where its payer has sent too many. */
+  admits(payer: Payer): boolean
 }
 
 /** How many operations a second a payer may send; the burst is what its bucket holds at least. */
@@ -28,6 +35,8 @@ export function createFairUse(
   ) => createTokenBuckets({ burst: Math.max(burst, given ?? 0), perSecond: given ?? perSecond })
   const people = buckets(OPERATIONS_PER_PERSON, settings.operationsPerPerson)
   const addresses = buckets(OPERATIONS_PER_ADDRESS, settings.operationsPerAddress)
+  const framesOfPeople = buckets(OPERATIONS_PER_PERSON, settings.operationsPerPerson)
+  const framesOfAddresses = buckets(OPERATIONS_PER_ADDRESS, settings.operationsPerAddress)
   return {
     count(payer, items) {
       const ofPayer = payer.user === undefined ? addresses : people
@@ -36,6 +45,10 @@ export function createFairUse(
       throw new ParleyError("RATE_LIMITED", "Too much at once: wait a moment.", {
         retryAfterMs: taken.retryAfterMs,
       })
+    },
+    admits(payer) {
+      const ofPayer = payer.user === undefined ? framesOfAddresses : framesOfPeople
+      return ofPayer.take(payerKey(payer), 1 / FRAMES_AN_OPERATION, now()).ok
     },
   }
 }

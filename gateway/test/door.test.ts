@@ -3,7 +3,9 @@ import { brotliDecompressSync } from "node:zlib"
 import type { LogFields, Logger } from "@parley/service/log.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import { readGatewayConfig } from "../config.ts"
+import { FRAMES_AN_OPERATION, OPERATIONS_PER_PERSON } from "../limits.ts"
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
+import type { TestSocket } from "./test-socket.ts"
 import { startWorld, type World } from "./world.ts"
 
 const SCHEMA = "{ __schema { types { name fields { name } } } }"
@@ -123,6 +125,32 @@ describe("fair use", () => {
     })
   }, 30_000)
 })
+
+test.each([
+  ["pings of the protocol", (socket: TestSocket) => socket.send({ type: "ping" })],
+  ["pings of the WebSocket", (socket: TestSocket) => socket.ping()],
+])(
+  "a flood of %s ends its own socket, and no other's",
+  async (_what, ping) => {
+    await using small = await startWorld({ operationsPerPerson: 1, operationsPerAddress: 1 })
+    const socket = await small.socket({ init: await small.bearer(ALICE.id) })
+    const other = await small.socket({ init: await small.bearer(BOB.id) })
+    let isOver = false
+    void socket.closed.then(() => {
+      isOver = true
+    })
+    // Far more than a bucket of its person holds.
+    const { burst } = OPERATIONS_PER_PERSON
+    for (let i = 0; i < 2 * burst * FRAMES_AN_OPERATION && !isOver; i++) {
+      ping(socket)
+      if (i % 1_000 === 0) await new Promise(setImmediate)
+    }
+    expect(await socket.closed).toMatchObject({ code: 1013 })
+    other.subscribe("1", "{ me { name } }")
+    await other.next("next", "1")
+  },
+  30_000,
+)
 
 test("an operation of several parts ends in time, whatever its subgraphs do", async () => {
   await using slow = await startWorld({}, { operationMs: 300 })

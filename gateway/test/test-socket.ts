@@ -73,6 +73,7 @@ export async function connectSocket(url: string, headers: Record<string, string>
     get isClosed() {
       return socket.readyState === WebSocket.CLOSED
     },
+    ping: () => (socket as WebSocket & { ping(): void }).ping(),
     close: () => socket.close(),
     terminate: () => (socket as WebSocket & { terminate(): void }).terminate(),
   }
