@@ -1,71 +1,26 @@
 import { timingSafeEqual } from "node:crypto"
 import { Elysia } from "elysia"
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  execute,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-} from "graphql"
+import type { ExecutionArgs } from "graphql"
 import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
 import { AnswerGate, boundAnswers } from "./answers.ts"
-import {
-  Cancellation,
-  cancellationOf,
-  cancelWith,
-  notWaitedFor,
-  stopCancelled,
-} from "./cancellation.ts"
-import { type Cause, logFor, readCause } from "./cause.ts"
-import { createDeadlines } from "./deadlines.ts"
+import { Cancellation, cancellationOf } from "./cancellation.ts"
+import type { Cause } from "./cause.ts"
 import { badInput, type ParleyError } from "./errors.ts"
 import { boundEvents, type Ends, type Link, plainLink, sharedLink } from "./event-link.ts"
-import { extensionsOf, readExtensions } from "./extensions.ts"
-import { publicError, publicResult } from "./graphql-errors.ts"
-import { createLanes } from "./lanes.ts"
-import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES, OPERATION_MS } from "./limits.ts"
-import {
-  CAUSE,
-  type Carries,
-  type LinkExtensions,
-  LinkInit,
-  SECRET_HEADER,
-  SHARED_NEXT,
-} from "./link.ts"
-import type { Logger } from "./log.ts"
-import { createOperationSteps } from "./operation-steps.ts"
-import { createDocumentCache } from "./operations.ts"
+import { extensionsOf } from "./extensions.ts"
+import { publicError } from "./graphql-errors.ts"
+import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES } from "./limits.ts"
+import { CAUSE, type Carries, LinkInit, SECRET_HEADER, SHARED_NEXT } from "./link.ts"
+import { createOperationRuns, type Params, type RunOptions, wrap } from "./operation-runs.ts"
 import { SingleAnswer } from "./single-answer.ts"
 import { type BunSocket, type SocketWatch, socketLimits, upgradeSocket } from "./socket.ts"
-import type { TokenVerifier, Viewer } from "./tokens.ts"
-import type { Tracer } from "./tracing.ts"
-import { createTurns, type Turns } from "./turns.ts"
 import { untilStopped } from "./until-stopped.ts"
-import { answerTooLarge, type Work } from "./work.ts"
-
-/** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
-export interface Call {
-  viewer: Viewer | undefined
-  refreshToken: string | undefined
-  /** The device cookie. */
-  device?: string
-  userAgent: string
-  address: string
-  /** Undefined where whoever asks does not say. */
-  cause: Cause | undefined
-  /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
-  isWaitedFor(): boolean
-  /** Aborted where the operation is over before its end: its client has lost interest, or it takes too long. Stores may look at it. */
-  readonly signal: AbortSignal
-  /** `Set-Cookie` values for the browser. */
-  setCookies: string[]
-}
 
 export type { Link } from "./event-link.ts"
+export type { Call } from "./operation-runs.ts"
 
 /** A checked subscription that is to be started. */
 export interface Subscription<Context> {
@@ -77,32 +32,14 @@ export interface Subscription<Context> {
   end(error?: ParleyError): void
 }
 
-export interface SubgraphOptions<Context extends object> {
-  schema: GraphQLSchema
+export interface SubgraphOptions<Context extends object> extends RunOptions<Context> {
   secret: string
-  tokens: TokenVerifier
-  log: Logger
-  tracer?: Tracer
   /** Told of gateways' connections. */
   watch?: SocketWatch
-  /** @param work where resolvers ask for their turn, and say what they add to the answer. */
-  context(call: Call, work: Work): Context
   /** Starts a subscription and returns what stops it. Absent where the schema has none. */
   subscribe?(subscription: Subscription<Context>): () => void
   /** Resolves once the service can do its work; rejects with the reason where it cannot. */
   ready(): Promise<void>
-  /** Bytes of one answer or event. */
-  answerBytes?: number
-  /** How long one operation may take, in ms. */
-  operationMs?: number
-  /** How the service's thread is shared out, where it shares it with more than operations. */
-  turns?: Turns
-}
-
-interface Params {
-  query: string
-  operationName?: string | null
-  variables?: Record<string, unknown> | null
 }
 
 interface LinkExtra {
@@ -128,152 +65,11 @@ type LinkArgs = ExecutionArgs & {
  * extended and listened with.
  */
 export function createSubgraph<Context extends object>(options: SubgraphOptions<Context>) {
-  const { schema, log, tracer, answerBytes = ANSWER_BYTES } = options
-  stopCancelled(schema)
-  const documents = createDocumentCache(schema)
-  const calls = new WeakMap<object, Call>()
-  const cancellations = new WeakMap<Call, Cancellation>()
-  const works = new WeakMap<object, Work>()
-  const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
-  const steps = tracer && createOperationSteps(tracer)
+  const { schema, log, answerBytes = ANSWER_BYTES } = options
+  const runs = createOperationRuns(options)
+  const { prepare, run, runInTime, callOfArgs, cancellationOfArgs, cookiesOf } = runs
   const mayEnter = secretCheck(options.secret)
   const refuse = gatewayOnly(options.secret)
-  const turns = options.turns ?? createTurns()
-  const lanes = createLanes()
-  const answerIsTooLarge = () => answerTooLarge(answerBytes)
-
-  async function prepare(
-    params: Params,
-    extensions: unknown,
-    isConnected: () => boolean,
-    cancellation: Cancellation,
-    carries?: Carries,
-  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
-    let cause: Cause | undefined
-    try {
-      const given = readExtensions(extensions)
-      cause = readCause(given.requestId, given.traceparent)
-      const asker = await askerOf(given)
-      const checked = documents(params.query)
-      if (checked.errors) return checked.errors
-      const operation = getOperationAST(checked.document, params.operationName)
-      if (!operation) {
-        throw badInput("operationName", "The document has no one operation that this names.")
-      }
-      if (carries && (carries === "events") !== (operation.operation === "subscription")) {
-        throw badInput("query", `This connection carries ${carries} alone.`)
-      }
-      const person = personOf(asker)
-      if (operation.operation !== "subscription") lanes.check(person, operation.operation)
-      const isWaitedFor = () => isConnected() && cancellation.reason === undefined
-      const work = turns.work({
-        person,
-        bytes: answerBytes,
-        tooLarge: answerIsTooLarge,
-        isWaitedFor,
-      })
-      const call: Call = {
-        ...asker,
-        cause,
-        isWaitedFor,
-        get signal() {
-          return cancellation.signal
-        },
-        setCookies: [],
-      }
-      call.cause = steps ? steps.begin(call, operation) : call.cause
-      const contextValue = options.context(call, work)
-      calls.set(contextValue, call)
-      cancellations.set(call, cancellation)
-      cancelWith(contextValue, cancellation)
-      works.set(contextValue, work)
-      return {
-        schema,
-        document: checked.document,
-        operationName: params.operationName,
-        variableValues: params.variables,
-        contextValue,
-      }
-    } catch (error) {
-      return [publicError(wrap(error), logFor(log, cause))]
-    }
-  }
-
-  async function askerOf({ token, refreshToken, device, userAgent, address }: LinkExtensions) {
-    const viewer = token === undefined ? undefined : await options.tokens.verify(token)
-    return { viewer, refreshToken, device, userAgent, address }
-  }
-
-  const run = (args: ExecutionArgs) => {
-    const call = callOfArgs(args)
-    const kind = getOperationAST(args.document, args.operationName)?.operation
-    if (!call || !kind || kind === "subscription") return executeNow(args)
-    const person = personOf(call)
-    const entered = lanes.enter(person, kind)
-    const leave = () => lanes.leave(person, kind)
-    try {
-      const result = entered ? entered.then(() => executeNow(args)) : executeNow(args)
-      if (result instanceof Promise) return result.finally(leave)
-      leave()
-      return result
-    } catch (error) {
-      leave()
-      throw error
-    }
-  }
-
-  function executeNow(args: ExecutionArgs) {
-    works.get(args.contextValue as object)?.begin()
-    const result = execute(args)
-    return result instanceof Promise
-      ? result.then((result) => finish(args, result))
-      : finish(args, result)
-  }
-
-  function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
-    const call = callOfArgs(args)
-    const work = works.get(args.contextValue as object)
-    work?.done()
-    const reason = call && cancellations.get(call)?.reason
-    if (reason === notWaitedFor) {
-      steps?.end(call!, {})
-      return {}
-    }
-    // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
-    const result = reason
-      ? { errors: [wrap(reason)] }
-      : work?.failure
-        ? { data: null, errors: [wrap(work.failure)] }
-        : whole
-    const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
-    if (call) steps?.end(call, shown)
-    return shown
-  }
-
-  /** Runs an operation, for so long as it may take: the answer is a refusal where it is not done by then. */
-  function runInTime(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
-    const cancellation = cancellationOfArgs(args)
-    if (!cancellation) return run(args)
-    const result = run(args)
-    if (!(result instanceof Promise)) return result
-    return new Promise((resolve, reject) => {
-      const giveUp = () => resolve(finish(args, {}))
-      const end = () => {
-        deadlines.end(cancellation)
-        cancellation.unlisten(giveUp)
-      }
-      cancellation.listen(giveUp)
-      deadlines.begin(cancellation)
-      result.then(resolve, reject).finally(end)
-    })
-  }
-
-  const callOfArgs = ({ contextValue }: ExecutionArgs) => calls.get(contextValue as object)
-  const cancellationOfArgs = (args: ExecutionArgs) => {
-    const call = callOfArgs(args)
-    return call && cancellations.get(call)
-  }
-  const cookiesOf = (args: ExecutionArgs) => callOfArgs(args)?.setCookies
 
   function openSubscription({
     id,
@@ -423,14 +219,3 @@ export function gatewayOnly(secret: string): (request: Request) => Response | un
       ? undefined
       : new Response("This endpoint answers the gateway only.\n", { status: 403 })
 }
-
-/** Whose turns the operation takes: the viewer's, or their address's; undefined for a gateway's shared work. */
-const personOf = ({ viewer, address }: Pick<Call, "viewer" | "address">): string | undefined =>
-  viewer?.user ?? (address || undefined)
-
-const wrap = (error: unknown): GraphQLError =>
-  error instanceof GraphQLError
-    ? error
-    : new GraphQLError(error instanceof Error ? error.message : String(error), {
-        originalError: error instanceof Error ? error : new Error(String(error)),
-      })

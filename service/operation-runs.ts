@@ -1,0 +1,229 @@
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from "graphql"
+import { type Cancellation, cancelWith, notWaitedFor, stopCancelled } from "./cancellation.ts"
+import { type Cause, logFor, readCause } from "./cause.ts"
+import { createDeadlines } from "./deadlines.ts"
+import { badInput } from "./errors.ts"
+import { readExtensions } from "./extensions.ts"
+import { publicError, publicResult } from "./graphql-errors.ts"
+import { createLanes } from "./lanes.ts"
+import { ANSWER_BYTES, OPERATION_MS } from "./limits.ts"
+import type { Carries, LinkExtensions } from "./link.ts"
+import type { Logger } from "./log.ts"
+import { createOperationSteps } from "./operation-steps.ts"
+import { createDocumentCache } from "./operations.ts"
+import type { TokenVerifier, Viewer } from "./tokens.ts"
+import type { Tracer } from "./tracing.ts"
+import { createTurns, type Turns } from "./turns.ts"
+import { answerTooLarge, type Work } from "./work.ts"
+
+/** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
+export interface Call {
+  viewer: Viewer | undefined
+  refreshToken: string | undefined
+  /** The device cookie. */
+  device?: string
+  userAgent: string
+  address: string
+  /** Undefined where whoever asks does not say. */
+  cause: Cause | undefined
+  /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
+  isWaitedFor(): boolean
+  /** Aborted where the operation is over before its end: its client has lost interest, or it takes too long. Stores may look at it. */
+  readonly signal: AbortSignal
+  /** `Set-Cookie` values for the browser. */
+  setCookies: string[]
+}
+
+export interface RunOptions<Context extends object> {
+  schema: GraphQLSchema
+  tokens: TokenVerifier
+  log: Logger
+  tracer?: Tracer
+  /** @param work where resolvers ask for their turn, and say what they add to the answer. */
+  context(call: Call, work: Work): Context
+  /** Bytes of one answer or event. */
+  answerBytes?: number
+  /** How long one operation may take, in ms. */
+  operationMs?: number
+  /** How the service's thread is shared out, where it shares it with more than operations. */
+  turns?: Turns
+}
+
+export interface Params {
+  query: string
+  operationName?: string | null
+  variables?: Record<string, unknown> | null
+}
+
+/**
+ * Runs the operations of a subgraph: checks who asks and what, lets each person's wait behind their own, bounds what an
+ * answer may have and how long it may take, and stops what has been cancelled.
+ */
+export function createOperationRuns<Context extends object>(options: RunOptions<Context>) {
+  const { schema, log, tracer, answerBytes = ANSWER_BYTES } = options
+  stopCancelled(schema)
+  const documents = createDocumentCache(schema)
+  const calls = new WeakMap<object, Call>()
+  const cancellations = new WeakMap<Call, Cancellation>()
+  const works = new WeakMap<object, Work>()
+  const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
+  const steps = tracer && createOperationSteps(tracer)
+  const turns = options.turns ?? createTurns()
+  const lanes = createLanes()
+  const answerIsTooLarge = () => answerTooLarge(answerBytes)
+
+  /** @returns what to execute, or why it is not executed. */
+  async function prepare(
+    params: Params,
+    extensions: unknown,
+    isConnected: () => boolean,
+    cancellation: Cancellation,
+    carries?: Carries,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    let cause: Cause | undefined
+    try {
+      const given = readExtensions(extensions)
+      cause = readCause(given.requestId, given.traceparent)
+      const asker = await askerOf(given)
+      const checked = documents(params.query)
+      if (checked.errors) return checked.errors
+      const operation = getOperationAST(checked.document, params.operationName)
+      if (!operation) {
+        throw badInput("operationName", "The document has no one operation that this names.")
+      }
+      if (carries && (carries === "events") !== (operation.operation === "subscription")) {
+        throw badInput("query", `This connection carries ${carries} alone.`)
+      }
+      const person = personOf(asker)
+      if (operation.operation !== "subscription") lanes.check(person, operation.operation)
+      const isWaitedFor = () => isConnected() && cancellation.reason === undefined
+      const work = turns.work({
+        person,
+        bytes: answerBytes,
+        tooLarge: answerIsTooLarge,
+        isWaitedFor,
+      })
+      const call: Call = {
+        ...asker,
+        cause,
+        isWaitedFor,
+        get signal() {
+          return cancellation.signal
+        },
+        setCookies: [],
+      }
+      call.cause = steps ? steps.begin(call, operation) : call.cause
+      const contextValue = options.context(call, work)
+      calls.set(contextValue, call)
+      cancellations.set(call, cancellation)
+      cancelWith(contextValue, cancellation)
+      works.set(contextValue, work)
+      return {
+        schema,
+        document: checked.document,
+        operationName: params.operationName,
+        variableValues: params.variables,
+        contextValue,
+      }
+    } catch (error) {
+      return [publicError(wrap(error), logFor(log, cause))]
+    }
+  }
+
+  async function askerOf({ token, refreshToken, device, userAgent, address }: LinkExtensions) {
+    const viewer = token === undefined ? undefined : await options.tokens.verify(token)
+    return { viewer, refreshToken, device, userAgent, address }
+  }
+
+  /** Runs an operation when it is its person's turn. */
+  const run = (args: ExecutionArgs) => {
+    const call = callOfArgs(args)
+    const kind = getOperationAST(args.document, args.operationName)?.operation
+    if (!call || !kind || kind === "subscription") return executeNow(args)
+    const person = personOf(call)
+    const entered = lanes.enter(person, kind)
+    const leave = () => lanes.leave(person, kind)
+    try {
+      const result = entered ? entered.then(() => executeNow(args)) : executeNow(args)
+      if (result instanceof Promise) return result.finally(leave)
+      leave()
+      return result
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  function executeNow(args: ExecutionArgs) {
+    works.get(args.contextValue as object)?.begin()
+    const result = execute(args)
+    return result instanceof Promise
+      ? result.then((result) => finish(args, result))
+      : finish(args, result)
+  }
+
+  function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
+    const call = callOfArgs(args)
+    const work = works.get(args.contextValue as object)
+    work?.done()
+    const reason = call && cancellations.get(call)?.reason
+    if (reason === notWaitedFor) {
+      steps?.end(call!, {})
+      return {}
+    }
+    // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
+    const result = reason
+      ? { errors: [wrap(reason)] }
+      : work?.failure
+        ? { data: null, errors: [wrap(work.failure)] }
+        : whole
+    const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
+    if (call) steps?.end(call, shown)
+    return shown
+  }
+
+  /** Runs an operation, for so long as it may take: the answer is a refusal where it is not done by then. */
+  function runInTime(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
+    const cancellation = cancellationOfArgs(args)
+    if (!cancellation) return run(args)
+    const result = run(args)
+    if (!(result instanceof Promise)) return result
+    return new Promise((resolve, reject) => {
+      const giveUp = () => resolve(finish(args, {}))
+      const end = () => {
+        deadlines.end(cancellation)
+        cancellation.unlisten(giveUp)
+      }
+      cancellation.listen(giveUp)
+      deadlines.begin(cancellation)
+      result.then(resolve, reject).finally(end)
+    })
+  }
+
+  const callOfArgs = ({ contextValue }: ExecutionArgs) => calls.get(contextValue as object)
+  const cancellationOfArgs = (args: ExecutionArgs) => {
+    const call = callOfArgs(args)
+    return call && cancellations.get(call)
+  }
+  const cookiesOf = (args: ExecutionArgs) => callOfArgs(args)?.setCookies
+
+  return { prepare, run, runInTime, callOfArgs, cancellationOfArgs, cookiesOf }
+}
+
+/** Whose turns the operation takes: the viewer's, or their address's; undefined for a gateway's shared work. */
+const personOf = ({ viewer, address }: Pick<Call, "viewer" | "address">): string | undefined =>
+  viewer?.user ?? (address || undefined)
+
+export const wrap = (error: unknown): GraphQLError =>
+  error instanceof GraphQLError
+    ? error
+    : new GraphQLError(error instanceof Error ? error.message : String(error), {
+        originalError: error instanceof Error ? error : new Error(String(error)),
+      })
