@@ -2,6 +2,7 @@ import { ANSWER_BYTES } from "@parley/service/limits.ts"
 import { type Hold, type SocketWatch, socketLimits, upgradeSocket } from "@parley/service/socket.ts"
 import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
+import { Client, type ClientOptions } from "./client.ts"
 import { type CookieNames, readCredentials } from "./credentials.ts"
 import {
   CLIENT_HELD_ANSWER_BYTES,
@@ -11,7 +12,7 @@ import {
 } from "./limits.ts"
 import { createPendingSockets } from "./pending-sockets.ts"
 import { plain } from "./responses.ts"
-import { Client, type Extra, type SocketOptions } from "./socket.ts"
+import type { Extra } from "./socket.ts"
 
 export const GATEWAY_SOCKETS = socketLimits({
   maxFrameBytes: MAX_FRAME_BYTES,
@@ -34,7 +35,7 @@ export function createUpgrade(options: {
   /** `http:` or `https:`, that of PUBLIC_URL: a proxy that ends TLS may speak http to the gateway. */
   protocolOfPages: string
   cookies: CookieNames
-  socket: Pick<SocketOptions, "clock" | "requestId">
+  socket: ClientOptions
   watch?: SocketWatch
 }) {
   const { protocol, origins, protocolOfPages, cookies, socket, watch } = options
