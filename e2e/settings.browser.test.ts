@@ -54,6 +54,6 @@ test("one chooses who may add one, and others are refused in the app's words", a
       })) === undefined,
     "Bob to be let in",
   )
-  expect(await page.getByRole("alert").count()).toBe(0)
+  expect(await page.getByRole("dialog").getByRole("alert").count()).toBe(0)
   for (const one of [page, other]) await one.context().close()
 }, 60_000)
