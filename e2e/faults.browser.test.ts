@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import type { Browser, Page } from "playwright-core"
+import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
 import {
   answerInstead,
   composer,
@@ -27,7 +28,7 @@ const MESSAGES = 130
 
 beforeAll(async () => {
   parley = await startParley("one embedded node", {
-    environment: { MESSAGES_PER_MINUTE: "1000000" },
+    environment: LIFTED_LIMITS,
   })
   browser = await openBrowser()
   line = await openLine(parley.url)

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import type { Browser } from "playwright-core"
+import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
 import { conversations, openBrowser, pageOf } from "./browser.ts"
 import { type Line, openLine } from "./line.ts"
 import { type Parley, startParley } from "./parley.ts"
@@ -10,13 +11,7 @@ let browser: Browser
 let line: Line
 
 beforeAll(async () => {
-  const many = "1000000"
-  parley = await startParley("one embedded node", {
-    environment: {
-      ...{ CHANGES_PER_MINUTE: many, GROUPS_PER_DAY: many, ADDS_PER_DAY: many },
-      ...{ STRANGERS_PER_DAY: many, MESSAGES_PER_MINUTE: many },
-    },
-  })
+  parley = await startParley("one embedded node", { environment: LIFTED_LIMITS })
   browser = await openBrowser()
   line = await openLine(parley.url)
 }, 90_000)

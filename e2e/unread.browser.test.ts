@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import type { Browser, Page } from "playwright-core"
+import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
 import { conversations, isAlive, message, openBrowser, pageOf, write } from "./browser.ts"
 import { type Parley, startParley } from "./parley.ts"
 import type { Person } from "./person.ts"
@@ -10,7 +11,7 @@ let browser: Browser
 
 beforeAll(async () => {
   parley = await startParley("one embedded node", {
-    environment: { MESSAGES_PER_MINUTE: "1000000" },
+    environment: LIFTED_LIMITS,
   })
   browser = await openBrowser()
 }, 90_000)
