@@ -234,6 +234,11 @@ async function killTab(context: BrowserContext, afterMs: number, text: string): 
   for (const pid of pids) process.kill(pid, "SIGKILL")
   await crashed
   await page.close()
+  // A page that is opened before Chromium has missed a spare process of its own would wait for that one for ever.
+  await until(
+    async () => (await renderers()).every((pid) => !pids.includes(pid)),
+    "the browser to know that its processes are gone",
+  )
 }
 
 test("a tab that is killed right after Enter loses no message: the next one sends it, once", async () => {
