@@ -221,6 +221,50 @@ describe("a room that cannot go on", () => {
   })
 })
 
+describe("an old joining that comes by while a session is being placed", () => {
+  test("brings in no one twice, and the leaving that follows it takes no one out", async () => {
+    const joined = log.changed("alice", { joined: ["carol"] })
+    const entries = await store(
+      joined,
+      ...messages(150),
+      log.changed("alice", { left: ["carol"] }),
+      // More than a room reads of the log at once.
+      ...messages(250),
+      log.changed("alice", { joined: ["carol"] }),
+      ...messages(10),
+    )
+    const { seq: last } = entries.at(-1)!
+    const asked = Promise.withResolvers<void>()
+    const found = Promise.withResolvers<void>()
+    memberships = async (store, user) => {
+      asked.resolve()
+      await found.promise
+      return store.memberships(user)
+    }
+    const carol = openSession(node, "carol", new Map([[group, last]]))
+    await asked.promise
+    const read = Promise.withResolvers<void>()
+    reading = read.promise
+    hear(joined)
+    found.resolve()
+    await carol.replayed
+    expect(carol.session.phase).toBe("live")
+    reading = "answered"
+    const before = reads
+    read.resolve()
+    // The first page is being read. Two more, or the room has ended too soon.
+    await until(() => reads >= before + 2 || node.hub.rooms === 0, "the log to be read")
+    const [next] = await store(log.message("alice"))
+    hear(next!)
+    await until(() => seqs(carol).includes(next!.seq), "the next message")
+    hear(...entries.filter(({ kind }) => kind === "members"))
+    const [after] = await store(log.message("alice"))
+    hear(after!)
+    await until(() => seqs(carol).includes(after!.seq), "the message after it")
+    expect(seqs(carol)).toEqual([next!.seq, after!.seq])
+  })
+})
+
 describe("whoever is added", () => {
   test("enters at the entry that adds them, and leaves at the one that removes them", async () => {
     const carol = await open("carol")

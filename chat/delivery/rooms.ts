@@ -224,9 +224,18 @@ export function createRooms(options: RoomsOptions): Rooms {
 
   const isNews = ({ conversation, seq }: MembersEntry, session: Session) =>
     seq > (session.departed.get(conversation) ?? 0) &&
+    !isReadLater(session, conversation, seq) &&
     !rooms.get(conversation)?.sessions.has(session)
 
+  /**
+   * Whether the session's membership was read when the log had come further than this change of members. A room that an
+   * old joining opened comes by all later changes too: of a session that has been placed since then, they say nothing.
+   */
+  const isReadLater = (session: Session, conversation: string, seq: number) =>
+    seq <= (session.covered.get(conversation) ?? 0)
+
   function depart(room: Room, session: Session, entry: MembersEntry): void {
+    if (isReadLater(session, room.conversation, entry.seq)) return
     // A room may be behind what the session knows: it never goes back, or the next joining on the way would be news.
     const known = session.departed.get(room.conversation) ?? 0
     session.departed.set(room.conversation, Math.max(known, entry.seq))
