@@ -40,7 +40,7 @@ const OUTSIDERS = ["mallory", "oscar"]
 /** What the readers do, in turn. */
 const READERS = ["dawdle", "hop", "stay", "sleep", "hop", "listen", "stay", "hop"] as const
 /** Whoever sleeps so long has missed more of a busy group than is replayed; in ms. */
-const LONG_SLEEP: Habit = { absences: 20_000, absence: [25_000, 45_000] }
+const LONG_SLEEP: Habit = { absences: 20_000, absence: [25_000, 100_000] }
 
 /** Makes the accounts and conversations, while nothing is broken yet, and sets everyone to work. */
 export async function startWorkload(
