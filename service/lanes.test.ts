@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { createLanes } from "./lanes.ts"
 import {
+  FIRST_QUERIES_AT_ONCE,
   MUTATIONS_AT_ONCE,
   QUERIES_AT_ONCE,
   QUERIES_AT_ONCE_IN_ALL,
@@ -103,4 +104,26 @@ test("nothing is kept of a person whose operations have ended", () => {
     lanes.leave("alice", kind)
   }
   expect(lanes.size).toBe(0)
+})
+
+test("first queries of many persons wait in the order in which they came, and each gets its turn", async () => {
+  const lanes = createLanes()
+  const begun: string[] = []
+  const people = Array.from({ length: FIRST_QUERIES_AT_ONCE + 20 }, (_, i) => `${i}`)
+  for (const person of people) {
+    const entered = lanes.enter(person, "query")
+    if (entered) void entered.then(() => begun.push(person))
+    else begun.push(person)
+  }
+  expect(begun).toHaveLength(FIRST_QUERIES_AT_ONCE)
+  // One with many under way and more that wait is not served before them.
+  for (let i = 0; i < 3; i++) void lanes.enter("0", "query")?.then(() => begun.push("0 again"))
+  for (let i = 0; i < 20; i++) {
+    lanes.leave(`${i + 1}`, "query")
+    await Promise.resolve()
+  }
+  expect(begun).toEqual(people)
+  for (const person of people.slice(21)) lanes.leave(person, "query")
+  await Promise.resolve()
+  expect(begun.slice(people.length)).toContain("0 again")
 })

@@ -1,6 +1,7 @@
 import { ParleyError } from "./errors.ts"
 import {
   BUSY_RETRY_MS,
+  FIRST_QUERIES_AT_ONCE,
   MUTATIONS_AT_ONCE,
   MUTATIONS_WAITING,
   QUERIES_AT_ONCE,
@@ -27,11 +28,17 @@ interface Lane {
 }
 
 const BOUNDS = {
-  query: { atOnce: QUERIES_AT_ONCE, inAll: QUERIES_AT_ONCE_IN_ALL, waiting: QUERIES_WAITING },
+  query: {
+    atOnce: QUERIES_AT_ONCE,
+    inAll: QUERIES_AT_ONCE_IN_ALL,
+    firsts: FIRST_QUERIES_AT_ONCE,
+    waiting: QUERIES_WAITING,
+  },
   // A mutation holds little, and what it appends is batched.
   mutation: {
     atOnce: MUTATIONS_AT_ONCE,
     inAll: Number.POSITIVE_INFINITY,
+    firsts: Number.POSITIVE_INFINITY,
     waiting: MUTATIONS_WAITING,
   },
 } as const
@@ -76,8 +83,12 @@ export function createLanes(): Lanes {
       if (!lane) {
         const first: Lane = { running: 0, waiting: [] }
         lanes[kind].set(person, first)
-        begin(first, kind)
-        return undefined
+        if (running[kind] < BOUNDS[kind].firsts) {
+          begin(first, kind)
+          return undefined
+        }
+        held[kind].add(first)
+        return new Promise((resolve) => first.waiting.push(resolve))
       }
       const { atOnce, inAll } = BOUNDS[kind]
       if (lane.waiting.length === 0 && lane.running < atOnce && running[kind] < inAll) {
@@ -94,12 +105,11 @@ export function createLanes(): Lanes {
       if (!lane) return
       lane.running -= 1
       running[kind] -= 1
-      const { atOnce, inAll } = BOUNDS[kind]
-      // A person who waits has one under way at least.
-      if (lane.running === 0 && lane.waiting.length > 0) beginNext(lane, kind)
-      const next = running[kind] < inAll ? fewest(held[kind], atOnce) : undefined
-      if (next) beginNext(next, kind)
-      if (lane.running === 0) lanes[kind].delete(person)
+      const { atOnce, inAll, firsts } = BOUNDS[kind]
+      // A person of whom nothing is under way comes first, in the order in which they came.
+      const next = running[kind] < firsts ? fewest(held[kind], atOnce) : undefined
+      if (next && (next.running === 0 || running[kind] < inAll)) beginNext(next, kind)
+      if (lane.running === 0 && lane.waiting.length === 0) lanes[kind].delete(person)
     },
 
     get size() {

@@ -60,6 +60,12 @@ export const QUERIES_AT_ONCE = 8
  */
 export const QUERIES_AT_ONCE_IN_ALL = 16
 
+/**
+ * Persons' first queries under way at once at a node, with those above: beyond it they wait in the order in which they
+ * came. A dear query holds some 4 MB while its answer is made, so that many accounts with one each fill no memory.
+ */
+export const FIRST_QUERIES_AT_ONCE = 64
+
 /** Queries of one person that wait behind these; the next one is RATE_LIMITED. A gateway's socket carries 100. */
 export const QUERIES_WAITING = 200
 

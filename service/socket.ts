@@ -141,6 +141,8 @@ function flush(socket: BunSocket): void {
   ) {
     forget(data)
     write(socket, frames)
+    // The kernel may have taken all at once: then nothing is left that could drain.
+    data.drained?.()
     return
   }
   let written = 0
@@ -216,6 +218,7 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
     },
     close(socket, code, reason) {
       watch?.closed(socket, code)
+      forget(socket.data)
       void socket.data.closed?.(code, reason)
     },
   }

@@ -85,16 +85,18 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       if (error) reject(wrap(error))
       else resolve({ done: true, value: undefined })
     }
-    const stop = options.subscribe?.({
+    let stop: (() => void) | undefined
+    // Before it begins: it may end while it does.
+    ends.set(id, (error) => {
+      stop?.()
+      end(error)
+    })
+    stop = options.subscribe?.({
       id,
       link,
       cause: callOfArgs(args)?.cause,
       args: args as Subscription<Context>["args"],
       end,
-    })
-    ends.set(id, (error) => {
-      stop?.()
-      end(error)
     })
     return untilStopped(promise, () => {
       stop?.()
