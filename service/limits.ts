@@ -70,7 +70,7 @@ export const FIRST_QUERIES_AT_ONCE = 64
 export const QUERIES_WAITING = 200
 
 /**
- * Pages of messages, entries or members that one operation reads at once: of 512 KiB each, so that what it has read is
+ * Pages of messages or entries that one operation reads at once: of 512 KiB each, so that what it has read is
  * charged before it reads much more.
  */
 export const PAGES_AT_ONCE = 4

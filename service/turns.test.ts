@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { unavailable } from "./errors.ts"
 import { PAGES_AT_ONCE, SLICE_MS } from "./limits.ts"
 import { createTurns, type Turns } from "./turns.ts"
-import { inTurn, type Work } from "./work.ts"
+import { fewInTurn, type Work } from "./work.ts"
 
 /** Time that passes only where a test spends it. */
 function createClock() {
@@ -184,7 +184,7 @@ test("an operation reads few pages at once, and none after it has used up what i
   const work = begin(createTurns(createClock().now), "alice")
   let [reading, most, read] = [0, 0, 0]
   const page = () =>
-    inTurn(work, async () => {
+    fewInTurn(work, async () => {
       reading += 1
       read += 1
       most = Math.max(most, reading)

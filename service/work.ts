@@ -54,6 +54,19 @@ export const answerTooLarge = (bytes: number): ParleyError =>
     `The answer would have more than ${Math.floor(bytes / 1024)} KiB: ask for fewer items or fields.`,
   )
 
+/**
+ * Reads a page in turn. It asks right before, for many fields that are resolved at once would all be told to go on; and
+ * once more after, for what is made of the page costs as much as to read it.
+ */
+export async function inTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
+  const before = work.turn()
+  if (before) await before
+  const page = await read()
+  const after = work.turn()
+  if (after) await after
+  return page
+}
+
 /** Pages that an operation reads at the moment, and those that wait for one of these. */
 interface Pages {
   reading: number
@@ -62,11 +75,11 @@ interface Pages {
 const pagesOf = new WeakMap<Work, Pages>()
 
 /**
- * Reads a page in turn, and few of one operation at once: what has been read is charged before more is, so that an
- * operation that asks for too much holds little of it. It asks for its turn right before it reads, for many fields that are
- * resolved at once would all be told to go on; and once more after, for what is made of the page costs as much.
+ * Reads a page of texts in turn, and few of one operation at once: what has been read is charged before more is, so that
+ * an operation that asks for too much holds little of it. Short pages are better read all at once, for a store puts
+ * together what is asked for in one moment.
  */
-export async function inTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
+export async function fewInTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
   let pages = pagesOf.get(work)
   if (!pages) {
     pages = { reading: 0, waiting: [] }
@@ -76,12 +89,7 @@ export async function inTurn<T>(work: Work, read: () => Promise<T>): Promise<T> 
   if (pages.reading < PAGES_AT_ONCE) pages.reading += 1
   else await new Promise<void>((resolve) => waiting.push(resolve))
   try {
-    const before = work.turn()
-    if (before) await before
-    const page = await read()
-    const after = work.turn()
-    if (after) await after
-    return page
+    return await inTurn(work, read)
   } finally {
     const next = waiting.shift()
     if (next) next()

@@ -1,6 +1,6 @@
 import { badInput, notFound } from "@parley/service/errors.ts"
 import { shownLine } from "@parley/service/names.ts"
-import { bytesOf, inTurn } from "@parley/service/work.ts"
+import { bytesOf, fewInTurn, inTurn } from "@parley/service/work.ts"
 import type { GraphQLResolveInfo } from "graphql"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
@@ -149,7 +149,7 @@ export const Conversation = {
     info: GraphQLResolveInfo,
   ) {
     const member = await membershipOf(ref, context)
-    return inTurn(context.work, async () => {
+    return fewInTurn(context.work, async () => {
       const messages = await messagePage(member, page, context)
       const { length } = messages.edges
       context.work.charge(length * itemBytes(info), length)
@@ -166,7 +166,7 @@ export const Conversation = {
     checkCount(after, "after", MAX_SEQ)
     checkCount(first, "first", LOG_PAGE, 1)
     const member = await membershipOf(ref, context)
-    return inTurn(context.work, async () => {
+    return fewInTurn(context.work, async () => {
       const entries = await context.services.reader.log(member, after, first)
       context.work.charge(entries.length * itemBytes(info), entries.length)
       return entries.map((entry) => ({ kind: "entry", entry }))
