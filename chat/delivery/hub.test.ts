@@ -222,6 +222,38 @@ describe("a room that cannot go on", () => {
 })
 
 describe("an old joining that comes by while a session is being placed", () => {
+  /** Opens Carol's session; the joining is heard before her memberships are found, and what follows it is read after. */
+  async function placeBeside(joined: Entry, position: number) {
+    const asked = Promise.withResolvers<void>()
+    const found = Promise.withResolvers<void>()
+    memberships = async (store, user) => {
+      asked.resolve()
+      await found.promise
+      return store.memberships(user)
+    }
+    const session = openSession(node, "carol", new Map([[group, position]]))
+    await asked.promise
+    const read = Promise.withResolvers<void>()
+    reading = read.promise
+    hear(joined)
+    found.resolve()
+    return { session, read }
+  }
+
+  test("shows nothing of what came after to one who has left since", async () => {
+    const joined = log.changed("alice", { joined: ["carol"] })
+    const left = [...messages(5), log.changed("alice", { left: ["carol"] })]
+    await store(joined, ...left, ...messages(5))
+    const { seq: last } = left.at(-1)!
+    const { session: carol, read } = await placeBeside(joined, last)
+    await carol.replayed
+    reading = "answered"
+    read.resolve()
+    const isShown = () => seqs(carol).some((seq) => seq > last)
+    await until(() => node.hub.rooms === 0 || isShown(), "the room to end")
+    expect(seqs(carol)).toEqual([])
+  })
+
   test("brings in no one twice, and the leaving that follows it takes no one out", async () => {
     const joined = log.changed("alice", { joined: ["carol"] })
     const entries = await store(
@@ -234,19 +266,7 @@ describe("an old joining that comes by while a session is being placed", () => {
       ...messages(10),
     )
     const { seq: last } = entries.at(-1)!
-    const asked = Promise.withResolvers<void>()
-    const found = Promise.withResolvers<void>()
-    memberships = async (store, user) => {
-      asked.resolve()
-      await found.promise
-      return store.memberships(user)
-    }
-    const carol = openSession(node, "carol", new Map([[group, last]]))
-    await asked.promise
-    const read = Promise.withResolvers<void>()
-    reading = read.promise
-    hear(joined)
-    found.resolve()
+    const { session: carol, read } = await placeBeside(joined, last)
     await carol.replayed
     expect(carol.session.phase).toBe("live")
     reading = "answered"

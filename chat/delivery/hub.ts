@@ -113,6 +113,8 @@ export function createHub(options: HubOptions): Hub {
 
   function place(session: Session, { conversation, head, until }: MembershipView): boolean {
     if (until === null) return rooms.place(session, conversation, head)
+    // An old joining may have brought it in while it was being placed; the room has yet to come by the leaving.
+    rooms.takeOut(session, conversation)
     session.covered.set(conversation, until)
     session.departed.set(conversation, until)
     return true

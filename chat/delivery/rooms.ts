@@ -20,6 +20,8 @@ export interface Rooms {
    * False where the room is ahead of `head`: the membership must be read again.
    */
   place(session: Session, conversation: string, head: number): boolean
+  /** Takes a session out whose membership has ended, as its reading says. */
+  takeOut(session: Session, conversation: string): void
   /** Between these two a session reads its memberships, and misses nothing that passes meanwhile. */
   beginPlacing(): void
   endPlacing(): void
@@ -301,6 +303,11 @@ export function createRooms(options: RoomsOptions): Rooms {
       room.known = Math.max(room.known, head, strays.get(conversation) ?? 0)
       if (!room.busy && room.known > room.tail) pump(room)
       return true
+    },
+
+    takeOut(session, conversation) {
+      const room = rooms.get(conversation)
+      if (room?.sessions.has(session)) exit(room, session)
     },
 
     beginPlacing() {
