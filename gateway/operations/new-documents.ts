@@ -1,3 +1,4 @@
+import { addressGroup } from "@parley/service/address-group.ts"
 import { ParleyError } from "@parley/service/errors.ts"
 import { createTokenBuckets, type TokenBuckets } from "@parley/service/token-bucket.ts"
 import {
@@ -120,22 +121,7 @@ function cpuOfProcess(): number {
 /** Names a payer in buckets and queues. A home or a machine has all addresses of one IPv6 network of 64 bits. */
 export function payerKey({ user, address }: Payer): string {
   if (user !== undefined) return `user ${user}`
-  return `address ${address.includes(":") ? network64(address) : address}`
-}
-
-/** The first four groups of an IPv6 address; an IPv4 address written as IPv6 stays whole. */
-function network64(address: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
-  if (mapped) return mapped
-  const [head = "", tail] = address.toLowerCase().split("::")
-  const before = head === "" ? [] : head.split(":")
-  const after = tail === undefined || tail === "" ? [] : tail.split(":")
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  const groups = [...before, ...Array<string>(Math.max(0, zeros)).fill("0"), ...after]
-  return groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":")
+  return `address ${addressGroup(address)}`
 }
 
 const usedUp = (retryAfterMs: number) =>
