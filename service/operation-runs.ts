@@ -5,6 +5,7 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  type OperationTypeNode,
 } from "graphql"
 import { type Cancellation, cancelWith, notWaitedFor, stopCancelled } from "./cancellation.ts"
 import { type Cause, logFor, readCause } from "./cause.ts"
@@ -62,6 +63,16 @@ export interface Params {
   variables?: Record<string, unknown> | null
 }
 
+/** What is known of an operation from its check to its end. */
+interface Prepared {
+  call: Call
+  work: Work
+  cancellation: Cancellation
+  kind: OperationTypeNode
+  /** Whose turns it takes. */
+  person: string | undefined
+}
+
 /**
  * Runs the operations of a subgraph: checks who asks and what, lets each person's wait behind their own, bounds what an
  * answer may have and how long it may take, and stops what has been cancelled.
@@ -70,9 +81,8 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
   const { schema, log, tracer, answerBytes = ANSWER_BYTES } = options
   stopCancelled(schema)
   const documents = createDocumentCache(schema)
-  const calls = new WeakMap<object, Call>()
-  const cancellations = new WeakMap<Call, Cancellation>()
-  const works = new WeakMap<object, Work>()
+  /** By the context that its resolvers are given. */
+  const prepared = new WeakMap<object, Prepared>()
   const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
   const steps = tracer && createOperationSteps(tracer)
   const turns = options.turns ?? createTurns()
@@ -121,10 +131,8 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
       }
       call.cause = steps ? steps.begin(call, operation) : call.cause
       const contextValue = options.context(call, work)
-      calls.set(contextValue, call)
-      cancellations.set(call, cancellation)
+      prepared.set(contextValue, { call, work, cancellation, kind: operation.operation, person })
       cancelWith(contextValue, cancellation)
-      works.set(contextValue, work)
       return {
         schema,
         document: checked.document,
@@ -144,10 +152,8 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
 
   /** Runs an operation when it is its person's turn. */
   const run = (args: ExecutionArgs) => {
-    const call = callOfArgs(args)
-    const kind = getOperationAST(args.document, args.operationName)?.operation
-    if (!call || !kind || kind === "subscription") return executeNow(args)
-    const person = personOf(call)
+    const { kind, person } = preparedOf(args) ?? {}
+    if (!kind || kind === "subscription") return executeNow(args)
     const entered = lanes.enter(person, kind)
     const leave = () => lanes.leave(person, kind)
     try {
@@ -162,7 +168,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
   }
 
   function executeNow(args: ExecutionArgs) {
-    works.get(args.contextValue as object)?.begin()
+    preparedOf(args)?.work.begin()
     const result = execute(args)
     return result instanceof Promise
       ? result.then((result) => finish(args, result))
@@ -170,10 +176,9 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
   }
 
   function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
-    const call = callOfArgs(args)
-    const work = works.get(args.contextValue as object)
+    const { call, work, cancellation } = preparedOf(args) ?? {}
     work?.done()
-    const reason = call && cancellations.get(call)?.reason
+    const reason = cancellation?.reason
     if (reason === notWaitedFor) {
       steps?.end(call!, {})
       return {}
@@ -207,11 +212,9 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
     })
   }
 
-  const callOfArgs = ({ contextValue }: ExecutionArgs) => calls.get(contextValue as object)
-  const cancellationOfArgs = (args: ExecutionArgs) => {
-    const call = callOfArgs(args)
-    return call && cancellations.get(call)
-  }
+  const preparedOf = ({ contextValue }: ExecutionArgs) => prepared.get(contextValue as object)
+  const callOfArgs = (args: ExecutionArgs) => preparedOf(args)?.call
+  const cancellationOfArgs = (args: ExecutionArgs) => preparedOf(args)?.cancellation
   const cookiesOf = (args: ExecutionArgs) => callOfArgs(args)?.setCookies
 
   return { prepare, run, runInTime, callOfArgs, cancellationOfArgs, cookiesOf }
