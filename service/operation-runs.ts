@@ -63,14 +63,19 @@ export interface Params {
   variables?: Record<string, unknown> | null
 }
 
-/** What is known of an operation from its check to its end. */
-interface Prepared {
+/** An operation from its check to its end. */
+interface Operation {
   call: Call
   work: Work
   cancellation: Cancellation
   kind: OperationTypeNode
   /** Whose turns it takes. */
   person: string | undefined
+}
+
+/** Execution arguments that remember their operation: graphql-ws and graphql-http hand them from hook to hook. */
+export interface RunArgs extends ExecutionArgs {
+  operation: Operation
 }
 
 /**
@@ -81,8 +86,6 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
   const { schema, log, tracer, answerBytes = ANSWER_BYTES } = options
   stopCancelled(schema)
   const documents = createDocumentCache(schema)
-  /** By the context that its resolvers are given. */
-  const prepared = new WeakMap<object, Prepared>()
   const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
   const steps = tracer && createOperationSteps(tracer)
   const turns = options.turns ?? createTurns()
@@ -96,7 +99,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
     isConnected: () => boolean,
     cancellation: Cancellation,
     carries?: Carries,
-  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  ): Promise<RunArgs | readonly GraphQLError[]> {
     let cause: Cause | undefined
     try {
       const given = readExtensions(extensions)
@@ -131,7 +134,6 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
       }
       call.cause = steps ? steps.begin(call, operation) : call.cause
       const contextValue = options.context(call, work)
-      prepared.set(contextValue, { call, work, cancellation, kind: operation.operation, person })
       cancelWith(contextValue, cancellation)
       return {
         schema,
@@ -139,6 +141,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
         operationName: params.operationName,
         variableValues: params.variables,
         contextValue,
+        operation: { call, work, cancellation, kind: operation.operation, person },
       }
     } catch (error) {
       return [publicError(wrap(error), logFor(log, cause))]
@@ -150,74 +153,72 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
     return { viewer, refreshToken, device, userAgent, address }
   }
 
-  /** Runs an operation when it is its person's turn. */
-  const run = (args: ExecutionArgs) => {
-    const { kind, person } = preparedOf(args) ?? {}
-    if (!kind || kind === "subscription") return executeNow(args)
+  /**
+   * Runs a query or mutation when it is its person's turn, for so long as it may take: the answer is a refusal where it
+   * is not done by then. Its place among its person's operations is free once its last resolver has ended.
+   */
+  function run(args: RunArgs): ExecutionResult | Promise<ExecutionResult> {
+    const { kind, person, cancellation } = args.operation
+    if (kind === "subscription") throw new Error("A subscription is not run but opened.")
     const entered = lanes.enter(person, kind)
-    const leave = () => lanes.leave(person, kind)
+    let executed: ReturnType<typeof execute>
     try {
-      const result = entered ? entered.then(() => executeNow(args)) : executeNow(args)
-      if (result instanceof Promise) return result.finally(leave)
-      leave()
-      return result
+      executed = entered ? entered.then(() => begin(args)) : begin(args)
     } catch (error) {
-      leave()
+      lanes.leave(person, kind)
       throw error
     }
-  }
-
-  function executeNow(args: ExecutionArgs) {
-    preparedOf(args)?.work.begin()
-    const result = execute(args)
-    return result instanceof Promise
-      ? result.then((result) => finish(args, result))
-      : finish(args, result)
-  }
-
-  function finish(args: ExecutionArgs, whole: ExecutionResult): ExecutionResult {
-    const { call, work, cancellation } = preparedOf(args) ?? {}
-    work?.done()
-    const reason = cancellation?.reason
-    if (reason === notWaitedFor) {
-      steps?.end(call!, {})
-      return {}
+    if (!(executed instanceof Promise)) {
+      lanes.leave(person, kind)
+      return finish(args, executed)
     }
-    // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
-    const result = reason
-      ? { errors: [wrap(reason)] }
-      : work?.failure
-        ? { data: null, errors: [wrap(work.failure)] }
-        : whole
-    const shown = result.errors ? publicResult(result, logFor(log, call?.cause)) : result
-    if (call) steps?.end(call, shown)
-    return shown
-  }
-
-  /** Runs an operation, for so long as it may take: the answer is a refusal where it is not done by then. */
-  function runInTime(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
-    const cancellation = cancellationOfArgs(args)
-    if (!cancellation) return run(args)
-    const result = run(args)
-    if (!(result instanceof Promise)) return result
     return new Promise((resolve, reject) => {
       const giveUp = () => resolve(finish(args, {}))
       const end = () => {
+        lanes.leave(person, kind)
         deadlines.end(cancellation)
         cancellation.unlisten(giveUp)
       }
       cancellation.listen(giveUp)
       deadlines.begin(cancellation)
-      result.then(resolve, reject).finally(end)
+      executed.then(
+        (result) => {
+          end()
+          resolve(finish(args, result))
+        },
+        (error) => {
+          end()
+          reject(error)
+        },
+      )
     })
   }
 
-  const preparedOf = ({ contextValue }: ExecutionArgs) => prepared.get(contextValue as object)
-  const callOfArgs = (args: ExecutionArgs) => preparedOf(args)?.call
-  const cancellationOfArgs = (args: ExecutionArgs) => preparedOf(args)?.cancellation
-  const cookiesOf = (args: ExecutionArgs) => callOfArgs(args)?.setCookies
+  function begin(args: RunArgs) {
+    args.operation.work.begin()
+    return execute(args)
+  }
 
-  return { prepare, run, runInTime, callOfArgs, cancellationOfArgs, cookiesOf }
+  function finish({ operation }: RunArgs, whole: ExecutionResult): ExecutionResult {
+    const { call, work, cancellation } = operation
+    work.done()
+    const { reason } = cancellation
+    if (reason === notWaitedFor) {
+      steps?.end(call, {})
+      return {}
+    }
+    // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
+    const result = reason
+      ? { errors: [wrap(reason)] }
+      : work.failure
+        ? { data: null, errors: [wrap(work.failure)] }
+        : whole
+    const shown = result.errors ? publicResult(result, logFor(log, call.cause)) : result
+    steps?.end(call, shown)
+    return shown
+  }
+
+  return { prepare, run }
 }
 
 /** Whose turns the operation takes: the viewer's, or their address's; undefined for a gateway's shared work. */

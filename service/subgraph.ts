@@ -14,7 +14,13 @@ import { extensionsOf } from "./extensions.ts"
 import { publicError } from "./graphql-errors.ts"
 import { ANSWER_BYTES, EVENTS_WAITING_BYTES, LINK_FRAME_BYTES } from "./limits.ts"
 import { CAUSE, type Carries, LinkInit, SECRET_HEADER, SHARED_NEXT } from "./link.ts"
-import { createOperationRuns, type Params, type RunOptions, wrap } from "./operation-runs.ts"
+import {
+  createOperationRuns,
+  type Params,
+  type RunArgs,
+  type RunOptions,
+  wrap,
+} from "./operation-runs.ts"
 import { SingleAnswer } from "./single-answer.ts"
 import { type BunSocket, type SocketWatch, socketLimits, upgradeSocket } from "./socket.ts"
 import { untilStopped } from "./until-stopped.ts"
@@ -52,8 +58,8 @@ interface LinkExtra {
   ends?: Ends
 }
 
-/** Execution arguments that remember where a subscription came from: graphql-ws hands them from hook to hook. */
-type LinkArgs = ExecutionArgs & {
+/** Execution arguments that remember which connection they came over, too. */
+type LinkArgs = RunArgs & {
   id: string
   link: Link
   ends: Ends
@@ -66,8 +72,7 @@ type LinkArgs = ExecutionArgs & {
  */
 export function createSubgraph<Context extends object>(options: SubgraphOptions<Context>) {
   const { schema, log, answerBytes = ANSWER_BYTES } = options
-  const runs = createOperationRuns(options)
-  const { prepare, run, runInTime, callOfArgs, cancellationOfArgs, cookiesOf } = runs
+  const { prepare, run } = createOperationRuns(options)
   const mayEnter = secretCheck(options.secret)
   const refuse = gatewayOnly(options.secret)
 
@@ -94,8 +99,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     stop = options.subscribe?.({
       id,
       link,
-      cause: callOfArgs(args)?.cause,
-      args: args as Subscription<Context>["args"],
+      cause: args.operation.call.cause,
+      args: args as never,
       end,
     })
     return untilStopped(promise, () => {
@@ -106,7 +111,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
 
   const http = createHandler({
     schema,
-    execute: runInTime,
+    execute: (args) => run(args as RunArgs),
     // What the handler finds by itself, in a request that never got as far as an operation, has no code yet.
     formatError: (error) =>
       "extensions" in error && error.extensions.code
@@ -121,8 +126,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       return args as OperationArgs<never>
     },
     onOperation(_request, args, result) {
-      const cookies = cookiesOf(args)
-      if (!cookies?.length) return undefined
+      const cookies = (args as unknown as RunArgs).operation.call.setCookies
+      if (!cookies.length) return undefined
       const headers = new Headers({
         "content-type": "application/graphql-response+json; charset=utf-8",
       })
@@ -135,9 +140,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   const protocol = makeServer<Record<string, unknown>, LinkExtra>({
     schema,
     execute(args) {
-      const cancellation = cancellationOfArgs(args)
-      if (!cancellation) return run(args)
-      return new SingleAnswer(cancellation, () => runInTime(args)) as never
+      const { operation } = args as RunArgs
+      return new SingleAnswer(operation.cancellation, () => run(args as RunArgs)) as never
     },
     subscribe: (args) => openSubscription(args as LinkArgs),
     onConnect({ connectionParams, extra }) {
@@ -172,8 +176,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       extra.gate?.close()
     },
     onNext(_context, _id, _payload, args, result) {
-      const setCookies = cookiesOf(args)
-      if (!setCookies?.length) return undefined
+      const { setCookies } = (args as RunArgs).operation.call
+      if (!setCookies.length) return undefined
       return { ...result, extensions: { ...result.extensions, setCookies } } as never
     },
   })
