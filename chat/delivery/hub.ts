@@ -114,9 +114,11 @@ export function createHub(options: HubOptions): Hub {
   function place(session: Session, { conversation, head, until }: MembershipView): boolean {
     if (until === null) return rooms.place(session, conversation, head)
     // An old joining may have brought it in while it was being placed; the room has yet to come by the leaving.
-    rooms.takeOut(session, conversation)
+    rooms.takeOut(session, conversation, until)
     session.covered.set(conversation, until)
-    session.departed.set(conversation, until)
+    // The session may have come back and left once more since the reading.
+    const known = session.departed.get(conversation) ?? 0
+    session.departed.set(conversation, Math.max(known, until))
     return true
   }
 

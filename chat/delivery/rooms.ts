@@ -20,8 +20,11 @@ export interface Rooms {
    * False where the room is ahead of `head`: the membership must be read again.
    */
   place(session: Session, conversation: string, head: number): boolean
-  /** Takes a session out whose membership has ended, as its reading says. */
-  takeOut(session: Session, conversation: string): void
+  /**
+   * Takes a session out whose membership ended with the entry `until`, as its reading says, where the room has yet to
+   * come by that entry. A room that is past it has let the session in again by a later joining.
+   */
+  takeOut(session: Session, conversation: string, until: number): void
   /** Between these two a session reads its memberships, and misses nothing that passes meanwhile. */
   beginPlacing(): void
   endPlacing(): void
@@ -305,9 +308,9 @@ export function createRooms(options: RoomsOptions): Rooms {
       return true
     },
 
-    takeOut(session, conversation) {
+    takeOut(session, conversation, until) {
       const room = rooms.get(conversation)
-      if (room?.sessions.has(session)) exit(room, session)
+      if (room?.sessions.has(session) && room.tail < until) exit(room, session)
     },
 
     beginPlacing() {
