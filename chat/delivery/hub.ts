@@ -11,7 +11,7 @@ import {
 import type { MembershipView, Store } from "../store/store.ts"
 import type { Watchers } from "./dispatch.ts"
 import { createRooms } from "./rooms.ts"
-import type { Session } from "./session.ts"
+import { endAll, type Session } from "./session.ts"
 
 export interface Hub {
   /** Tells the sessions of this node of an event; `users` are those it concerns, as far as the event does not say so itself. */
@@ -139,10 +139,11 @@ export function createHub(options: HubOptions): Hub {
 
   // What they have missed is in the log: their clients resume by position.
   bus.onGap((partition) => {
-    for (const session of [...sessions]) {
-      if (partitionOf(session.user, bus.partitions) !== partition) continue
-      session.end(unavailable("Something may have been missed: resume from your position."))
-    }
+    const concerned = [...sessions].filter(
+      ({ user }) => partitionOf(user, bus.partitions) === partition,
+    )
+    const reason = unavailable("Something may have been missed: resume from your position.")
+    endAll(concerned, reason, options.log)
   })
 
   return {
