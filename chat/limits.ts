@@ -296,6 +296,12 @@ export const REPLAYS_AT_ONCE = 64
 /** Positions that one subscription names: as many conversations as one person may be in. */
 export const POSITIONS = 10_000
 
+/**
+ * Positions of all subscriptions of one person at one node whose replay is not over, together; some 150 bytes each. Five
+ * devices that return at once and name 10,000 conversations each.
+ */
+export const POSITIONS_PER_PERSON = 50_000
+
 /** Memberships that one look-up in the store reads, between two turns of the event loop: about 1 ms of SQLite. */
 export const MEMBERSHIPS_PER_READ = 1_000
 
