@@ -89,6 +89,22 @@ test("begins where announcements stood some seconds ago", async () => {
   expect((await read()).texts).toEqual(["a 9"])
 })
 
+test("begins with the first entry of a node that was not there some seconds ago", async () => {
+  records = [record("a", 1)]
+  others.see(records)
+  time = OTHERS_LOOK_BACK
+  store("a", 1, 2)
+  store("b", ...range(1, 4))
+  // It announced some of it before it was first seen, and more since.
+  records = [record("a", 1), record("b", 2)]
+  others.see(records)
+  time += OTHERS_LOOK_BACK / 2
+  records = [record("a", 2), record("b", 3), record("c", 2)]
+  store("c", ...range(1, 2))
+  const { texts } = await read()
+  expect(texts.sort()).toEqual(["a 2", "b 1", "b 2", "b 3", "b 4", "c 1", "c 2"])
+})
+
 test("begins with what is new where much was never announced", async () => {
   records = [record("a")]
   store("a", ...range(1, 3), ...range(OTHERS_MAX_BEHIND, OTHERS_MAX_BEHIND + 5))

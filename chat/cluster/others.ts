@@ -76,12 +76,17 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
       known.seenAt = now()
       return known
     }
-    const earlier = history.find((seen) => seen.announced.has(id))?.announced.get(id) ?? announced
     const newest = await nodes.newestOf(id)
-    const after = Math.max(earlier, newest - OTHERS_MAX_BEHIND)
+    const after = Math.max(announcedEarlier(id, announced), newest - OTHERS_MAX_BEHIND)
     const place = { after, holes: new Map(), seenAt: now() }
     places.set(id, place)
     return place
+  }
+
+  /** How far it had announced some seconds ago: a node that was not there yet had announced nothing. */
+  function announcedEarlier(id: string, announced: number): number {
+    const [first] = history
+    return first ? (first.announced.get(id) ?? 0) : announced
   }
 
   async function readFrom(
