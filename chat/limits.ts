@@ -135,6 +135,9 @@ export const READ_OTHERS_EVERY = 500
 /** Entries of another node that one query reads: at 32 KiB of text each, some 6 MiB in memory. */
 export const OTHERS_PAGE = 200
 
+/** Other nodes that are read at a time, with a page of each in memory: with the longest texts 24 MiB, however many there are. */
+export const OTHERS_AT_ONCE = 4
+
 /**
  * Pages that one round reads of each other node, before the node does something else: 10,000 entries a second of each.
  * What is beyond is read in the next round.
