@@ -171,6 +171,21 @@ describe("over the wire", () => {
     expect(back.errors?.[0]?.extensions.code).toBe("NOT_FOUND")
   })
 
+  test("a time that is yet to come hides nothing that was missed", async () => {
+    await using link = await openLink(node, [SHARED_NEXT])
+    const group = await newGroup("ivan")
+    await say("alice", group, "missed")
+    const query = EVENTS.replace("($after: [PositionInput!])", "($since: DateTime)")
+    const since = (ms: number) => ({ since: new Date(Date.now() + ms).toISOString() })
+    const ask = query.replace("after: $after", "since: $since")
+    link.subscribe("now", "ivan", ask, since(0))
+    link.subscribe("to come", "ivan", ask, since(60_000))
+    await until(() => link.payloads("to come").length === 3, "what was missed, and readiness")
+    expect(typesOf(link.payloads("to come"))).toEqual(["MembersChanged", "MessageSent", "Ready"])
+    await until(() => link.payloads("now").length === 1, "readiness")
+    expect(typesOf(link.payloads("now"))).toEqual(["Ready"])
+  })
+
   test("receipts reach those whose messages they are about", async () => {
     await using link = await openLink(node, [SHARED_NEXT])
     const group = await newGroup("bob", "carol")

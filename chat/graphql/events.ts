@@ -1,4 +1,5 @@
 import { logFor } from "@parley/service/cause.ts"
+import type { Clock } from "@parley/service/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Subscription } from "@parley/service/subgraph.ts"
 import {
@@ -43,8 +44,12 @@ interface Counts {
   positions: number
 }
 
+export interface EventsOptions extends ReplayOptions {
+  clock: Clock
+}
+
 /** Opens `events` subscriptions: the way in of a session, from a checked document to the hub. */
-export function createEvents(schema: GraphQLSchema, programs: Programs, options: ReplayOptions) {
+export function createEvents(schema: GraphQLSchema, programs: Programs, options: EventsOptions) {
   const people = new Map<string, Counts>()
   function count(user: string, by: Partial<Counts>): void {
     const counts = people.get(user) ?? { sessions: 0, replays: 0, positions: 0 }
@@ -70,7 +75,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
     try {
       if (viewer === undefined) throw unauthenticated()
       check(viewer)
-      start = startOf(schema, args)
+      start = believable(startOf(schema, args), options.clock.now())
       check(viewer, start.positions?.size)
     } catch (error) {
       end(error as ParleyError)
@@ -115,6 +120,15 @@ interface Start {
   positions: Positions | undefined
   /** ms since the epoch. */
   since: number | undefined
+}
+
+/**
+ * A client that has everything up to a time that is yet to come goes by entries of a node whose clock was wrong: how far
+ * it is in the conversations that it does not name is unknown then, and they count from their beginning.
+ */
+function believable(start: Start, now: number): Start {
+  if (start.since === undefined || start.since <= now) return start
+  return { positions: start.positions ?? new Map(), since: undefined }
 }
 
 /** The arguments of the one field that a subscription has. @throws ParleyError BAD_INPUT */
