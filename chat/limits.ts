@@ -266,8 +266,8 @@ export const SUBSCRIPTIONS_PER_PERSON = 100
 export const SUBSCRIPTIONS_RETRY_MS = 10_000
 
 /**
- * Conversations of all subscriptions of one person at one node together; some 400 bytes each. 20 devices of a person in
- * 10,000 conversations, 100 of one in 2,000.
+ * Conversations of all subscriptions of one person at one node together, those that the person has left among them; some
+ * 400 bytes each. 20 devices of a person in 10,000 conversations, 100 of one in 2,000.
  */
 export const PLACES_PER_PERSON = 200_000
 

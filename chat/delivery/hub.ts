@@ -60,11 +60,16 @@ export function createHub(options: HubOptions): Hub {
   const nobody: ReadonlySet<Session> = new Set()
   const rooms = createRooms({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
 
-  /** @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together. */
+  /**
+   * A session remembers the conversations that its user has left, too. One session alone is never too many: of how many
+   * conversations a person is made a member and is removed from is not up to them.
+   * @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together.
+   */
   function checkPlaces(user: string): void {
+    const mine = users.get(user) ?? nobody
     let places = 0
-    for (const session of users.get(user) ?? nobody) places += rooms.placesOf(session)
-    if (places > PLACES_PER_PERSON) throw tooMany()
+    for (const session of mine) places += rooms.placesOf(session) + session.departed.size
+    if (places > PLACES_PER_PERSON && mine.size > 1) throw tooMany()
   }
 
   async function placeAll(

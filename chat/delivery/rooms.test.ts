@@ -5,6 +5,7 @@ import type { ChatContainer } from "../context.ts"
 import type { Entry } from "../domain/entry.ts"
 import {
   LANE_WAIT_MS,
+  MEMBERSHIPS_PER_READ,
   PLACES_PER_PERSON,
   REPLAY_LINK_BYTES,
   REPLAY_STALL_MS,
@@ -240,5 +241,19 @@ describe("a person in very many conversations", () => {
     expect(node.hub.rooms).toBeGreaterThanOrEqual(CONVERSATIONS - ROOMS_PER_PASS)
     await until(() => node.hub.rooms === 0, "the end of all rooms")
     expect((await open("bob")).error).toBeUndefined()
+  }, 30_000)
+
+  test("is counted for those that they have left, and may always have one subscription", async () => {
+    const many = PLACES_PER_PERSON + MEMBERSHIPS_PER_READ
+    memberships = async (_user, stretch) => {
+      const from = stretch!.after === "" ? 0 : Number(stretch!.after.slice(1)) + 1
+      const { length } = views.slice(0, Math.min(stretch!.limit, many - from))
+      return Array.from({ length }, (_, i) => {
+        return { ...views[0]!, conversation: `c${`${from + i}`.padStart(6, "0")}`, until: 1 }
+      })
+    }
+    expect((await open("bob")).error).toBeUndefined()
+    expect((await open("bob")).error).toMatchObject({ code: "RATE_LIMITED" })
+    expect(node.hub.size).toBe(1)
   }, 30_000)
 })
