@@ -211,7 +211,7 @@ export const LIST_PAGE = 200
 /** Entries of one page of `log`: as many as a replay has of one conversation. */
 export const LOG_PAGE = 1_000
 
-/** Variants of one subscription document, by its variables, whose sessions share renderings. */
+/** Variants of one subscription document, by its variables, whose sessions share renderings. They live as long as these. */
 export const VARIANTS = 100
 
 /** Characters of the variables of such a variant. */

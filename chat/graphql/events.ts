@@ -103,6 +103,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       session.buffer = []
       session.bufferedBytes = 0
       count(session.user, { sessions: -1 })
+      programs.release(session.program)
       options.hub.unregister(session)
     }
     const { positions, since } = start

@@ -19,4 +19,13 @@ test("sessions share renderings by their variables, of a bounded number and leng
   for (let i = 0; i < VARIANTS; i++) of(`${i}`)
   expect(of("a")).toBe(of("a"))
   expect(of("one more")).not.toBe(of("one more"))
+
+  // What the last subscription has left makes room.
+  const [b, unshared] = [of("b"), of("one more")]
+  programs.release(unshared)
+  programs.release(b)
+  expect(of("b")).toBe(b)
+  for (let i = 0; i < 3; i++) programs.release(b)
+  expect(of("one more")).toBe(of("one more"))
+  expect(of("b")).not.toBe(b)
 })
