@@ -217,6 +217,9 @@ export const VARIANTS = 100
 /** Characters of the variables of such a variant. */
 export const VARIANT_LENGTH = 1_000
 
+/** Characters of the variables, as JSON, on which a subscription's events depend: more than a gateway lets through. */
+export const EVENT_VARIABLES = 8 * KIB
+
 /** Rows of a log that one look-up in the store reads: with the longest texts they are 2 MiB, which a page then cuts. */
 export const ROWS_PER_READ = 64
 

@@ -11,7 +11,7 @@ import {
 } from "graphql"
 import * as v from "valibot"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
-import type { Session } from "../delivery/session.ts"
+import type { Program, Session } from "../delivery/session.ts"
 import {
   MAX_ID_LENGTH,
   POSITIONS,
@@ -72,11 +72,13 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
   return ({ id, link, cause, args, end }: Subscription<ChatContext>): (() => void) => {
     const { viewer } = args.contextValue
     let start: Start
+    let program: Program
     try {
       if (viewer === undefined) throw unauthenticated()
       check(viewer)
       start = believable(startOf(schema, args), options.clock.now())
       check(viewer, start.positions?.size)
+      program = programs.of(args)
     } catch (error) {
       end(error as ParleyError)
       return () => {}
@@ -84,7 +86,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
 
     const session: Session = {
       user: viewer,
-      program: programs.of(args),
+      program,
       link,
       id,
       phase: "replaying",

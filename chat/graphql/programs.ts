@@ -18,6 +18,7 @@ import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts
 import {
   EVENT_BYTES,
   EVENT_ITEMS,
+  EVENT_VARIABLES,
   READY_BYTES,
   READY_ITEMS,
   VARIANT_LENGTH,
@@ -29,6 +30,7 @@ export interface Programs {
   /**
    * The program of a subscription document: the same object for the same document, operation and variables, apart
    * from those of `after`, which says where to begin and not what an event looks like.
+   * @throws ParleyError TOO_LARGE where the variables are long: they live as long as the subscription.
    */
   of(args: ExecutionArgs): Program
   /** To be called once for each `of`: a program is shared as long as a subscription goes by it, and then forgotten. */
@@ -131,6 +133,7 @@ export function createPrograms(
         ),
       )
       const key = JSON.stringify(variables)
+      if (key.length > EVENT_VARIABLES) throw variablesTooLarge()
       const { variants } = event
       const program = variants.get(key) ?? compile(event, args.operationName, variables)
       const use = uses.get(program)
@@ -153,6 +156,9 @@ export function createPrograms(
     },
   }
 }
+
+const variablesTooLarge = () =>
+  new ParleyError("TOO_LARGE", "The variables of a subscription's events are too long.")
 
 const eventTooLarge = () =>
   new ParleyError("TOO_LARGE", "The document selects more than one event may have.")
