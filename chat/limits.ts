@@ -247,7 +247,10 @@ export const LANE_BYTES = 2 * 1024 * 1024
  */
 export const LANE_WAIT_MS = 10_000
 
-/** Events that wait in a conversation while its log is read; beyond it, they are read from the log again. */
+/**
+ * Events that wait in a conversation while its log is read; beyond it, they are read from the log again. Changes of
+ * members are kept all the same: how many there are, their authors' buckets bound.
+ */
 export const ROOM_EVENTS = 1_000
 
 /** The bytes of these. */
