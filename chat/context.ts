@@ -155,7 +155,7 @@ export async function createChat(
     tracer,
     metrics,
     openEvents: createEvents(schema, programs, {
-      ...{ hub, store, log, turns, gate: createReplayGate() },
+      ...{ hub, store, log, turns, clock, gate: createReplayGate() },
       onReplay: figures?.onReplay,
     }),
     turns,

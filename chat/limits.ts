@@ -135,6 +135,9 @@ export const READ_OTHERS_EVERY = 500
 /** Entries of another node that one query reads: at 32 KiB of text each, some 6 MiB in memory. */
 export const OTHERS_PAGE = 200
 
+/** Other nodes that are read at a time, with a page of each in memory: with the longest texts 24 MiB, however many there are. */
+export const OTHERS_AT_ONCE = 4
+
 /**
  * Pages that one round reads of each other node, before the node does something else: 10,000 entries a second of each.
  * What is beyond is read in the next round.
@@ -208,11 +211,14 @@ export const LIST_PAGE = 200
 /** Entries of one page of `log`: as many as a replay has of one conversation. */
 export const LOG_PAGE = 1_000
 
-/** Variants of one subscription document, by its variables, whose sessions share renderings. */
+/** Variants of one subscription document, by its variables, whose sessions share renderings. They live as long as these. */
 export const VARIANTS = 100
 
 /** Characters of the variables of such a variant. */
 export const VARIANT_LENGTH = 1_000
+
+/** Characters of the variables, as JSON, on which a subscription's events depend: more than a gateway lets through. */
+export const EVENT_VARIABLES = 8 * KIB
 
 /** Rows of a log that one look-up in the store reads: with the longest texts they are 2 MiB, which a page then cuts. */
 export const ROWS_PER_READ = 64
@@ -241,7 +247,10 @@ export const LANE_BYTES = 2 * 1024 * 1024
  */
 export const LANE_WAIT_MS = 10_000
 
-/** Events that wait in a conversation while its log is read; beyond it, they are read from the log again. */
+/**
+ * Events that wait in a conversation while its log is read; beyond it, they are read from the log again. Changes of
+ * members are kept all the same: how many there are, their authors' buckets bound.
+ */
 export const ROOM_EVENTS = 1_000
 
 /** The bytes of these. */
@@ -263,8 +272,8 @@ export const SUBSCRIPTIONS_PER_PERSON = 100
 export const SUBSCRIPTIONS_RETRY_MS = 10_000
 
 /**
- * Conversations of all subscriptions of one person at one node together; some 400 bytes each. 20 devices of a person in
- * 10,000 conversations, 100 of one in 2,000.
+ * Conversations of all subscriptions of one person at one node together, those that the person has left among them; some
+ * 400 bytes each. 20 devices of a person in 10,000 conversations, 100 of one in 2,000.
  */
 export const PLACES_PER_PERSON = 200_000
 
@@ -295,6 +304,12 @@ export const REPLAYS_AT_ONCE = 64
 
 /** Positions that one subscription names: as many conversations as one person may be in. */
 export const POSITIONS = 10_000
+
+/**
+ * Positions of all subscriptions of one person at one node whose replay is not over, together; some 150 bytes each. Five
+ * devices that return at once and name 10,000 conversations each.
+ */
+export const POSITIONS_PER_PERSON = 50_000
 
 /** Memberships that one look-up in the store reads, between two turns of the event loop: about 1 ms of SQLite. */
 export const MEMBERSHIPS_PER_READ = 1_000

@@ -180,7 +180,7 @@ test("who is added meanwhile, by a node elsewhere, is told", async () => {
 })
 
 test("a bus that says that it works, and holds nothing, keeps no session waiting", async () => {
-  const { here, there } = await two({ deaf: true, lies: true }, { mute: true })
+  const { here, there } = await two({ deaf: true, lies: true })
   const group = await groupOf(here, "alice", "bob")
   const begun = performance.now()
   const bob = open(there, "bob")
@@ -188,6 +188,10 @@ test("a bus that says that it works, and holds nothing, keeps no session waiting
   expect(performance.now() - begun).toBeLessThan(1_000)
   await send(here.node, "alice", group, "hello")
   await until(() => bob.heard().length === 1, "what Alice said")
+  // It is slow, and not away.
+  expect(there.node.bus.stats()).toMatchObject({ absences: 0, found: expect.any(Number) })
+  there.lies = false
+  await until(() => there.node.bus.stats().absences === 1, "its absence to be noticed")
 })
 
 test("a node that hears reads what one that cannot publish has stored", async () => {

@@ -47,7 +47,8 @@ export function withLookout({ bus, others, log, times: given }: LookoutOptions):
   let watching: Promise<void> | undefined
   let [absences, found] = [0, 0]
 
-  const isWanted = () => pending.size > 0 || !bus.state().hears || others.areMute
+  const isAway = () => !bus.state().hears || others.areMute
+  const isWanted = () => pending.size > 0 || isAway()
 
   const looking = every(
     times.lookEvery,
@@ -66,15 +67,20 @@ export function withLookout({ bus, others, log, times: given }: LookoutOptions):
   }
 
   async function readUntilBack(): Promise<void> {
-    absences += 1
     const since = performance.now()
     const before = found
-    log.info("the bus is away: what other nodes store is read from the store")
+    let wasAway = false
+    if (!isAway()) log.info("the bus is slow: what it does not hold yet is read from the store")
     others.begin()
     let isFailing = false
     while (!closed.signal.aborted) {
       // What is stored after this is brought by the bus, where it works by now.
-      const worked = bus.state().hears && !others.areMute
+      const worked = !isAway()
+      if (!worked && !wasAway) {
+        wasAway = true
+        absences += 1
+        log.info("the bus is away: what other nodes store is read from the store")
+      }
       const held = [...pending].filter(([, { isHeld }]) => isHeld)
       const isWhole = await others.read(tell, worked).catch((error) => {
         if (!isFailing) log.warn("what other nodes store cannot be read just now", { error })
@@ -94,7 +100,8 @@ export function withLookout({ bus, others, log, times: given }: LookoutOptions):
       await pause(times.readEvery, closed.signal)
     }
     const lasted = Math.round(performance.now() - since)
-    log.info("the bus is back", { lasted, found: found - before })
+    const figures = { lasted, found: found - before }
+    log.info(wasAway ? "the bus is back" : "the bus holds everything", figures)
   }
 
   function tell(entry: Extract<BusRecord["event"], { kind: "entry" }>["entry"]): void {

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "bun:test"
 import type { Entry } from "../domain/entry.ts"
 import {
+  OTHERS_AT_ONCE,
   OTHERS_HOLE_WITHIN,
   OTHERS_KEEP_GONE,
   OTHERS_LOOK_BACK,
@@ -18,6 +19,9 @@ let records: NodeRecord[]
 let stored: Map<string, Map<number, Entry>>
 let asked: { id: string; after: number; also: readonly number[] }[]
 let others: Others
+/** Nodes whose entries are being asked for, and the most that were at any time. */
+let asking: number
+let most: number
 
 const record = (id: string, announced = 0, mute = false): NodeRecord => ({
   ...{ id, url: `http://${id}`, beat: 1, draining: false, announced, heir: null, mute },
@@ -43,6 +47,7 @@ async function read(isLast = false): Promise<{ texts: string[]; isWhole: boolean
 
 beforeEach(() => {
   ;[time, records, stored, asked] = [0, [], new Map(), []]
+  asking = most = 0
   others = createOthers({
     self: () => "self",
     now: () => time,
@@ -51,6 +56,10 @@ beforeEach(() => {
       newestOf: async (id) => Math.max(0, ...(stored.get(id)?.keys() ?? [])),
       async storedBy(id, after, limit, also = []) {
         asked.push({ id, after, also })
+        asking += 1
+        most = Math.max(most, asking)
+        await Promise.resolve()
+        asking -= 1
         return [...(stored.get(id) ?? [])]
           .filter(([number]) => number > after || also.includes(number))
           .sort(([a], [b]) => a - b)
@@ -87,6 +96,22 @@ test("begins where announcements stood some seconds ago", async () => {
   others.see(records)
   others.begin()
   expect((await read()).texts).toEqual(["a 9"])
+})
+
+test("begins with the first entry of a node that was not there some seconds ago", async () => {
+  records = [record("a", 1)]
+  others.see(records)
+  time = OTHERS_LOOK_BACK
+  store("a", 1, 2)
+  store("b", ...range(1, 4))
+  // It announced some of it before it was first seen, and more since.
+  records = [record("a", 1), record("b", 2)]
+  others.see(records)
+  time += OTHERS_LOOK_BACK / 2
+  records = [record("a", 2), record("b", 3), record("c", 2)]
+  store("c", ...range(1, 2))
+  const { texts } = await read()
+  expect(texts.sort()).toEqual(["a 2", "b 1", "b 2", "b 3", "b 4", "c 1", "c 2"])
 })
 
 test("begins with what is new where much was never announced", async () => {
@@ -132,24 +157,36 @@ test("looks for a bounded number of them, the newest", async () => {
   store("a", 1)
   await read()
   store("a", 5_000)
-  await read()
-  store("a", 5_010)
+  store("a", 10_000)
   await read()
   await read()
   const { also } = asked.at(-1)!
   expect(also).toHaveLength(OTHERS_MAX_HOLES)
-  expect(also.at(-1)).toBe(5_009)
+  expect(also[0]).toBe(10_000 - OTHERS_MAX_HOLES)
+  store("a", 10_010)
+  await read()
+  await read()
+  expect(asked.at(-1)!.also).toHaveLength(OTHERS_MAX_HOLES)
+  expect(asked.at(-1)!.also.at(-1)).toBe(10_009)
 })
 
 test("reads a bounded number of entries at once, and says that there are more", async () => {
   records = [record("a"), record("b")]
-  const most = OTHERS_PAGE * OTHERS_PAGES_PER_ROUND
-  store("a", ...range(1, most + 1))
+  const page = OTHERS_PAGE * OTHERS_PAGES_PER_ROUND
+  store("a", ...range(1, page + 1))
   store("b", 1)
   const first = await read()
-  expect(first.texts).toHaveLength(most + 1)
+  expect(first.texts).toHaveLength(page + 1)
   expect(first.isWhole).toBe(false)
-  expect(await read()).toEqual({ texts: [`a ${most + 1}`], isWhole: true })
+  expect(await read()).toEqual({ texts: [`a ${page + 1}`], isWhole: true })
+})
+
+test("reads few nodes at a time, however many there are", async () => {
+  const ids = range(1, 3 * OTHERS_AT_ONCE).map((n) => `n${n}`)
+  records = ids.map((id) => record(id))
+  for (const id of ids) store(id, ...range(1, OTHERS_PAGE + 1))
+  expect((await read()).texts).toHaveLength(ids.length * (OTHERS_PAGE + 1))
+  expect(most).toBe(OTHERS_AT_ONCE)
 })
 
 test("goes on with a node that has left the registry, for a while", async () => {

@@ -1,5 +1,6 @@
 import type { Entry } from "../domain/entry.ts"
 import {
+  OTHERS_AT_ONCE,
   OTHERS_HOLE_WITHIN,
   OTHERS_KEEP_GONE,
   OTHERS_LOOK_BACK,
@@ -76,12 +77,17 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
       known.seenAt = now()
       return known
     }
-    const earlier = history.find((seen) => seen.announced.has(id))?.announced.get(id) ?? announced
     const newest = await nodes.newestOf(id)
-    const after = Math.max(earlier, newest - OTHERS_MAX_BEHIND)
+    const after = Math.max(announcedEarlier(id, announced), newest - OTHERS_MAX_BEHIND)
     const place = { after, holes: new Map(), seenAt: now() }
     places.set(id, place)
     return place
+  }
+
+  /** How far it had announced some seconds ago: a node that was not there yet had announced nothing. */
+  function announcedEarlier(id: string, announced: number): number {
+    const [first] = history
+    return first ? (first.announced.get(id) ?? 0) : announced
   }
 
   async function readFrom(
@@ -109,14 +115,17 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
     const since = now()
     for (let hole = from; hole < number; hole++) place.holes.set(hole, { since, due: since })
     place.after = Math.max(place.after, number)
+    for (const oldest of place.holes.keys()) {
+      if (place.holes.size <= OTHERS_MAX_HOLES) break
+      place.holes.delete(oldest)
+    }
   }
 
   function dueHoles({ holes }: Place, isLast: boolean): number[] {
     const [at, due]: [number, number[]] = [now(), []]
     for (const [number, hole] of holes) {
-      if (holes.size > OTHERS_MAX_HOLES || at - hole.since >= OTHERS_HOLE_WITHIN) {
-        holes.delete(number)
-      } else if (isLast || hole.due <= at) {
+      if (at - hole.since >= OTHERS_HOLE_WITHIN) holes.delete(number)
+      else if (isLast || hole.due <= at) {
         due.push(number)
         hole.due = at + (at - hole.since)
       }
@@ -138,10 +147,15 @@ export function createOthers({ nodes, self, now }: OthersOptions): Others {
       for (const [id, { seenAt }] of places) {
         if (now() - seenAt > OTHERS_KEEP_GONE) places.delete(id)
       }
-      const whole = await Promise.all(
-        [...places].map(([id, place]) => readFrom(id, place, tell, isLast)),
-      )
-      return !whole.includes(false)
+      const unread = places.entries()
+      let isWhole = true
+      async function readSome(): Promise<void> {
+        for (const [id, place] of unread) {
+          if (!(await readFrom(id, place, tell, isLast))) isWhole = false
+        }
+      }
+      await Promise.all(Array.from({ length: OTHERS_AT_ONCE }, readSome))
+      return isWhole
     },
   }
 }

@@ -6,7 +6,7 @@ import type { BusEvent } from "../bus/bus.ts"
 import { BUFFER_BYTES, BUFFER_EVENTS } from "../limits.ts"
 import type { Trail } from "../trail.ts"
 import { createLane, type Lane } from "./lane.ts"
-import { eventBytes, isCovered, type Program, type Session } from "./session.ts"
+import { endAll, eventBytes, isCovered, type Program, type Session } from "./session.ts"
 
 /** Who is told of what becomes of an event, beside those whom it concerns. */
 export interface Watchers {
@@ -41,10 +41,11 @@ export function dispatch(
     if (!sent) continue
     const send = (event: BusEvent, audience: Session[]) =>
       render(program, event, audience, watchers)
-    const opened = createLane(sent, audience, send, () => {
+    const onEnd = () => {
       lanes.delete(program)
       if (lanes.size === 0) onIdle()
-    })
+    }
+    const opened = createLane(sent, audience, send, onEnd, watchers.log)
     lanes.set(program, opened)
     waiting.push(opened.done)
   }
@@ -100,7 +101,7 @@ function send(
     const isTooLarge = error instanceof ParleyError && error.code === "TOO_LARGE"
     if (!isTooLarge) logFor(log, event.cause).error("event not rendered", { error })
     const reason = isTooLarge ? error : unavailable("The event could not be read.")
-    for (const session of audience) session.end(reason)
+    endAll(audience, reason, log)
   }
   try {
     const delivering = trail?.delivering(event)

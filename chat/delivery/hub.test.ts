@@ -481,6 +481,30 @@ describe("a session that is registering", () => {
     expect(seqs(bob)).toEqual([2, 3])
   })
 
+  test("stays in a conversation that its user came back to after its membership was read", async () => {
+    await store(log.changed("alice", { left: ["bob"] }))
+    const isRead = Promise.withResolvers<void>()
+    const isFound = Promise.withResolvers<void>()
+    memberships = async (store, user) => {
+      const past = await store.memberships(user)
+      isRead.resolve()
+      await isFound.promise
+      return past
+    }
+    const bob = openSession(node, "bob", new Map([[group, 2]]))
+    await isRead.promise
+    const joined = log.changed("alice", { joined: ["bob"] })
+    hear(...(await store(joined)))
+    isFound.resolve()
+    await bob.replayed
+    hear(...(await store(log.message("alice"))))
+    await until(() => bob.entries().length === 2, "the message")
+    expect(seqs(bob)).toEqual([3, 4])
+    hear(...(await store(log.changed("alice", { left: ["bob"] }))), joined)
+    hear(...(await store(log.message("alice"))))
+    expect(seqs(bob)).toEqual([3, 4, 5])
+  })
+
   test("has nothing twice of a conversation that it joins and leaves meanwhile", async () => {
     const positions = new Map([[group, 1]])
     await store(log.changed("alice", { left: ["bob"] }))

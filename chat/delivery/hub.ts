@@ -11,7 +11,7 @@ import {
 import type { MembershipView, Store } from "../store/store.ts"
 import type { Watchers } from "./dispatch.ts"
 import { createRooms } from "./rooms.ts"
-import type { Session } from "./session.ts"
+import { endAll, type Session } from "./session.ts"
 
 export interface Hub {
   /** Tells the sessions of this node of an event; `users` are those it concerns, as far as the event does not say so itself. */
@@ -60,11 +60,16 @@ export function createHub(options: HubOptions): Hub {
   const nobody: ReadonlySet<Session> = new Set()
   const rooms = createRooms({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
 
-  /** @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together. */
+  /**
+   * A session remembers the conversations that its user has left, too. One session alone is never too many: of how many
+   * conversations a person is made a member and is removed from is not up to them.
+   * @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together.
+   */
   function checkPlaces(user: string): void {
+    const mine = users.get(user) ?? nobody
     let places = 0
-    for (const session of users.get(user) ?? nobody) places += rooms.placesOf(session)
-    if (places > PLACES_PER_PERSON) throw tooMany()
+    for (const session of mine) places += rooms.placesOf(session) + session.departed.size
+    if (places > PLACES_PER_PERSON && mine.size > 1) throw tooMany()
   }
 
   async function placeAll(
@@ -114,9 +119,11 @@ export function createHub(options: HubOptions): Hub {
   function place(session: Session, { conversation, head, until }: MembershipView): boolean {
     if (until === null) return rooms.place(session, conversation, head)
     // An old joining may have brought it in while it was being placed; the room has yet to come by the leaving.
-    rooms.takeOut(session, conversation)
+    rooms.takeOut(session, conversation, until)
     session.covered.set(conversation, until)
-    session.departed.set(conversation, until)
+    // The session may have come back and left once more since the reading.
+    const known = session.departed.get(conversation) ?? 0
+    session.departed.set(conversation, Math.max(known, until))
     return true
   }
 
@@ -137,10 +144,11 @@ export function createHub(options: HubOptions): Hub {
 
   // What they have missed is in the log: their clients resume by position.
   bus.onGap((partition) => {
-    for (const session of [...sessions]) {
-      if (partitionOf(session.user, bus.partitions) !== partition) continue
-      session.end(unavailable("Something may have been missed: resume from your position."))
-    }
+    const concerned = [...sessions].filter(
+      ({ user }) => partitionOf(user, bus.partitions) === partition,
+    )
+    const reason = unavailable("Something may have been missed: resume from your position.")
+    endAll(concerned, reason, options.log)
   })
 
   return {

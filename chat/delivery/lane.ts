@@ -1,7 +1,8 @@
 import { unavailable } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { LANE_BYTES, LANE_EVENTS, LANE_WAIT_MS } from "../limits.ts"
-import { eventBytes, type Session } from "./session.ts"
+import { endAll, eventBytes, type Session } from "./session.ts"
 
 /** What waits while an earlier event of the same conversation is rendered for the same document. */
 export interface Lane {
@@ -30,6 +31,7 @@ export function createLane(
   audience: Session[],
   send: (event: BusEvent, audience: Session[]) => void | Promise<void>,
   onEnd: () => void,
+  log: Logger,
 ): Lane {
   const waiting: Waiting[] = []
   let bytes = 0
@@ -38,7 +40,7 @@ export function createLane(
   function giveUp(): void {
     const late = new Set([current, ...waiting].flatMap(({ audience }) => audience))
     waiting.length = bytes = 0
-    for (const session of late) session.end(unavailable("Your document takes too long: resume."))
+    endAll(late, unavailable("Your document takes too long: resume."), log)
   }
 
   async function drain(): Promise<void> {

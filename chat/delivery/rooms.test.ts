@@ -2,12 +2,15 @@ import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test"
 import { unavailable } from "@parley/service/errors.ts"
 import { until } from "@parley/service/test/until.ts"
 import type { ChatContainer } from "../context.ts"
+import type { Entry } from "../domain/entry.ts"
 import {
   LANE_WAIT_MS,
+  MEMBERSHIPS_PER_READ,
   PLACES_PER_PERSON,
   REPLAY_LINK_BYTES,
   REPLAY_STALL_MS,
   ROOM_BYTES,
+  ROOM_EVENTS,
   ROOM_WAIT_MS,
   ROOMS_PER_PASS,
 } from "../limits.ts"
@@ -58,6 +61,13 @@ async function open(user: string, options: Parameters<typeof openSession>[3] = {
   await session.replayed
   return session
 }
+/** Does something while memberships are read in another way. */
+async function withMemberships<T>(read: Store["memberships"], act: () => Promise<T>): Promise<T> {
+  memberships = read
+  const done = await act()
+  memberships = undefined
+  return done
+}
 /** Stores messages as another node does, and answers what tells this one of them. */
 async function stored(count: number, text?: string): Promise<() => void> {
   const entries = Array.from({ length: count }, () => log.message("alice", text))
@@ -97,6 +107,69 @@ describe("a room whose log is being read", () => {
     later += ROOM_WAIT_MS + 1
     await until(() => bob.error !== undefined, "the end")
     expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
+  })
+})
+
+describe("a room that gives up", () => {
+  /** Has the room give up that Alice is in, once this node has heard what is given. */
+  async function giveUp(alice: Awaited<ReturnType<typeof open>>, hear: () => void) {
+    reading = "failing"
+    hear()
+    await new Promise(setImmediate)
+    later += ROOM_WAIT_MS + 1
+    await until(() => alice.error !== undefined, "the end")
+    reading = "answered"
+  }
+
+  test("ends the sessions of those whom it was about to let in, too", async () => {
+    const [alice, carol] = [await open("alice"), await open("carol")]
+    await stored(1)
+    const hear = await stored(ROOM_EVENTS)
+    const joining = log.changed("alice", { joined: ["carol"] })
+    await world.store.append([joining])
+    await giveUp(alice, () => {
+      hear()
+      node.hub.take({ kind: "entry", entry: joining }, [])
+    })
+    expect(carol.error).toMatchObject({ code: "UNAVAILABLE" })
+    expect(node.hub.size).toBe(0)
+  })
+
+  test("leaves what it knew to those who are being placed", async () => {
+    const alice = await open("alice")
+    const isRead = Promise.withResolvers<void>()
+    const isFound = Promise.withResolvers<void>()
+    const bob = await withMemberships(
+      async (...args) => {
+        const found = await world.store.memberships(...args)
+        isRead.resolve()
+        await isFound.promise
+        return found
+      },
+      async () => {
+        const opened = openSession(node, "bob", undefined)
+        await isRead.promise
+        return opened
+      },
+    )
+    await stored(1)
+    await giveUp(alice, await stored(1))
+    isFound.resolve()
+    await until(() => bob.entries().length === 2, "what was heard meanwhile")
+    expect(bob.entries().map(({ seq }) => seq)).toEqual([2, 3])
+  })
+
+  test("ends all of its sessions, though one of them cannot be ended", async () => {
+    const [alice, bob] = [await open("alice"), await open("bob")]
+    const { end } = alice.session
+    alice.session.end = (error) => {
+      end(error)
+      throw new Error("the link is broken")
+    }
+    const strange = { ...log.message("alice"), kind: "from the future" } as unknown as Entry
+    expect(() => node.hub.take({ kind: "entry", entry: strange }, [])).not.toThrow()
+    expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
+    await until(() => node.hub.rooms === 0, "the end of the room")
   })
 })
 
@@ -168,5 +241,19 @@ describe("a person in very many conversations", () => {
     expect(node.hub.rooms).toBeGreaterThanOrEqual(CONVERSATIONS - ROOMS_PER_PASS)
     await until(() => node.hub.rooms === 0, "the end of all rooms")
     expect((await open("bob")).error).toBeUndefined()
+  }, 30_000)
+
+  test("is counted for those that they have left, and may always have one subscription", async () => {
+    const many = PLACES_PER_PERSON + MEMBERSHIPS_PER_READ
+    memberships = async (_user, stretch) => {
+      const from = stretch!.after === "" ? 0 : Number(stretch!.after.slice(1)) + 1
+      const { length } = views.slice(0, Math.min(stretch!.limit, many - from))
+      return Array.from({ length }, (_, i) => {
+        return { ...views[0]!, conversation: `c${`${from + i}`.padStart(6, "0")}`, until: 1 }
+      })
+    }
+    expect((await open("bob")).error).toBeUndefined()
+    expect((await open("bob")).error).toMatchObject({ code: "RATE_LIMITED" })
+    expect(node.hub.size).toBe(1)
   }, 30_000)
 })

@@ -7,7 +7,7 @@ import { dispatch, type Watchers } from "./dispatch.ts"
 import { lanesToDrain } from "./lane.ts"
 import { createLeaving } from "./leaving.ts"
 import type { Room } from "./room.ts"
-import { eventBytes, type Session } from "./session.ts"
+import { endAll, eventBytes, type Session } from "./session.ts"
 
 const FILL_PAGE = 200
 const FILL_RETRY_MS = 250
@@ -20,8 +20,11 @@ export interface Rooms {
    * False where the room is ahead of `head`: the membership must be read again.
    */
   place(session: Session, conversation: string, head: number): boolean
-  /** Takes a session out whose membership has ended, as its reading says. */
-  takeOut(session: Session, conversation: string): void
+  /**
+   * Takes a session out whose membership ended with the entry `until`, as its reading says, where the room has yet to
+   * come by that entry. A room that is past it has let the session in again by a later joining.
+   */
+  takeOut(session: Session, conversation: string, until: number): void
   /** Between these two a session reads its memberships, and misses nothing that passes meanwhile. */
   beginPlacing(): void
   endPlacing(): void
@@ -110,11 +113,10 @@ export function createRooms(options: RoomsOptions): Rooms {
   }
 
   function queue(room: Room, event: BusEvent, users: readonly string[]): void {
-    // What does not fit is not lost: an entry is in the log ahead, and a receipt's present state is in the graph. Only
-    // a change of members that the room has passed is not read again, and may still bring somebody in.
-    const isLate =
-      event.kind === "entry" && event.entry.kind === "members" && event.entry.seq <= room.tail
-    if (isLate || (room.queue.length < ROOM_EVENTS && room.queuedBytes < ROOM_BYTES)) {
+    // What does not fit is not lost: an entry is in the log ahead, and a receipt's present state is in the graph. A
+    // change of members is always kept: it may bring in sessions that are in no room, and that nothing else would tell.
+    const isMembers = event.kind === "entry" && event.entry.kind === "members"
+    if (isMembers || (room.queue.length < ROOM_EVENTS && room.queuedBytes < ROOM_BYTES)) {
       room.queue.push({ event, users })
       room.queuedBytes += eventBytes(event)
     }
@@ -161,16 +163,23 @@ export function createRooms(options: RoomsOptions): Rooms {
     if (next) room.queuedBytes -= eventBytes(next.event)
   }
 
-  /** A room that cannot go on must not stand still: its sessions end, and resume from their positions. */
-  function giveUp(room: Room, error: unknown): void {
+  /**
+   * A room that cannot go on must not stand still: its sessions end, and resume from their positions. So do those that
+   * it was about to let in, by what waits or by the entry at which it failed.
+   */
+  function giveUp(room: Room, error: unknown, failed?: BusEvent): void {
     log.error("a room cannot go on", { conversation: room.conversation, error })
+    const sessions = new Set(room.sessions)
+    for (const event of [failed, ...room.queue.map(({ event }) => event)]) {
+      if (event?.kind !== "entry" || event.entry.kind !== "members") continue
+      for (const session of latecomers(event.entry)) sessions.add(session)
+    }
+    noteStray(room.conversation, room.known)
     room.queue = []
     room.queuedBytes = 0
     room.failingSince = undefined
     room.known = room.tail
-    for (const session of [...room.sessions]) {
-      session.end(unavailable("Something may have been missed: resume from your position."))
-    }
+    endAll(sessions, unavailable("Something may have been missed: resume from your position."), log)
   }
 
   /** Reads the next entries from the log: the bus has brought a later one first, or one was not kept. */
@@ -194,7 +203,7 @@ export function createRooms(options: RoomsOptions): Rooms {
       if (event.kind === "entry") return passEntry(room, event)
       tell(room, event, [...users].flatMap(sessionsIn(room)))
     } catch (error) {
-      giveUp(room, error)
+      giveUp(room, error, event)
     }
     return undefined
   }
@@ -259,7 +268,7 @@ export function createRooms(options: RoomsOptions): Rooms {
       },
       (error) => {
         log.warn("what was missed before joining cannot be read", { error })
-        for (const session of late) session.end(unavailable("The missed events cannot be read."))
+        endAll(late, unavailable("The missed events cannot be read."), log)
       },
     )
   }
@@ -305,9 +314,9 @@ export function createRooms(options: RoomsOptions): Rooms {
       return true
     },
 
-    takeOut(session, conversation) {
+    takeOut(session, conversation, until) {
       const room = rooms.get(conversation)
-      if (room?.sessions.has(session)) exit(room, session)
+      if (room?.sessions.has(session) && room.tail < until) exit(room, session)
     },
 
     beginPlacing() {

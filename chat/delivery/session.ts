@@ -1,5 +1,6 @@
 import type { Cause } from "@parley/service/cause.ts"
 import type { ParleyError } from "@parley/service/errors.ts"
+import type { Logger } from "@parley/service/log.ts"
 import type { Link } from "@parley/service/subgraph.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { entryBytes } from "../domain/entry-bytes.ts"
@@ -49,6 +50,17 @@ export interface Session {
   departed: Map<string, number>
   /** Ends the subscription; with an error, where its client is to know why. */
   end(error?: ParleyError): void
+}
+
+/** Ends sessions that may have missed something. One that cannot be ended keeps none of the others from it. */
+export function endAll(sessions: Iterable<Session>, reason: ParleyError, log: Logger): void {
+  for (const session of sessions) {
+    try {
+      session.end(reason)
+    } catch (error) {
+      log.error("a session cannot be ended", { user: session.user, error })
+    }
+  }
 }
 
 export const causeOf = (event: SessionEvent): Cause | undefined =>

@@ -4,6 +4,7 @@ import { MAX_WAITING_OF_ONE } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"
 import { createWorld, logOf, refusal, send } from "../test/world.ts"
+import { createAppender } from "./appender.ts"
 import type { Entry } from "./entry.ts"
 
 /** Two nodes; the first one's look-ups of how much an author has written wait until they are let go. */
@@ -182,6 +183,38 @@ test("retries of what is stored are looked up together, and the rest is stored",
   expect(lookups).toBeLessThanOrEqual(3)
   expect(appends).toBeLessThanOrEqual(4)
   expect(sentEntries).toBeLessThanOrEqual(1 + 255 + 128)
+})
+
+test("an entry whose telling fails is acknowledged, and so is what follows it in its batch", async () => {
+  await using world = await createWorld()
+  const [node] = world.nodes
+  const conversation = await node!.services.groups.create("alice", "Friends", [])
+  const told: number[] = []
+  const announced: (Promise<void> | undefined)[] = []
+  const appender = createAppender({
+    ...{ store: world.store, pictures: node!.services.pictures, clock: world.clock },
+    onStored({ seq }) {
+      told.push(seq)
+      if (seq === 3) throw new Error("the telling fails")
+      return undefined
+    },
+    outbox: {
+      stamp: () => ({ node: "here", number: 1 }),
+      stored: (_, published) => void announced.push(published),
+      unused() {},
+      doubtful() {},
+    },
+  })
+  const write = (text: string) =>
+    appender.append(conversation, {
+      ...{ by: "alice", bytes: 1, changesMembers: false },
+      check: () => ({ kind: "message", by: "alice", id: messageId(), text }),
+      result: (_picture, entry) => entry!.seq,
+    })
+  expect(await Promise.all(["one", "two", "three"].map(write))).toEqual([2, 3, 4])
+  expect(told).toEqual([2, 3, 4])
+  const outcomes = await Promise.allSettled(announced)
+  expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"])
 })
 
 test("one conversation's batches are single writes", async () => {

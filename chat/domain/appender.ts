@@ -139,7 +139,7 @@ export function createAppender(options: AppenderOptions): Appender {
       // The node that stored it may have failed before it told the others; being told twice harms none of them.
       const here = [...known].filter(([, message]) => message.conversation === conversation)
       here.sort(([, a], [, b]) => a.seq - b.seq)
-      for (const [{ intent }, message] of here) onStored(message, picture, intent.cause)
+      for (const [{ intent }, message] of here) tell(message, picture, intent.cause)
     }
   }
 
@@ -231,7 +231,18 @@ export function createAppender(options: AppenderOptions): Appender {
     // A reader may have found it in the log before its writer heard that it was stored.
     if (entry.seq > picture.head) fold(picture, entry)
     waiting.resolve(waiting.intent.result(picture, entry))
-    return onStored(entry, picture, waiting.intent.cause)
+    return tell(entry, picture, waiting.intent.cause)
+  }
+
+  /** An entry that is stored stays stored where the telling fails, and so do those behind it: it has yet to be announced. */
+  function tell(entry: Entry, picture: Picture, cause: Cause | undefined) {
+    try {
+      return onStored(entry, picture, cause)
+    } catch (error) {
+      const failed = Promise.reject(error)
+      failed.catch(() => {})
+      return failed
+    }
   }
 
   return {

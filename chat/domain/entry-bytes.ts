@@ -22,16 +22,21 @@ export function textBytes(entry: Entry): number {
 export const entryBytes = (entry: Entry): number => ENTRY + textBytes(entry)
 
 /** The most bytes that a unit of a string (UTF-16) has in UTF-8. */
-export const BYTES_PER_UNIT = 3
+const BYTES_PER_UNIT = 3
 
-/** As many of the entries as have that many bytes of texts together, but one at least; from the end where told so. */
-export function withinBytes<E extends Entry>(entries: E[], bytes: number, fromEnd = false): E[] {
-  // Nearly always all of them fit by far.
+/** What `textBytes` of these entries comes to at most, told without looking at each character. */
+export function mostBytes(entries: readonly Entry[]): number {
   let units = 0
   for (const entry of entries) {
     units += entry.kind === "message" ? entry.text.length : textBytes(entry)
   }
-  if (units * BYTES_PER_UNIT <= bytes) return entries
+  return units * BYTES_PER_UNIT
+}
+
+/** As many of the entries as have that many bytes of texts together, but one at least; from the end where told so. */
+export function withinBytes<E extends Entry>(entries: E[], bytes: number, fromEnd = false): E[] {
+  // Nearly always all of them fit by far.
+  if (mostBytes(entries) <= bytes) return entries
   let left = bytes
   for (let i = 0; i < entries.length; i++) {
     left -= textBytes(entries[fromEnd ? entries.length - 1 - i : i]!)

@@ -206,14 +206,16 @@ describe("a write whose outcome is not known", () => {
 })
 
 describe("a sender who may write no more", () => {
-  test("still hears what became of a message that is stored", async () => {
-    await using full = await createWorld(2, undefined, { TEXT_BYTES_PER_PERSON: 10 })
+  test.each([
+    ["ever", { TEXT_BYTES_PER_PERSON: 10 }, "FORBIDDEN"],
+    ["today", { TEXT_BYTES_PER_DAY: 10 }, "RATE_LIMITED"],
+  ])("%s still hears what became of a message that is stored", async (_, limits, code) => {
+    await using full = await createWorld(2, undefined, limits)
     const [one, other] = full.nodes
     const conversation = await one!.services.groups.create("alice", "Friends", ["bob"])
     const same = messageId(full.clock.now())
     const stored = await send(one!, "alice", conversation, "0123456789", same)
-    const refused = { code: "FORBIDDEN" }
-    expect(await refusal(send(one!, "alice", conversation, "more"))).toMatchObject(refused)
+    expect(await refusal(send(one!, "alice", conversation, "more"))).toMatchObject({ code })
     for (const node of [one!, other!]) {
       expect(await send(node, "alice", conversation, "0123456789", same)).toEqual(stored)
       expect(await refusal(send(node, "bob", conversation, "0123456789", same))).toMatchObject(

@@ -46,8 +46,10 @@ export function createMessages(options: MessagesOptions): Messages {
     cause: Cause | undefined,
   ): Promise<MessageEntry> {
     const { id, text, conversation, sender } = message
+    let mayStore = false
     try {
       storedBytes.check(sender, bytes)
+      mayStore = true
       return await appender.append(conversation, {
         by: sender,
         bytes,
@@ -65,8 +67,8 @@ export function createMessages(options: MessagesOptions): Messages {
       })
     } catch (error) {
       // A sender who has left since, or may store no more, may still ask what became of a message: it is stored, or not.
-      const isFinal = error instanceof ParleyError && /^(NOT_FOUND|FORBIDDEN)$/.test(error.code)
-      if (!isFinal) throw error
+      const hasLeft = error instanceof ParleyError && error.code === "NOT_FOUND"
+      if (mayStore && !hasLeft) throw error
       const [stored] = await store.messagesById([id])
       if (!stored || stored.by !== sender) throw error
       return sameOrConflict(message, stored)

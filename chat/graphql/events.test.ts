@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { SHARED_NEXT } from "@parley/service/link.ts"
 import { until } from "@parley/service/test/until.ts"
-import { SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
+import { POSITIONS, POSITIONS_PER_PERSON, SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
+import { openStore } from "../store/store.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
 import { type Node, startNode, temporaryFolder } from "../test/node.ts"
@@ -170,6 +171,21 @@ describe("over the wire", () => {
     expect(back.errors?.[0]?.extensions.code).toBe("NOT_FOUND")
   })
 
+  test("a time that is yet to come hides nothing that was missed", async () => {
+    await using link = await openLink(node, [SHARED_NEXT])
+    const group = await newGroup("ivan")
+    await say("alice", group, "missed")
+    const query = EVENTS.replace("($after: [PositionInput!])", "($since: DateTime)")
+    const since = (ms: number) => ({ since: new Date(Date.now() + ms).toISOString() })
+    const ask = query.replace("after: $after", "since: $since")
+    link.subscribe("now", "ivan", ask, since(0))
+    link.subscribe("to come", "ivan", ask, since(60_000))
+    await until(() => link.payloads("to come").length === 3, "what was missed, and readiness")
+    expect(typesOf(link.payloads("to come"))).toEqual(["MembersChanged", "MessageSent", "Ready"])
+    await until(() => link.payloads("now").length === 1, "readiness")
+    expect(typesOf(link.payloads("now"))).toEqual(["Ready"])
+  })
+
   test("receipts reach those whose messages they are about", async () => {
     await using link = await openLink(node, [SHARED_NEXT])
     const group = await newGroup("bob", "carol")
@@ -226,5 +242,54 @@ describe("over the wire", () => {
     link.complete(ids[0]!)
     link.subscribe("later", "erin", EVENTS)
     await until(() => link.payloads("later").length === 1, "readiness after an end")
+  })
+
+  describe("while replays wait", () => {
+    const own = temporaryFolder()
+    const letGo = Promise.withResolvers<void>()
+    let busy: Node
+    beforeAll(async () => {
+      const store = await openStore({ dataDir: own.path })
+      const { memberships } = store
+      const waiting = async (...args: Parameters<typeof memberships>) => {
+        await letGo.promise
+        return memberships(...args)
+      }
+      busy = await startNode(own.path, { store: { ...store, memberships: waiting } })
+    })
+    afterAll(async () => {
+      await busy[Symbol.asyncDispose]()
+      own[Symbol.dispose]()
+    })
+
+    test("a person has so many of them and of their positions, and more when they are over", async () => {
+      await using link = await openLink(busy, [SHARED_NEXT])
+      const isRefused = async (id: string) => {
+        const refused = await link.frame((frame) => frame.id === id, "the refusal")
+        expect(refused.payload).toMatchObject([{ extensions: { code: "RATE_LIMITED" } }])
+      }
+      const after = Array.from({ length: POSITIONS }, (_, i) => ({ conversation: `${i}`, seq: 0 }))
+      const full = Array.from({ length: POSITIONS_PER_PERSON / POSITIONS }, (_, i) => `full-${i}`)
+      for (const id of full) link.subscribe(id, "grace", EVENTS, { after })
+      for (const id of full) link.complete(id)
+      link.subscribe("one more position", "grace", EVENTS, { after: after.slice(0, 1) })
+      await isRefused("one more position")
+
+      for (let i = 0; i < SUBSCRIPTIONS_PER_PERSON; i++) {
+        link.subscribe(`gone-${i}`, "heidi", EVENTS)
+        link.complete(`gone-${i}`)
+      }
+      link.subscribe("one more replay", "heidi", EVENTS)
+      await isRefused("one more replay")
+
+      letGo.resolve()
+      let tries = 0
+      await until(() => {
+        if (link.payloads(`try-${tries}`).length > 0) return true
+        tries += 1
+        link.subscribe(`try-${tries}`, "grace", EVENTS, { after: after.slice(0, 1) })
+        return false
+      }, "the replays to be over")
+    })
   })
 })

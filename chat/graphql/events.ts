@@ -1,4 +1,5 @@
 import { logFor } from "@parley/service/cause.ts"
+import type { Clock } from "@parley/service/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { Subscription } from "@parley/service/subgraph.ts"
 import {
@@ -10,35 +11,74 @@ import {
 } from "graphql"
 import * as v from "valibot"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
-import type { Session } from "../delivery/session.ts"
-import { POSITIONS, SUBSCRIPTIONS_PER_PERSON, SUBSCRIPTIONS_RETRY_MS } from "../limits.ts"
+import type { Program, Session } from "../delivery/session.ts"
+import {
+  MAX_ID_LENGTH,
+  POSITIONS,
+  POSITIONS_PER_PERSON,
+  SUBSCRIPTIONS_PER_PERSON,
+  SUBSCRIPTIONS_RETRY_MS,
+} from "../limits.ts"
 import type { ChatContext } from "./context.ts"
 import type { Programs } from "./programs.ts"
 
 const After = v.nullish(
   v.pipe(
-    v.array(v.object({ conversation: v.string(), seq: v.pipe(v.number(), v.minValue(0)) })),
+    v.array(
+      v.object({
+        conversation: v.pipe(v.string(), v.maxLength(MAX_ID_LENGTH)),
+        seq: v.pipe(v.number(), v.minValue(0)),
+      }),
+    ),
     v.maxLength(POSITIONS),
   ),
 )
 
+/** What one person has here. */
+interface Counts {
+  /** Subscriptions. */
+  sessions: number
+  /** Replays that wait or are under way, those of ended subscriptions too: each comes to its turn. */
+  replays: number
+  /** The positions that these start from. */
+  positions: number
+}
+
+export interface EventsOptions extends ReplayOptions {
+  clock: Clock
+}
+
 /** Opens `events` subscriptions: the way in of a session, from a checked document to the hub. */
-export function createEvents(schema: GraphQLSchema, programs: Programs, options: ReplayOptions) {
-  /** How many subscriptions each person has here. */
-  const open = new Map<string, number>()
-  function count(user: string, by: 1 | -1): void {
-    const sessions = (open.get(user) ?? 0) + by
-    if (sessions > 0) open.set(user, sessions)
-    else open.delete(user)
+export function createEvents(schema: GraphQLSchema, programs: Programs, options: EventsOptions) {
+  const people = new Map<string, Counts>()
+  function count(user: string, by: Partial<Counts>): void {
+    const counts = people.get(user) ?? { sessions: 0, replays: 0, positions: 0 }
+    counts.sessions += by.sessions ?? 0
+    counts.replays += by.replays ?? 0
+    counts.positions += by.positions ?? 0
+    if (counts.sessions + counts.replays > 0) people.set(user, counts)
+    else people.delete(user)
+  }
+
+  /** @throws ParleyError RATE_LIMITED where the person has too many for one more. */
+  function check(user: string, morePositions = 0): void {
+    const counts = people.get(user)
+    if (!counts) return
+    const { sessions, replays, positions } = counts
+    if (Math.max(sessions, replays) >= SUBSCRIPTIONS_PER_PERSON) throw tooMany()
+    if (positions + morePositions > POSITIONS_PER_PERSON) throw tooMany()
   }
 
   return ({ id, link, cause, args, end }: Subscription<ChatContext>): (() => void) => {
     const { viewer } = args.contextValue
     let start: Start
+    let program: Program
     try {
       if (viewer === undefined) throw unauthenticated()
-      if ((open.get(viewer) ?? 0) >= SUBSCRIPTIONS_PER_PERSON) throw tooMany()
-      start = startOf(schema, args)
+      check(viewer)
+      start = believable(startOf(schema, args), options.clock.now())
+      check(viewer, start.positions?.size)
+      program = programs.of(args)
     } catch (error) {
       end(error as ParleyError)
       return () => {}
@@ -46,7 +86,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
 
     const session: Session = {
       user: viewer,
-      program: programs.of(args),
+      program,
       link,
       id,
       phase: "replaying",
@@ -64,12 +104,16 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       session.phase = "ended"
       session.buffer = []
       session.bufferedBytes = 0
-      count(session.user, -1)
+      count(session.user, { sessions: -1 })
+      programs.release(session.program)
       options.hub.unregister(session)
     }
-    count(viewer, 1)
     const { positions, since } = start
-    void replay(session, positions, { ...options, log: logFor(options.log, cause) }, since)
+    const named = positions?.size ?? 0
+    count(viewer, { sessions: 1, replays: 1, positions: named })
+    void replay(session, positions, { ...options, log: logFor(options.log, cause) }, since).finally(
+      () => count(viewer, { replays: -1, positions: -named }),
+    )
     return stop
   }
 }
@@ -79,6 +123,15 @@ interface Start {
   positions: Positions | undefined
   /** ms since the epoch. */
   since: number | undefined
+}
+
+/**
+ * A client that has everything up to a time that is yet to come goes by entries of a node whose clock was wrong: how far
+ * it is in the conversations that it does not name is unknown then, and they count from their beginning.
+ */
+function believable(start: Start, now: number): Start {
+  if (start.since === undefined || start.since <= now) return start
+  return { positions: start.positions ?? new Map(), since: undefined }
 }
 
 /** The arguments of the one field that a subscription has. @throws ParleyError BAD_INPUT */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { parse } from "graphql"
-import { VARIANT_LENGTH, VARIANTS } from "../limits.ts"
+import { EVENT_VARIABLES, VARIANT_LENGTH, VARIANTS } from "../limits.ts"
 import { createWorld } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 
@@ -19,4 +19,17 @@ test("sessions share renderings by their variables, of a bounded number and leng
   for (let i = 0; i < VARIANTS; i++) of(`${i}`)
   expect(of("a")).toBe(of("a"))
   expect(of("one more")).not.toBe(of("one more"))
+
+  expect(() => of("x".repeat(EVENT_VARIABLES))).toThrow(
+    expect.objectContaining({ code: "TOO_LARGE" }),
+  )
+
+  // What the last subscription has left makes room.
+  const [b, unshared] = [of("b"), of("one more")]
+  programs.release(unshared)
+  programs.release(b)
+  expect(of("b")).toBe(b)
+  for (let i = 0; i < 3; i++) programs.release(b)
+  expect(of("one more")).toBe(of("one more"))
+  expect(of("b")).not.toBe(b)
 })

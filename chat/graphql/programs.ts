@@ -18,6 +18,7 @@ import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts
 import {
   EVENT_BYTES,
   EVENT_ITEMS,
+  EVENT_VARIABLES,
   READY_BYTES,
   READY_ITEMS,
   VARIANT_LENGTH,
@@ -29,8 +30,18 @@ export interface Programs {
   /**
    * The program of a subscription document: the same object for the same document, operation and variables, apart
    * from those of `after`, which says where to begin and not what an event looks like.
+   * @throws ParleyError TOO_LARGE where the variables are long: they live as long as the subscription.
    */
   of(args: ExecutionArgs): Program
+  /** To be called once for each `of`: a program is shared as long as a subscription goes by it, and then forgotten. */
+  release(program: Program): void
+}
+
+/** Where a program is kept, and how many subscriptions go by it. */
+interface Use {
+  variants: Map<string, Program>
+  key: string
+  subscriptions: number
 }
 
 /** A subscription document without its root field's arguments, and what its events still depend on. */
@@ -48,6 +59,7 @@ export function createPrograms(
   log: Logger,
 ): Programs {
   const known = new WeakMap<DocumentNode, Map<string, EventDocument>>()
+  const uses = new Map<Program, Use>()
 
   function eventDocument({ document, operationName }: ExecutionArgs): EventDocument {
     const operations = known.get(document) ?? new Map<string, EventDocument>()
@@ -121,14 +133,32 @@ export function createPrograms(
         ),
       )
       const key = JSON.stringify(variables)
-      const program = event.variants.get(key) ?? compile(event, args.operationName, variables)
+      if (key.length > EVENT_VARIABLES) throw variablesTooLarge()
+      const { variants } = event
+      const program = variants.get(key) ?? compile(event, args.operationName, variables)
+      const use = uses.get(program)
+      if (use) use.subscriptions += 1
       // More variants, or longer ones, are programs of their own: right, but not shared.
-      const isKept = event.variants.size < VARIANTS && key.length <= VARIANT_LENGTH
-      if (isKept) event.variants.set(key, program)
+      else if (variants.size < VARIANTS && key.length <= VARIANT_LENGTH) {
+        variants.set(key, program)
+        uses.set(program, { variants, key, subscriptions: 1 })
+      }
       return program
+    },
+
+    release(program) {
+      const use = uses.get(program)
+      if (!use) return
+      use.subscriptions -= 1
+      if (use.subscriptions > 0) return
+      uses.delete(program)
+      use.variants.delete(use.key)
     },
   }
 }
+
+const variablesTooLarge = () =>
+  new ParleyError("TOO_LARGE", "The variables of a subscription's events are too long.")
 
 const eventTooLarge = () =>
   new ParleyError("TOO_LARGE", "The document selects more than one event may have.")

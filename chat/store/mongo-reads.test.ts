@@ -4,11 +4,12 @@ import { type Mongo, openMongo } from "@parley/service/mongo.ts"
 import { until } from "@parley/service/test/until.ts"
 import { execute, parse } from "graphql"
 import { newDatabase, useTestMongo } from "../../dev/engines/test/mongo.ts"
+import { MEMBERSHIPS_PER_READ } from "../limits.ts"
 import { createLog } from "../test/log-builder.ts"
 import { unlimitedWork } from "../test/work.ts"
 import { createWorld } from "../test/world.ts"
 import { createMongoStore, openMongoStore } from "./mongo.ts"
-import { type ConversationDocument, INDEXES, VERSION } from "./mongo-shapes.ts"
+import { type ConversationDocument, INDEXES, type MemberDocument, VERSION } from "./mongo-shapes.ts"
 import { openSqliteStore } from "./sqlite.ts"
 import type { Store } from "./store.ts"
 
@@ -55,6 +56,23 @@ test("a page of thirty conversations is a handful of operations, and what it is 
   const said = operations.map(({ name }) => name).join(", ")
   expect(operations.length, said).toBeLessThanOrEqual(MAX_OPERATIONS)
   expect(page).toEqual(await list(onSqlite))
+})
+
+test("a list costs nothing for the conversations that its user has left", async () => {
+  await using database = newDatabase(server)
+  const { store, mongo, operations } = await openCounted(database.url)
+  await using _ = store
+  await store.append([createLog("present").founded("alice")])
+  const past = Array.from({ length: 3 * MEMBERSHIPS_PER_READ }, (_, i) => ({
+    ...{ conversation: `past-${i}`, user: "alice", role: "MEMBER" as const, since: 1, joinedAt: 0 },
+    ...{ until: 2, delivered: 1, read: 1, changed: 2 },
+  }))
+  await mongo.collection<MemberDocument>("members").insertMany(past)
+  operations.length = 0
+  const page = await store.conversations("alice", undefined, 30)
+  expect(page.map(({ conversation }) => conversation)).toEqual(["present"])
+  const reads = operations.filter(({ name }) => name === "members.find")
+  expect(reads).toHaveLength(1)
 })
 
 test("a node that has not heard of a conversation for long looks for its end where that was lately", async () => {

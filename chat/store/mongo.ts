@@ -121,16 +121,20 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   }
 
   async function memberships(user: string, stretch?: Stretch): Promise<MembershipView[]> {
-    const asked = stretch
-      ? members
-          .find({ user, conversation: { $gt: stretch.after } })
-          .sort({ conversation: 1 })
-          .limit(stretch.limit)
-      : members.find({ user })
+    const asked = stretch ? stretchOf({ user }, stretch) : members.find({ user })
     return viewsOf(user, await asked.batchSize(MEMBERSHIPS_PER_READ).toArray())
   }
 
-  /** The order is that of all logs' ends, which no index has: an entry would move it for each member. */
+  const stretchOf = (filter: { user: string; until?: null }, { after, limit }: Stretch) =>
+    members
+      .find({ ...filter, conversation: { $gt: after } })
+      .sort({ conversation: 1 })
+      .limit(limit)
+
+  /**
+   * The order is that of all logs' ends, which no index has: an entry would move it for each member. What the user has
+   * left, which may be much, is not looked at.
+   */
   async function listed(
     user: string,
     after: ListPlace | undefined,
@@ -138,8 +142,12 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   ): Promise<MembershipView[]> {
     const page: MembershipView[] = []
     for (let from = ""; ; ) {
-      const some = await memberships(user, { after: from, limit: MEMBERSHIPS_PER_READ })
-      page.push(...some.filter((view) => view.until === null && isListedAfter(view, after)))
+      const stretch = { after: from, limit: MEMBERSHIPS_PER_READ }
+      const some = await stretchOf({ user, until: null }, stretch)
+        .batchSize(MEMBERSHIPS_PER_READ)
+        .toArray()
+      const views = await viewsOf(user, some)
+      page.push(...views.filter((view) => view.until === null && isListedAfter(view, after)))
       page.sort(byNewest)
       page.length = Math.min(page.length, limit)
       if (some.length < MEMBERSHIPS_PER_READ) return page

@@ -1,5 +1,5 @@
 import type { Entry, MembersEntry, MessageEntry } from "../domain/entry.ts"
-import { BYTES_PER_UNIT } from "../domain/entry-bytes.ts"
+import { mostBytes, textBytes } from "../domain/entry-bytes.ts"
 import { emptyPicture } from "../domain/picture.ts"
 import { ROWS_PER_READ } from "../limits.ts"
 import { createGroupCommit } from "./group-commit.ts"
@@ -163,9 +163,9 @@ export function openSqliteStore(path: string): Store {
     }),
 
     entries: reading((conversation, after, limit, bytes) =>
-      readRows(limit, bytes, (last, limit) =>
+      readEntries(limit, bytes, (last, limit) =>
         entriesAfter.all(conversation, last?.seq ?? after, limit),
-      ).map(toEntry),
+      ),
     ),
 
     seqAt: reading(
@@ -174,12 +174,12 @@ export function openSqliteStore(path: string): Store {
 
     messages: reading((conversation, { from, to, limit, order, bytes }) => {
       const isAscending = order === "oldest"
-      const rows = readRows(limit, bytes, (last, limit) =>
+      const page = readEntries(limit, bytes, (last, limit) =>
         isAscending
           ? oldestMessages.all(conversation, last ? last.seq + 1 : from, to, limit)
           : newestMessages.all(conversation, from, last ? last.seq - 1 : to, limit),
       )
-      return (isAscending ? rows : rows.reverse()).map(toEntry) as MessageEntry[]
+      return (isAscending ? page : page.reverse()) as MessageEntry[]
     }),
 
     messagesById: reading(
@@ -264,27 +264,26 @@ const toView = (row: ViewRow): MembershipView => ({
   headAt: row.head_at,
 })
 
-/** Reads rows in stretches, each from the last row of the one before, up to a number of them or of bytes in their bodies. */
-function readRows(
+/** Reads entries in stretches, each from the last one of the stretch before, up to a number of them or of bytes of texts. */
+function readEntries(
   limit: number,
   bytes: number | undefined,
-  read: (last: EntryRow | undefined, limit: number) => EntryRow[],
-): EntryRow[] {
-  if (bytes === undefined) return read(undefined, limit)
-  const rows: EntryRow[] = []
+  read: (last: Entry | undefined, limit: number) => EntryRow[],
+): Entry[] {
+  if (bytes === undefined) return read(undefined, limit).map(toEntry)
+  const entries: Entry[] = []
   let left = bytes
   for (;;) {
-    const wanted = Math.min(ROWS_PER_READ, limit - rows.length)
-    const some = read(rows.at(-1), wanted)
-    const isLast = some.length < wanted || rows.length + wanted === limit
+    const wanted = Math.min(ROWS_PER_READ, limit - entries.length)
+    const some = read(entries.at(-1), wanted).map(toEntry)
+    const isLast = some.length < wanted || entries.length + wanted === limit
     // Nearly always all of them fit by far.
-    const units = some.reduce((sum, { body }) => sum + body.length, 0)
-    if (isLast && units * BYTES_PER_UNIT <= left) return rows.concat(some)
-    for (const row of some) {
-      rows.push(row)
-      left -= Buffer.byteLength(row.body)
-      if (left < 0) return rows
+    if (isLast && mostBytes(some) <= left) return entries.concat(some)
+    for (const entry of some) {
+      entries.push(entry)
+      left -= textBytes(entry)
+      if (left < 0) return entries
     }
-    if (isLast) return rows
+    if (isLast) return entries
   }
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import type { Entry } from "../domain/entry.ts"
+import { textBytes } from "../domain/entry-bytes.ts"
 import { emptyPicture, fold, type Picture } from "../domain/picture.ts"
 import { createLog, messageId } from "../test/log-builder.ts"
 import type { Store } from "./store.ts"
@@ -374,6 +375,19 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(await messages("newest", 99_999)).toEqual(seqs(142, 151))
         expect(await messages("newest", 1_005_000)).toEqual(seqs(51, 151))
         expect(await messages("newest", 1)).toEqual([151])
+      })
+
+      test("ends a page of changes of members by the same measure as those who read it", async () => {
+        const many = Array.from({ length: 100 }, (_, i) => `a user with an id of its own ${i}`)
+        const few = Array.from({ length: 100 }, (_, i) => `${i}`)
+        const { conversation, entries } = await group(
+          ...[many, few, many, few].map(
+            (joined) => (log: ReturnType<typeof createLog>) => log.changed("alice", { joined }),
+          ),
+        )
+        const bytes = entries.slice(1, 4).reduce((sum, entry) => sum + textBytes(entry), 0)
+        expect(await store.entries(conversation, 1, 100, bytes)).toEqual(entries.slice(1))
+        expect(await store.entries(conversation, 1, 100, bytes - 1)).toEqual(entries.slice(1, 4))
       })
 
       test("finds the newest entry at or before a time", async () => {
