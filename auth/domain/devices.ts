@@ -18,11 +18,17 @@ export interface Devices {
   known(cookie: string | undefined, owner: DeviceOwner): Promise<string | undefined>
   /** The cookie for a device on which the account has just signed in: of the same device where it has one already. */
   welcome(cookie: string | undefined, owner: DeviceOwner): Promise<string>
+  /**
+   * The cookie for a device that renews a login session without one. A session has one device for this, however often it
+   * asks: who holds a copy of its refresh token would else make devices without end, each with guesses of its own.
+   */
+  restore(session: string, owner: DeviceOwner): Promise<string>
   /** Whether the cookie is one of auth's. */
   isOurs(cookie: string | undefined): Promise<boolean>
 }
 
 const FORM = /^([\w-]{22})\.([\w~-]{0,200})\.([\w-]{43})$/
+const ID_LENGTH = 22
 const TAG_LENGTH = 16
 
 /** @param secret known to auth alone; without it no cookie can be made or changed. */
@@ -41,6 +47,12 @@ export function createDevices(secret: () => Promise<string>): Devices {
     return { id, tags: tags === "" ? [] : tags.split("~") }
   }
 
+  async function withTag({ id, tags }: { id: string; tags: string[] }, owner: DeviceOwner) {
+    const tag = await tagOf(id, owner)
+    const kept = [tag, ...tags.filter((one) => one !== tag)].slice(0, MAX_ACCOUNTS_PER_DEVICE)
+    return `${id}.${kept.join("~")}.${await seal(id, kept.join("~"))}`
+  }
+
   return {
     async known(cookie, owner) {
       const device = await read(cookie)
@@ -48,10 +60,11 @@ export function createDevices(secret: () => Promise<string>): Devices {
       return device.tags.includes(await tagOf(device.id, owner)) ? device.id : undefined
     },
     async welcome(cookie, owner) {
-      const { id, tags } = (await read(cookie)) ?? { id: newId(), tags: [] }
-      const tag = await tagOf(id, owner)
-      const kept = [tag, ...tags.filter((one) => one !== tag)].slice(0, MAX_ACCOUNTS_PER_DEVICE)
-      return `${id}.${kept.join("~")}.${await seal(id, kept.join("~"))}`
+      return withTag((await read(cookie)) ?? { id: newId(), tags: [] }, owner)
+    },
+    async restore(session, owner) {
+      const id = (await hmac(`parley device for ${session}`)).slice(0, ID_LENGTH)
+      return withTag({ id, tags: [] }, owner)
     },
     isOurs: async (cookie) => (await read(cookie)) !== undefined,
   }

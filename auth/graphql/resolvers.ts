@@ -10,11 +10,11 @@ import type { Operation } from "./operation.ts"
 
 const DEFAULT_FIRST = 20
 
-/** Sets the cookies and answers with the user. */
-async function welcome(operation: Operation, signedIn: SignedIn, remembersDevice: boolean) {
+/** Sets the cookies of an account that has just proved its password, and answers with the user. */
+async function welcome(operation: Operation, signedIn: SignedIn) {
   const { call, auth, user } = operation
   setCookies(call, auth.config, signedIn)
-  if (remembersDevice) await rememberDevice(operation, signedIn.user)
+  await rememberDevice(operation, signedIn.user)
   return user(signedIn.user)
 }
 
@@ -22,6 +22,13 @@ async function welcome(operation: Operation, signedIn: SignedIn, remembersDevice
 async function rememberDevice({ call, auth }: Operation, user: string) {
   const owner = await auth.store.credentialsById(user)
   if (owner) setDeviceCookie(call, auth.config, await auth.devices.welcome(call.device, owner))
+}
+
+/** Gives a device cookie to the browser of a session from before there were any, or which has lost it. */
+async function restoreDevice({ call, auth }: Operation, { user, session }: SignedIn) {
+  if (await auth.devices.isOurs(call.device)) return
+  const owner = await auth.store.credentialsById(user)
+  if (owner) setDeviceCookie(call, auth.config, await auth.devices.restore(session, owner))
 }
 
 /** Writes down what came of it. */
@@ -72,22 +79,23 @@ const Mutation = {
     const { username, device } = input
     const signUp = () => auth.accounts.signUp(input, call)
     const signedIn = await audited("sign-up", operation, { username, device }, signUp, subject)
-    return welcome(operation, signedIn, true)
+    return welcome(operation, signedIn)
   },
   async signIn(_: unknown, { input }: { input: SignInInput }, operation: Operation) {
     const { auth, call } = operation
     const { username, device } = input
     const signIn = () => auth.accounts.signIn(input, call)
     const signedIn = await audited("sign-in", operation, { username, device }, signIn, subject)
-    return welcome(operation, signedIn, true)
+    return welcome(operation, signedIn)
   },
   async refreshSession(_: unknown, _args: unknown, operation: Operation) {
     const { call, auth } = operation
     if (!call.refreshToken) throw unauthenticated()
     try {
       const signedIn = await auth.sessions.refresh(call.refreshToken, call.isWaitedFor)
-      // A session from before there were device cookies, or whose browser has lost it.
-      return await welcome(operation, signedIn, !(await auth.devices.isOurs(call.device)))
+      setCookies(call, auth.config, signedIn)
+      await restoreDevice(operation, signedIn)
+      return await operation.user(signedIn.user)
     } catch (error) {
       auth.audit.failed("refresh", call, {}, error)
       // A token that is refused now will be refused for ever: the browser should not send it again.
