@@ -41,9 +41,8 @@ export function lineOfText(
   mustBeText(field, given)
   // Bounded before it is normalised, which takes time; a character may be two code units, and fewer once composed.
   if (given.length > 4 * limit) throw tooLong(field, limit)
-  const normal = given.trim().normalize(kind === "nickname" ? "NFKC" : "NFC")
-  const spaced = kind === "nickname" ? normal.replace(SPACES, " ") : normal
-  const text = besideEmoji(spaced, (piece) => piece.replace(PRESENTATION, "")).trim()
+  // Twice, for what a selector kept apart: a letter and its mark, or two spaces (RFC 8264, section 7: rules are idempotent).
+  const text = tidied(tidied(given, kind), kind)
 
   const bare = text.replace(EMOJI, "x").replace(JOINER, "")
   if (DISALLOWED.test(bare)) {
@@ -55,6 +54,13 @@ export function lineOfText(
   if (!VISIBLE.test(bare)) throw badInput(field, "There must be something to read here.")
   if (text.length > 2 * limit || [...text].length > limit) throw tooLong(field, limit)
   return text
+}
+
+/** The text in its normal form, trimmed, without selectors outside of emoji. */
+function tidied(text: string, kind: LineKind): string {
+  const normal = text.trim().normalize(kind === "nickname" ? "NFKC" : "NFC")
+  const spaced = kind === "nickname" ? normal.replace(SPACES, " ") : normal
+  return besideEmoji(spaced, (piece) => piece.replace(PRESENTATION, "")).trim()
 }
 
 /** Changes what stands before, between and after the emoji of a text; emoji stay whole. */

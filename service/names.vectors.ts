@@ -29,6 +29,8 @@ export const NICKNAME_VECTORS: readonly Vector[] = [
   },
   { given: "\u2764\ufe0f", what: "a heart as an emoji", becomes: "\u2764\ufe0f" },
   { given: "a\ufe0f\ufe0fb", what: "selectors outside of an emoji", becomes: "ab" },
+  { given: "e\ufe0f\u0301", what: "a selector between a letter and its mark", becomes: "\u00e9" },
+  { given: "a \ufe0f b", what: "a selector between two spaces", becomes: "a b" },
   {
     given: "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
     what: "a Persian word with a non-joiner",
