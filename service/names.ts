@@ -44,7 +44,8 @@ export function lineOfText(
   // Twice, for what a selector kept apart: a letter and its mark, or two spaces (RFC 8264, section 7: rules are idempotent).
   const text = tidied(tidied(given, kind), kind)
 
-  const bare = text.replace(EMOJI, "x").replace(JOINER, "")
+  // No letter in the place of an emoji: a joiner before it would join nothing.
+  const bare = text.replace(EMOJI, "!").replace(JOINER, "")
   if (DISALLOWED.test(bare)) {
     throw badInput(field, "Invisible characters and controls are not allowed here.")
   }

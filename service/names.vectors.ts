@@ -53,6 +53,11 @@ export const NICKNAME_VECTORS: readonly Vector[] = [
   { given: "\u200b\u200b", what: "zero-width spaces", refused: "invisible" },
   { given: "\u3164", what: "the Hangul filler", refused: "invisible" },
   { given: "Al\u200dice", what: "a joiner between Latin letters", refused: "invisible" },
+  {
+    given: "\u0645\u200d\u{1f469}",
+    what: "a joiner between a letter and an emoji",
+    refused: "invisible",
+  },
   { given: "\u202eecilA", what: "a right-to-left override", refused: "invisible" },
   { given: "\u2067Alice\u2069", what: "a right-to-left isolate", refused: "invisible" },
   { given: "Alice\u200f", what: "a right-to-left mark", refused: "invisible" },
