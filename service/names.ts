@@ -16,13 +16,16 @@ const PRESENTATION = /[\uFE0E\uFE0F]/g
 const JOINER =
   /(?<=[\p{sc=Arab}\p{sc=Syrc}\p{sc=Mong}\p{sc=Nkoo}\p{sc=Deva}\p{sc=Beng}\p{sc=Guru}\p{sc=Gujr}\p{sc=Orya}\p{sc=Taml}\p{sc=Telu}\p{sc=Knda}\p{sc=Mlym}\p{sc=Sinh}\p{sc=Khmr}\p{sc=Mymr}])[\u200C\u200D](?=[\p{L}\p{M}])/gu
 /**
- * What FreeformClass disallows: controls, line and paragraph separators, code points that show nothing (among them every
- * control of text direction), unassigned and private ones, and old Hangul jamo.
+ * What FreeformClass disallows: controls and format characters, line and paragraph separators, code points that show
+ * nothing (among them every control of text direction), unassigned and private ones, and old Hangul jamo.
  */
 const DISALLOWED =
-  /[\p{Cc}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u1100-\u11FF\uA960-\uA97C\uD7B0-\uD7FB]/u
-/** Letters, digits, punctuation and symbols, apart from those that are drawn as nothing: the blank braille cell, a placeholder. */
-const VISIBLE = /(?![\u2800\uFFFC])[\p{L}\p{N}\p{P}\p{S}]/u
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u1100-\u11FF\uA960-\uA97C\uD7B0-\uD7FB]/u
+/**
+ * Letters, digits, punctuation and symbols, apart from those that are drawn as nothing: the blank braille cell, a
+ * placeholder, a note without a head, the blanks among the hieroglyphs.
+ */
+const VISIBLE = /(?![\u2800\uFFFC\u{1D159}\u{13441}\u{13442}])[\p{L}\p{N}\p{P}\p{S}]/u
 const TOO_MANY_MARKS = new RegExp(`\\p{M}{${MAX_MARKS + 1}}`, "u")
 const SPACES = /\p{Zs}+/gu
 

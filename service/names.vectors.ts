@@ -49,6 +49,8 @@ export const NICKNAME_VECTORS: readonly Vector[] = [
   { given: "", what: "nothing", refused: "nothing" },
   { given: " \t ", what: "spaces alone", refused: "nothing" },
   { given: "\u2800", what: "the blank braille cell", refused: "nothing" },
+  { given: "\u{1d159}", what: "a musical note without a head", refused: "nothing" },
+  { given: "\u{13441}\u{13442}", what: "hieroglyphic blanks", refused: "nothing" },
   { given: "\u0301", what: "a mark alone", refused: "nothing" },
   { given: "\u200b\u200b", what: "zero-width spaces", refused: "invisible" },
   { given: "\u3164", what: "the Hangul filler", refused: "invisible" },
@@ -65,6 +67,7 @@ export const NICKNAME_VECTORS: readonly Vector[] = [
   { given: "Alice\u2028Bob", what: "a line separator", refused: "invisible" },
   { given: "\u001b[31mAlice", what: "a terminal's escape", refused: "invisible" },
   { given: "Alice\u{e0041}", what: "a tag outside of a flag", refused: "invisible" },
+  { given: "Al\ufff9ice", what: "an anchor of an annotation", refused: "invisible" },
   { given: "\ue000", what: "a private character", refused: "invisible" },
   {
     given: "A\u0337\u0321\u0322\u0327\u031b\u031a\u031e",
