@@ -198,7 +198,18 @@ describe("devices", () => {
 
 test("addresses are counted as whoever holds them: IPv4 one by one, IPv6 by /64", () => {
   expect(addressGroup("203.0.113.7")).toBe("203.0.113.7")
-  expect(addressGroup("::ffff:203.0.113.7")).toBe("203.0.113.7")
+  // An IPv4 address is one address in every spelling: else all that come through such a proxy would share one count.
+  for (const mapped of [
+    "::ffff:203.0.113.7",
+    "::FFFF:203.0.113.7",
+    "::ffff:cb00:7107",
+    "0:0:0:0:0:ffff:203.0.113.7",
+    "0000:0000:0000:0000:0000:ffff:cb00:7107",
+    "0::ffff:203.0.113.7",
+  ]) {
+    expect(addressGroup(mapped)).toBe("203.0.113.7")
+    expect(wideAddressGroup(mapped)).toBeUndefined()
+  }
   for (const address of ["2001:db8::1", "2001:DB8:0:0:1:2:3:4", "2001:0db8::ffff:0:0:1"]) {
     expect(addressGroup(address)).toBe("2001:db8:0:0")
   }
