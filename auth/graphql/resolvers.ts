@@ -114,7 +114,9 @@ const Mutation = {
     // The access token may have expired in the meantime; the session is to end all the same.
     if (call.refreshToken) {
       const session = await auth.sessions.endByToken(call.refreshToken)
-      if (session && !call.viewer) auth.audit.done("sign-out", call, { session })
+      if (session && session !== call.viewer?.session) {
+        auth.audit.done("sign-out", call, { session })
+      }
     }
     clearCookies(call, auth.config)
     return true
