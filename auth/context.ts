@@ -27,6 +27,8 @@ import {
   GUESSES_PER_DEVICE,
   GUESSES_PER_SESSION,
   NETWORK_FACTOR,
+  PROFILE_CHANGES_PER_ACCOUNT,
+  PROFILE_CHANGES_WINDOW_MS,
   SIGN_INS_AT_ONCE,
   SIGN_INS_AT_ONCE_PER_ACCOUNT,
   SIGN_INS_PER_ACCOUNT,
@@ -152,6 +154,12 @@ export async function createAuthContext(
         SIGN_INS_WINDOW_MS,
         TOO_MANY_SIGN_INS,
       ),
+      profileChanges: rateLimit(
+        "profile/account",
+        PROFILE_CHANGES_PER_ACCOUNT,
+        PROFILE_CHANGES_WINDOW_MS,
+        TOO_MANY_PROFILE_CHANGES,
+      ),
     },
   })
   return {
@@ -182,4 +190,5 @@ export async function createAuthContext(
 
 const TOO_MANY_GUESSES = "Too many wrong passwords: wait a little and try again."
 const TOO_MANY_SIGN_UPS = "Too many accounts were created from this address: try again later."
+const TOO_MANY_PROFILE_CHANGES = "This profile was changed too often: try again later."
 const TOO_MANY_SIGN_INS = "This account was signed in too often today: try again later."

@@ -48,7 +48,7 @@ export interface Accounts {
    * @throws ParleyError BAD_INPUT that names `current` or `new`; RATE_LIMITED; CONFLICT where two change it at once.
    */
   changePassword(viewer: Viewer, current: string, next: string, origin: Origin): Promise<void>
-  /** @throws ParleyError BAD_INPUT that names the field. */
+  /** @throws ParleyError BAD_INPUT that names the field; RATE_LIMITED. */
   updateProfile(viewer: Viewer, input: ProfileInput): Promise<User>
   byUsername(username: string): Promise<User | undefined>
   /** @throws ParleyError BAD_INPUT */
@@ -71,6 +71,7 @@ export interface AccountsOptions {
     networkSignUps: RateLimit
     /** Sign-ins with the right password. */
     signIns: RateLimit
+    profileChanges: RateLimit
   }
 }
 
@@ -171,7 +172,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
     async updateProfile(viewer, input) {
       const found = await store.credentialsById(viewer.user)
       if (!found) throw unauthenticated()
-      const user = await store.updateProfile(viewer.user, profileChange(found.username, input))
+      const change = profileChange(found.username, input)
+      await limits.profileChanges.take(viewer.user)
+      const user = await store.updateProfile(viewer.user, change)
       if (!user) throw unauthenticated()
       return user
     },
