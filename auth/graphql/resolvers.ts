@@ -1,5 +1,6 @@
 import { ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import { shownLine } from "@parley/service/names.ts"
+import { inTurn } from "@parley/service/work.ts"
 import type { AuditedAction, AuditFacts } from "../audit.ts"
 import type { SignInInput, SignUpInput } from "../domain/accounts.ts"
 import type { ProfileInput } from "../domain/profile.ts"
@@ -63,13 +64,14 @@ const Query = {
   async users(
     _: unknown,
     { search, first }: { search: string; first?: number | null },
-    { auth, viewer }: Operation,
+    { auth, viewer, work }: Operation,
   ) {
     await viewer()
-    return auth.accounts.search(search, first ?? DEFAULT_FIRST)
+    return inTurn(work, () => auth.accounts.search(search, first ?? DEFAULT_FIRST))
   },
-  async sessions(_: unknown, _args: unknown, { auth, viewer }: Operation) {
-    return auth.sessions.list((await viewer()).user)
+  async sessions(_: unknown, _args: unknown, { auth, viewer, work }: Operation) {
+    const { user } = await viewer()
+    return inTurn(work, () => auth.sessions.list(user))
   },
 }
 
