@@ -4,6 +4,7 @@ import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import type { Metrics } from "@parley/service/metrics.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
+import { createTokenBuckets } from "@parley/service/token-bucket.ts"
 import { createTokenVerifier, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
 import { type Audit, createAudit } from "./audit.ts"
@@ -29,6 +30,7 @@ import {
   NETWORK_FACTOR,
   PROFILE_CHANGES_PER_ACCOUNT,
   PROFILE_CHANGES_WINDOW_MS,
+  SEARCHES_PER_ACCOUNT,
   SIGN_INS_AT_ONCE,
   SIGN_INS_AT_ONCE_PER_ACCOUNT,
   SIGN_INS_PER_ACCOUNT,
@@ -160,6 +162,7 @@ export async function createAuthContext(
         PROFILE_CHANGES_WINDOW_MS,
         TOO_MANY_PROFILE_CHANGES,
       ),
+      searches: createTokenBuckets(SEARCHES_PER_ACCOUNT),
     },
   })
   return {

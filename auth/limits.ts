@@ -38,6 +38,9 @@ export const SIGN_UP_WINDOW_MS = HOUR
 export const PROFILE_CHANGES_PER_ACCOUNT = 60
 export const PROFILE_CHANGES_WINDOW_MS = HOUR
 
+/** Searches for people by one account, at each process: all at once, and what comes back in a second. A person types. */
+export const SEARCHES_PER_ACCOUNT = { burst: 300, perSecond: 5 } as const
+
 /** Hashes that are computed at the same time: 19 MiB and one core each. */
 export const HASHES_AT_ONCE = 2
 /** Sign-ins, sign-ups and changes of passwords under way: two hash while two count. */

@@ -9,6 +9,7 @@ import {
   NETWORK_FACTOR,
   PROFILE_CHANGES_PER_ACCOUNT,
   PROFILE_CHANGES_WINDOW_MS,
+  SEARCHES_PER_ACCOUNT,
   SIGN_INS_PER_ACCOUNT,
   SIGN_INS_WINDOW_MS,
   USED_TURN_EVERY_MS,
@@ -406,6 +407,22 @@ test("a profile changes so many times an hour; what breaks a rule does not count
   await change("Bob", bob)
   parts.clock.pass(PROFILE_CHANGES_WINDOW_MS)
   expect((await change("Alice")).name).toBe("Alice")
+})
+
+test("an account searches for people so many times at once, and goes on at its pace; others go on", async () => {
+  await using parts = await startParts()
+  const viewer = viewerOf(await parts.accounts.signUp(alice, origin))
+  const bob = viewerOf(await parts.accounts.signUp({ ...alice, username: "bob" }, origin))
+  const search = (by = viewer) => parts.accounts.search(by, "ali", 1)
+  for (let i = 0; i < SEARCHES_PER_ACCOUNT.burst; i++) expect(await search()).toHaveLength(1)
+  const wait = 1_000 / SEARCHES_PER_ACCOUNT.perSecond
+  await expect(search()).rejects.toMatchObject({
+    code: "RATE_LIMITED",
+    details: { retryAfterMs: wait },
+  })
+  expect(await search(bob)).toHaveLength(1)
+  parts.clock.pass(wait)
+  expect(await search()).toHaveLength(1)
 })
 
 describe("sign-ups", () => {

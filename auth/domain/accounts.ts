@@ -2,6 +2,7 @@ import { addressGroup, wideAddressGroup } from "@parley/service/address-group.ts
 import type { Clock } from "@parley/service/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
+import type { TokenBuckets } from "@parley/service/token-bucket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { Store, User } from "../store/store.ts"
 import { deviceName } from "./device.ts"
@@ -51,8 +52,8 @@ export interface Accounts {
   /** @throws ParleyError BAD_INPUT that names the field; RATE_LIMITED. */
   updateProfile(viewer: Viewer, input: ProfileInput): Promise<User>
   byUsername(username: string): Promise<User | undefined>
-  /** @throws ParleyError BAD_INPUT */
-  search(text: string, first: number): Promise<User[]>
+  /** @throws ParleyError BAD_INPUT, RATE_LIMITED. */
+  search(viewer: Viewer, text: string, first: number): Promise<User[]>
 }
 
 export interface AccountsOptions {
@@ -72,6 +73,7 @@ export interface AccountsOptions {
     /** Sign-ins with the right password. */
     signIns: RateLimit
     profileChanges: RateLimit
+    searches: TokenBuckets
   }
 }
 
@@ -180,7 +182,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
 
     byUsername: (username) => store.userByUsername(foldUsername(username)),
-    search: (text, first) => searchUsers(store, text, first),
+    async search(viewer, text, first) {
+      const taken = limits.searches.take(viewer.user, 1, clock.now())
+      if (taken.ok) return searchUsers(store, text, first)
+      const { retryAfterMs } = taken
+      throw new ParleyError("RATE_LIMITED", "Too many searches: wait a moment.", { retryAfterMs })
+    },
   }
 }
 

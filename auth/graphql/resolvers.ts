@@ -66,8 +66,8 @@ const Query = {
     { search, first }: { search: string; first?: number | null },
     { auth, viewer, work }: Operation,
   ) {
-    await viewer()
-    return inTurn(work, () => auth.accounts.search(search, first ?? DEFAULT_FIRST))
+    const who = await viewer()
+    return inTurn(work, () => auth.accounts.search(who, search, first ?? DEFAULT_FIRST))
   },
   async sessions(_: unknown, _args: unknown, { auth, viewer, work }: Operation) {
     const { user } = await viewer()
