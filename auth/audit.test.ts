@@ -66,6 +66,19 @@ test("what is done with accounts and sessions is written down, and no secret wit
   }
 })
 
+test("a sign-out that ends two sessions, by the access token and by the cookie, is two lines", async () => {
+  const { all, log } = lines()
+  await using world = await startWorld({}, {}, 0, log)
+  const [device, other] = [world.device(), world.device()]
+  await device.signUp("alice")
+  await other.signIn("alice")
+  const sessions = await device.sessions()
+  device.cookies.set("parley_refresh", other.cookies.get("parley_refresh")!)
+  await device.ask("mutation { signOut }")
+  const ended = all.filter(({ event }) => event === "sign-out done").map(({ session }) => session)
+  expect(ended.toSorted()).toEqual(sessions.map(({ id }) => id).toSorted())
+})
+
 const call = { address: "203.0.113.7", userAgent: "", cause: { requestId: "r-1" } }
 
 test("what comes from outside is cut short and escaped", () => {

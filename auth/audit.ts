@@ -33,8 +33,8 @@ export interface AuditFacts {
 
 /**
  * Writes one line at level info, with `audit: true`, for each sign-up, sign-in, sign-out, end of a session and change
- * of a password, those that failed and those that a limit refused included, and for a refresh with a token that was
- * used before. A line holds neither passwords nor tokens. Texts from outside are cut short and escaped.
+ * of a password, for those that failed for a wrong password or that a limit refused, and for a refresh with a token that
+ * was used before. A line holds neither passwords nor tokens. Texts from outside are cut short and escaped.
  */
 export interface Audit {
   done(action: AuditedAction, call: AuditedCall, facts: AuditFacts): void

@@ -4,6 +4,7 @@ import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import type { Metrics } from "@parley/service/metrics.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
+import { createTokenBuckets } from "@parley/service/token-bucket.ts"
 import { createTokenVerifier, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
 import { type Audit, createAudit } from "./audit.ts"
@@ -27,6 +28,9 @@ import {
   GUESSES_PER_DEVICE,
   GUESSES_PER_SESSION,
   NETWORK_FACTOR,
+  PROFILE_CHANGES_PER_ACCOUNT,
+  PROFILE_CHANGES_WINDOW_MS,
+  SEARCHES_PER_ACCOUNT,
   SIGN_INS_AT_ONCE,
   SIGN_INS_AT_ONCE_PER_ACCOUNT,
   SIGN_INS_PER_ACCOUNT,
@@ -152,6 +156,13 @@ export async function createAuthContext(
         SIGN_INS_WINDOW_MS,
         TOO_MANY_SIGN_INS,
       ),
+      profileChanges: rateLimit(
+        "profile/account",
+        PROFILE_CHANGES_PER_ACCOUNT,
+        PROFILE_CHANGES_WINDOW_MS,
+        TOO_MANY_PROFILE_CHANGES,
+      ),
+      searches: createTokenBuckets(SEARCHES_PER_ACCOUNT),
     },
   })
   return {
@@ -182,4 +193,5 @@ export async function createAuthContext(
 
 const TOO_MANY_GUESSES = "Too many wrong passwords: wait a little and try again."
 const TOO_MANY_SIGN_UPS = "Too many accounts were created from this address: try again later."
+const TOO_MANY_PROFILE_CHANGES = "This profile was changed too often: try again later."
 const TOO_MANY_SIGN_INS = "This account was signed in too often today: try again later."

@@ -34,6 +34,13 @@ export const SIGN_INS_WINDOW_MS = DAY
 /** The window of the limit on sign-ups, in ms. */
 export const SIGN_UP_WINDOW_MS = HOUR
 
+/** Changes of one account's profile in the window: each is written to the disk, and all who see the account read it anew. */
+export const PROFILE_CHANGES_PER_ACCOUNT = 60
+export const PROFILE_CHANGES_WINDOW_MS = HOUR
+
+/** Searches for people by one account, at each process: all at once, and what comes back in a second. A person types. */
+export const SEARCHES_PER_ACCOUNT = { burst: 300, perSecond: 5 } as const
+
 /** Hashes that are computed at the same time: 19 MiB and one core each. */
 export const HASHES_AT_ONCE = 2
 /** Sign-ins, sign-ups and changes of passwords under way: two hash while two count. */

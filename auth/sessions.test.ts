@@ -194,6 +194,27 @@ describe("the device cookie", () => {
     expect(device.cookies.get("parley_device")).not.toBe("nonsense")
   })
 
+  test("that was lost comes back anew, and whoever copies a session has one device's guesses", async () => {
+    const device = await newcomer("delia")
+    const cookies = new Set<string>()
+    for (let i = 0; i < 3; i++) {
+      device.cookies.delete("parley_device")
+      await device.refresh()
+      cookies.add(device.cookies.get("parley_device")!)
+    }
+    expect(cookies.size).toBe(3)
+    const thief = world.device()
+    const guesses: (string | undefined)[] = []
+    for (let i = 0; i < 11; i++) {
+      thief.cookies.set("parley_refresh", device.cookies.get("parley_refresh")!)
+      thief.cookies.delete("parley_device")
+      await thief.refresh()
+      guesses.push((await thief.signIn("delia", "a wrong guess")).errors?.[0]?.extensions.code)
+    }
+    expect(guesses.slice(0, 10)).toEqual(Array(10).fill("UNAUTHENTICATED"))
+    expect(guesses[10]).toBe("RATE_LIMITED")
+  })
+
   test("keeps its owner from being locked out, and a copy of it does not open other accounts", async () => {
     const owner = await newcomer("dana")
     await newcomer("dilan")

@@ -17,20 +17,41 @@ export function wideAddressGroup(address: string): string | undefined {
   return wide.includes(":") ? `${wide}::/48` : undefined
 }
 
-/** The first `length` groups of 16 bits of an IPv6 address; an IPv4 address as a whole. */
+/** The first `length` groups of 16 bits of an IPv6 address; an IPv4 address as a whole, also where it is mapped into IPv6. */
 function group(address: string, length: number): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped) return mapped
   const version = isIP(address)
   if (version === 4) return address
   if (version !== 6) return "unknown"
-  const [head = "", tail] = address.replace(/%.*$/, "").split("::")
-  const before = head === "" ? [] : head.split(":")
-  const after = tail ? tail.split(":") : []
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0")
-  const groups = tail === undefined ? before : [...before, ...zeros, ...after]
+  const mapped = MAPPED.exec(address)?.[1]
+  if (mapped) return mapped
+  const groups = groupsOf(address)
+  if (groups.slice(0, 6).join(":") === "0:0:0:0:0:65535") {
+    return groups.slice(6).flatMap(bytesOf).join(".")
+  }
   return groups
     .slice(0, length)
-    .map((part) => Number.parseInt(part, 16).toString(16))
+    .map((group) => group.toString(16))
     .join(":")
 }
+
+/** An IPv4 address as most systems write it where a socket takes both kinds. */
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
+
+/** The eight groups of an IPv6 address in any of its spellings (RFC 4291, 2.2). */
+function groupsOf(address: string): number[] {
+  const [head = [], tail] = address.replace(/%.*$/, "").split("::").map(numbersOf)
+  if (tail === undefined) return head
+  return [...head, ...Array<number>(Math.max(0, 8 - head.length - tail.length)).fill(0), ...tail]
+}
+
+/** The groups of a part of it; four decimal numbers at its end are two groups. */
+function numbersOf(part: string): number[] {
+  if (part === "") return []
+  return part.split(":").flatMap((text) => {
+    if (!text.includes(".")) return Number.parseInt(text, 16)
+    const [a = 0, b = 0, c = 0, d = 0] = text.split(".").map(Number)
+    return [a * 256 + b, c * 256 + d]
+  })
+}
+
+const bytesOf = (group: number) => [group >> 8, group & 255]

@@ -16,13 +16,16 @@ const PRESENTATION = /[\uFE0E\uFE0F]/g
 const JOINER =
   /(?<=[\p{sc=Arab}\p{sc=Syrc}\p{sc=Mong}\p{sc=Nkoo}\p{sc=Deva}\p{sc=Beng}\p{sc=Guru}\p{sc=Gujr}\p{sc=Orya}\p{sc=Taml}\p{sc=Telu}\p{sc=Knda}\p{sc=Mlym}\p{sc=Sinh}\p{sc=Khmr}\p{sc=Mymr}])[\u200C\u200D](?=[\p{L}\p{M}])/gu
 /**
- * What FreeformClass disallows: controls, line and paragraph separators, code points that show nothing (among them every
- * control of text direction), unassigned and private ones, and old Hangul jamo.
+ * What FreeformClass disallows: controls and format characters, line and paragraph separators, code points that show
+ * nothing (among them every control of text direction), unassigned and private ones, and old Hangul jamo.
  */
 const DISALLOWED =
-  /[\p{Cc}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u1100-\u11FF\uA960-\uA97C\uD7B0-\uD7FB]/u
-/** Letters, digits, punctuation and symbols, apart from those that are drawn as nothing: the blank braille cell, a placeholder. */
-const VISIBLE = /(?![\u2800\uFFFC])[\p{L}\p{N}\p{P}\p{S}]/u
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u1100-\u11FF\uA960-\uA97C\uD7B0-\uD7FB]/u
+/**
+ * Letters, digits, punctuation and symbols, apart from those that are drawn as nothing: the blank braille cell, a
+ * placeholder, a note without a head, the blanks among the hieroglyphs.
+ */
+const VISIBLE = /(?![\u2800\uFFFC\u{1D159}\u{13441}\u{13442}])[\p{L}\p{N}\p{P}\p{S}]/u
 const TOO_MANY_MARKS = new RegExp(`\\p{M}{${MAX_MARKS + 1}}`, "u")
 const SPACES = /\p{Zs}+/gu
 
@@ -41,11 +44,11 @@ export function lineOfText(
   mustBeText(field, given)
   // Bounded before it is normalised, which takes time; a character may be two code units, and fewer once composed.
   if (given.length > 4 * limit) throw tooLong(field, limit)
-  const normal = given.trim().normalize(kind === "nickname" ? "NFKC" : "NFC")
-  const spaced = kind === "nickname" ? normal.replace(SPACES, " ") : normal
-  const text = besideEmoji(spaced, (piece) => piece.replace(PRESENTATION, "")).trim()
+  // Twice, for what a selector kept apart: a letter and its mark, or two spaces (RFC 8264, section 7: rules are idempotent).
+  const text = tidied(tidied(given, kind), kind)
 
-  const bare = text.replace(EMOJI, "x").replace(JOINER, "")
+  // No letter in the place of an emoji: a joiner before it would join nothing.
+  const bare = text.replace(EMOJI, "!").replace(JOINER, "")
   if (DISALLOWED.test(bare)) {
     throw badInput(field, "Invisible characters and controls are not allowed here.")
   }
@@ -55,6 +58,13 @@ export function lineOfText(
   if (!VISIBLE.test(bare)) throw badInput(field, "There must be something to read here.")
   if (text.length > 2 * limit || [...text].length > limit) throw tooLong(field, limit)
   return text
+}
+
+/** The text in its normal form, trimmed, without selectors outside of emoji. */
+function tidied(text: string, kind: LineKind): string {
+  const normal = text.trim().normalize(kind === "nickname" ? "NFKC" : "NFC")
+  const spaced = kind === "nickname" ? normal.replace(SPACES, " ") : normal
+  return besideEmoji(spaced, (piece) => piece.replace(PRESENTATION, "")).trim()
 }
 
 /** Changes what stands before, between and after the emoji of a text; emoji stay whole. */

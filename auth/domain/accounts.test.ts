@@ -7,6 +7,9 @@ import {
   GUESSES_PER_ACCOUNT_AND_NETWORK,
   MAX_SESSIONS,
   NETWORK_FACTOR,
+  PROFILE_CHANGES_PER_ACCOUNT,
+  PROFILE_CHANGES_WINDOW_MS,
+  SEARCHES_PER_ACCOUNT,
   SIGN_INS_PER_ACCOUNT,
   SIGN_INS_WINDOW_MS,
   USED_TURN_EVERY_MS,
@@ -377,6 +380,50 @@ test("an account signs in so many times a day, and goes on where it is signed in
   parts.clock.pass(SIGN_INS_WINDOW_MS * 1.02)
   await signIn()
 }, 30_000)
+
+test("a profile changes so many times an hour; what breaks a rule does not count, and refusals cost no writes", async () => {
+  let writes = 0
+  await using parts = await startParts((store) => ({
+    async putCounter(counter) {
+      writes += 1
+      return store.putCounter(counter)
+    },
+    async updateProfile(...change) {
+      writes += 1
+      return store.updateProfile(...change)
+    },
+  }))
+  const viewer = viewerOf(await parts.accounts.signUp(alice, origin))
+  const bob = viewerOf(await parts.accounts.signUp({ ...alice, username: "bob" }, origin))
+  const change = (name: string, by = viewer) => parts.accounts.updateProfile(by, { name })
+  await expect(change("")).rejects.toMatchObject({ code: "BAD_INPUT" })
+  for (let i = 0; i < PROFILE_CHANGES_PER_ACCOUNT; i++) await change(`Alice ${i}`)
+  writes = 0
+  await expect(change("Alice once more")).rejects.toMatchObject({
+    code: "RATE_LIMITED",
+    details: { retryAfterMs: PROFILE_CHANGES_WINDOW_MS },
+  })
+  expect(writes).toBe(0)
+  await change("Bob", bob)
+  parts.clock.pass(PROFILE_CHANGES_WINDOW_MS)
+  expect((await change("Alice")).name).toBe("Alice")
+})
+
+test("an account searches for people so many times at once, and goes on at its pace; others go on", async () => {
+  await using parts = await startParts()
+  const viewer = viewerOf(await parts.accounts.signUp(alice, origin))
+  const bob = viewerOf(await parts.accounts.signUp({ ...alice, username: "bob" }, origin))
+  const search = (by = viewer) => parts.accounts.search(by, "ali", 1)
+  for (let i = 0; i < SEARCHES_PER_ACCOUNT.burst; i++) expect(await search()).toHaveLength(1)
+  const wait = 1_000 / SEARCHES_PER_ACCOUNT.perSecond
+  await expect(search()).rejects.toMatchObject({
+    code: "RATE_LIMITED",
+    details: { retryAfterMs: wait },
+  })
+  expect(await search(bob)).toHaveLength(1)
+  parts.clock.pass(wait)
+  expect(await search()).toHaveLength(1)
+})
 
 describe("sign-ups", () => {
   test("are limited per address, a /64 being one address", async () => {

@@ -2,6 +2,7 @@ import { addressGroup, wideAddressGroup } from "@parley/service/address-group.ts
 import type { Clock } from "@parley/service/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
+import type { TokenBuckets } from "@parley/service/token-bucket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { Store, User } from "../store/store.ts"
 import { deviceName } from "./device.ts"
@@ -48,11 +49,11 @@ export interface Accounts {
    * @throws ParleyError BAD_INPUT that names `current` or `new`; RATE_LIMITED; CONFLICT where two change it at once.
    */
   changePassword(viewer: Viewer, current: string, next: string, origin: Origin): Promise<void>
-  /** @throws ParleyError BAD_INPUT that names the field. */
+  /** @throws ParleyError BAD_INPUT that names the field; RATE_LIMITED. */
   updateProfile(viewer: Viewer, input: ProfileInput): Promise<User>
   byUsername(username: string): Promise<User | undefined>
-  /** @throws ParleyError BAD_INPUT */
-  search(text: string, first: number): Promise<User[]>
+  /** @throws ParleyError BAD_INPUT, RATE_LIMITED. */
+  search(viewer: Viewer, text: string, first: number): Promise<User[]>
 }
 
 export interface AccountsOptions {
@@ -71,6 +72,8 @@ export interface AccountsOptions {
     networkSignUps: RateLimit
     /** Sign-ins with the right password. */
     signIns: RateLimit
+    profileChanges: RateLimit
+    searches: TokenBuckets
   }
 }
 
@@ -171,13 +174,20 @@ export function createAccounts(options: AccountsOptions): Accounts {
     async updateProfile(viewer, input) {
       const found = await store.credentialsById(viewer.user)
       if (!found) throw unauthenticated()
-      const user = await store.updateProfile(viewer.user, profileChange(found.username, input))
+      const change = profileChange(found.username, input)
+      await limits.profileChanges.take(viewer.user)
+      const user = await store.updateProfile(viewer.user, change)
       if (!user) throw unauthenticated()
       return user
     },
 
     byUsername: (username) => store.userByUsername(foldUsername(username)),
-    search: (text, first) => searchUsers(store, text, first),
+    async search(viewer, text, first) {
+      const taken = limits.searches.take(viewer.user, 1, clock.now())
+      if (taken.ok) return searchUsers(store, text, first)
+      const { retryAfterMs } = taken
+      throw new ParleyError("RATE_LIMITED", "Too many searches: wait a moment.", { retryAfterMs })
+    },
   }
 }
 

@@ -9,7 +9,7 @@ const bob = { user: "bob", passwordHash: "hash 2" }
 test("a device is known to those who have signed in with it, and to no other account", async () => {
   const first = await devices.welcome(undefined, alice)
   const id = await devices.known(first, alice)
-  expect(id).toMatch(/^[\w-]{22}$/)
+  expect(id).toMatch(/^[\w-]{11}$/)
   expect(await devices.known(first, bob)).toBeUndefined()
   expect(await devices.known(undefined, alice)).toBeUndefined()
   const both = await devices.welcome(first, bob)
@@ -17,6 +17,19 @@ test("a device is known to those who have signed in with it, and to no other acc
   expect(await devices.known(both, bob)).toBe(id!)
   expect(await devices.welcome(both, alice)).not.toContain("alice")
   expect(await devices.known(await devices.welcome(undefined, alice), alice)).not.toBe(id!)
+})
+
+test("devices that one session is given are counted as one, and are not the same", async () => {
+  const cookies = [
+    await devices.restore("session 1", alice),
+    await devices.restore("session 1", alice),
+  ]
+  expect(cookies[0]).not.toBe(cookies[1]!)
+  const names = await Promise.all(cookies.map((cookie) => devices.known(cookie, alice)))
+  expect(names).toEqual([names[0]!, names[0]!])
+  expect(await devices.known(await devices.restore("session 2", alice), alice)).not.toBe(names[0]!)
+  expect(await devices.known(cookies[0], bob)).toBeUndefined()
+  expect(await devices.known(await devices.welcome(cookies[0], bob), bob)).toBe(names[0]!)
 })
 
 test("a device is unknown once the password is another one", async () => {

@@ -14,15 +14,23 @@ export interface DeviceOwner {
  * password's hash too: once the password is changed, the devices that signed in before are unknown.
  */
 export interface Devices {
-  /** The device's id where the cookie is auth's and the account has signed in with it; else undefined. */
+  /** The name that the device's guesses are counted by, where the account has signed in with it; else undefined. */
   known(cookie: string | undefined, owner: DeviceOwner): Promise<string | undefined>
   /** The cookie for a device on which the account has just signed in: of the same device where it has one already. */
   welcome(cookie: string | undefined, owner: DeviceOwner): Promise<string>
+  /**
+   * The cookie for a device that renews a login session without one. All that a session is given are counted as one
+   * device: who holds a copy of its refresh token would else make devices without end, each with guesses of its own. No
+   * two are the same: the gateway tells the owner's browser from that of the copy.
+   */
+  restore(session: string, owner: DeviceOwner): Promise<string>
   /** Whether the cookie is one of auth's. */
   isOurs(cookie: string | undefined): Promise<boolean>
 }
 
 const FORM = /^([\w-]{22})\.([\w~-]{0,200})\.([\w-]{43})$/
+/** An id is a name of this length and as much again. */
+const NAME_LENGTH = 11
 const TAG_LENGTH = 16
 
 /** @param secret known to auth alone; without it no cookie can be made or changed. */
@@ -41,21 +49,31 @@ export function createDevices(secret: () => Promise<string>): Devices {
     return { id, tags: tags === "" ? [] : tags.split("~") }
   }
 
+  async function withTag({ id, tags }: { id: string; tags: string[] }, owner: DeviceOwner) {
+    const tag = await tagOf(id, owner)
+    const kept = [tag, ...tags.filter((one) => one !== tag)].slice(0, MAX_ACCOUNTS_PER_DEVICE)
+    return `${id}.${kept.join("~")}.${await seal(id, kept.join("~"))}`
+  }
+
   return {
     async known(cookie, owner) {
       const device = await read(cookie)
       if (!device) return undefined
-      return device.tags.includes(await tagOf(device.id, owner)) ? device.id : undefined
+      if (!device.tags.includes(await tagOf(device.id, owner))) return undefined
+      return device.id.slice(0, NAME_LENGTH)
     },
     async welcome(cookie, owner) {
-      const { id, tags } = (await read(cookie)) ?? { id: newId(), tags: [] }
-      const tag = await tagOf(id, owner)
-      const kept = [tag, ...tags.filter((one) => one !== tag)].slice(0, MAX_ACCOUNTS_PER_DEVICE)
-      return `${id}.${kept.join("~")}.${await seal(id, kept.join("~"))}`
+      return withTag((await read(cookie)) ?? { id: newId(), tags: [] }, owner)
+    },
+    async restore(session, owner) {
+      const name = (await hmac(`parley device for ${session}`)).slice(0, NAME_LENGTH)
+      return withTag({ id: newId(name), tags: [] }, owner)
     },
     isOurs: async (cookie) => (await read(cookie)) !== undefined,
   }
 }
 
-/** 128 random bits. */
-const newId = () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url")
+const newId = (name = random64()) => name + random64()
+
+/** 64 random bits, in NAME_LENGTH characters. */
+const random64 = () => Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("base64url")

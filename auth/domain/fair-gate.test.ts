@@ -83,6 +83,15 @@ describe("the gate", () => {
     expect(["a1", "a2", "a3"].map((name) => order.indexOf(name))).toEqual([2, 5, 8])
   })
 
+  test("serves the addresses that ask for one account in turn", async () => {
+    const { start, drain } = jobs({ concurrency: 1, queue: 20 })
+    for (let i = 0; i < 3; i++) start(`a${i}`, { address: "botnet a", account: "alice" })
+    for (let i = 0; i < 3; i++) start(`b${i}`, { address: "botnet b", account: "alice" })
+    start("owner", { address: "home", account: "alice" })
+    await settle()
+    expect(await drain()).toEqual(["a0", "b0", "owner", "a1", "b1", "a2", "b2"])
+  })
+
   test("keeps places free that one account may not have", async () => {
     const { start, running, drain } = jobs({ perAccount: 1 })
     const mine = { account: "mallory" }

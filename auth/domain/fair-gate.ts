@@ -96,15 +96,17 @@ export function createFairGate(options: FairGateOptions): FairGate {
     return best
   }
 
-  /** First what neither its address nor its account was served for lately; then by account; then first come. */
+  /** First what neither its address nor its account was served for lately; then by account, by address; then first come. */
   function isBefore(one: Claimant, other: Claimant): boolean {
     const byBoth = servedAt(one) - servedAt(other)
     if (byBoth !== 0) return byBoth < 0
-    return (served.account.get(one.account) ?? 0) < (served.account.get(other.account) ?? 0)
+    const byAccount = turnOf("account", one) - turnOf("account", other)
+    if (byAccount !== 0) return byAccount < 0
+    return turnOf("address", one) < turnOf("address", other)
   }
+  const turnOf = (what: keyof Claimant, one: Claimant) => served[what].get(one[what]) ?? 0
   /** The later of the turns at which its address and its account were served last; 0: neither was. */
-  const servedAt = ({ address, account }: Claimant) =>
-    Math.max(served.address.get(address) ?? 0, served.account.get(account) ?? 0)
+  const servedAt = (one: Claimant) => Math.max(turnOf("address", one), turnOf("account", one))
 
   /** Finds a place for one more; false where there is none that is not better used as it is. */
   function makeRoom(by: Claimant): boolean {

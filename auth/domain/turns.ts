@@ -51,13 +51,25 @@ export function createTurns(options: {
   const put = (key: string, version: number, hit: Counter["hits"][number]) =>
     store.putCounter({ key, version, hits: [hit], expiresAt: hit.at + TURN_REMEMBERED_MS })
 
-  /** The next free time in a queue. */
-  async function next(account: string, kind: "fresh" | "used", everyMs: number): Promise<number> {
-    const key = `turn/${kind}:${digest(account)}`
+  /**
+   * Gives the address the next free time of its queue, or answers the time that another of its requests was given. The
+   * address is written before the queue: of its requests at one moment, on any node, only one moves the queue on.
+   */
+  async function give(account: string, network: string): Promise<number> {
+    const key = keyOf(account, network)
+    let { version, at: given, state } = await turnOf(account, network)
+    if (state === GIVEN && given > clock.now()) return given
+    // A turn that was let lapse is a used one, or it would cost nothing to hold the queue.
+    const isFresh = state === undefined
+    const everyMs = isFresh ? FRESH_TURN_EVERY_MS : USED_TURN_EVERY_MS
+    const queueKey = `turn/${isFresh ? "fresh" : "used"}:${digest(account)}`
     for (;;) {
-      const counter = await store.counter(key)
-      const at = Math.max(clock.now(), counter?.hits[0]?.at ?? 0) + everyMs
-      if (await put(key, (counter?.version ?? 0) + 1, { at, count: 1 })) return at
+      const queue = await store.counter(queueKey)
+      const at = Math.max(clock.now(), queue?.hits[0]?.at ?? 0) + everyMs
+      version += 1
+      if (!(await put(key, version, { at, count: GIVEN }))) return give(account, network)
+      // Where another address took that time, the turn moves to the one after it.
+      if (await put(queueKey, (queue?.version ?? 0) + 1, { at, count: 1 })) return at
     }
   }
 
@@ -67,21 +79,14 @@ export function createTurns(options: {
       if (turn.state === GIVEN && turn.at > clock.now()) refuse(turn.at)
     },
     async take(account, network) {
-      const turn = await turnOf(account, network)
-      const key = keyOf(account, network)
-      if (turn.state === GIVEN) {
-        if (turn.at > clock.now()) return refuse(turn.at)
-        const isInTime = clock.now() <= turn.at + TURN_KEPT_MS
-        if (isInTime && (await put(key, turn.version + 1, { at: turn.at, count: USED }))) return
+      const { version, at, state } = await turnOf(account, network)
+      if (state === GIVEN) {
+        if (at > clock.now()) return refuse(at)
+        const isInTime = clock.now() <= at + TURN_KEPT_MS
+        const key = keyOf(account, network)
+        if (isInTime && (await put(key, version + 1, { at, count: USED }))) return
       }
-      // A turn that was let lapse is a used one, or it would cost nothing to hold the queue.
-      const at =
-        turn.state === undefined
-          ? await next(account, "fresh", FRESH_TURN_EVERY_MS)
-          : await next(account, "used", USED_TURN_EVERY_MS)
-      // Another request of the same address was faster: its turn is the turn of both.
-      await put(key, turn.version + 1, { at, count: GIVEN })
-      refuse(at)
+      refuse(await give(account, network))
     },
   }
 }

@@ -2,6 +2,7 @@ import { createBatch } from "@parley/service/batch.ts"
 import { unauthenticated } from "@parley/service/errors.ts"
 import type { Call } from "@parley/service/subgraph.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
+import type { Work } from "@parley/service/work.ts"
 import type { AuthContext } from "../context.ts"
 import type { User } from "../store/store.ts"
 
@@ -9,6 +10,8 @@ import type { User } from "../store/store.ts"
 export interface Operation {
   call: Call
   auth: AuthContext
+  /** What it costs, and when it is its person's turn. */
+  work: Work
   /** Looks a user up together with all others that are asked for in the same tick. */
   user(id: string): Promise<User | undefined>
   /**
@@ -19,7 +22,7 @@ export interface Operation {
 }
 
 /** Makes operations; the batch of look-ups is common to all that run in the same tick. */
-export function createOperations(auth: AuthContext): (call: Call) => Operation {
+export function createOperations(auth: AuthContext): (call: Call, work: Work) => Operation {
   const user = createBatch(
     async (ids: readonly string[]) => {
       const users = await auth.store.usersById(ids)
@@ -27,7 +30,7 @@ export function createOperations(auth: AuthContext): (call: Call) => Operation {
     },
     (id) => id,
   )
-  return (call) => {
+  return (call, work) => {
     let checked: Promise<Viewer> | undefined
     const check = async () => {
       if (!call.viewer) throw unauthenticated()
@@ -37,6 +40,7 @@ export function createOperations(auth: AuthContext): (call: Call) => Operation {
     return {
       call,
       auth,
+      work,
       user,
       viewer() {
         checked ??= check()

@@ -1,5 +1,6 @@
 import { ParleyError, unauthenticated } from "@parley/service/errors.ts"
 import { shownLine } from "@parley/service/names.ts"
+import { inTurn } from "@parley/service/work.ts"
 import type { AuditedAction, AuditFacts } from "../audit.ts"
 import type { SignInInput, SignUpInput } from "../domain/accounts.ts"
 import type { ProfileInput } from "../domain/profile.ts"
@@ -10,11 +11,11 @@ import type { Operation } from "./operation.ts"
 
 const DEFAULT_FIRST = 20
 
-/** Sets the cookies and answers with the user. */
-async function welcome(operation: Operation, signedIn: SignedIn, remembersDevice: boolean) {
+/** Sets the cookies of an account that has just proved its password, and answers with the user. */
+async function welcome(operation: Operation, signedIn: SignedIn) {
   const { call, auth, user } = operation
   setCookies(call, auth.config, signedIn)
-  if (remembersDevice) await rememberDevice(operation, signedIn.user)
+  await rememberDevice(operation, signedIn.user)
   return user(signedIn.user)
 }
 
@@ -22,6 +23,13 @@ async function welcome(operation: Operation, signedIn: SignedIn, remembersDevice
 async function rememberDevice({ call, auth }: Operation, user: string) {
   const owner = await auth.store.credentialsById(user)
   if (owner) setDeviceCookie(call, auth.config, await auth.devices.welcome(call.device, owner))
+}
+
+/** Gives a device cookie to the browser of a session from before there were any, or which has lost it. */
+async function restoreDevice({ call, auth }: Operation, { user, session }: SignedIn) {
+  if (await auth.devices.isOurs(call.device)) return
+  const owner = await auth.store.credentialsById(user)
+  if (owner) setDeviceCookie(call, auth.config, await auth.devices.restore(session, owner))
 }
 
 /** Writes down what came of it. */
@@ -56,13 +64,14 @@ const Query = {
   async users(
     _: unknown,
     { search, first }: { search: string; first?: number | null },
-    { auth, viewer }: Operation,
+    { auth, viewer, work }: Operation,
   ) {
-    await viewer()
-    return auth.accounts.search(search, first ?? DEFAULT_FIRST)
+    const who = await viewer()
+    return inTurn(work, () => auth.accounts.search(who, search, first ?? DEFAULT_FIRST))
   },
-  async sessions(_: unknown, _args: unknown, { auth, viewer }: Operation) {
-    return auth.sessions.list((await viewer()).user)
+  async sessions(_: unknown, _args: unknown, { auth, viewer, work }: Operation) {
+    const { user } = await viewer()
+    return inTurn(work, () => auth.sessions.list(user))
   },
 }
 
@@ -72,22 +81,23 @@ const Mutation = {
     const { username, device } = input
     const signUp = () => auth.accounts.signUp(input, call)
     const signedIn = await audited("sign-up", operation, { username, device }, signUp, subject)
-    return welcome(operation, signedIn, true)
+    return welcome(operation, signedIn)
   },
   async signIn(_: unknown, { input }: { input: SignInInput }, operation: Operation) {
     const { auth, call } = operation
     const { username, device } = input
     const signIn = () => auth.accounts.signIn(input, call)
     const signedIn = await audited("sign-in", operation, { username, device }, signIn, subject)
-    return welcome(operation, signedIn, true)
+    return welcome(operation, signedIn)
   },
   async refreshSession(_: unknown, _args: unknown, operation: Operation) {
     const { call, auth } = operation
     if (!call.refreshToken) throw unauthenticated()
     try {
       const signedIn = await auth.sessions.refresh(call.refreshToken, call.isWaitedFor)
-      // A session from before there were device cookies, or whose browser has lost it.
-      return await welcome(operation, signedIn, !(await auth.devices.isOurs(call.device)))
+      setCookies(call, auth.config, signedIn)
+      await restoreDevice(operation, signedIn)
+      return await operation.user(signedIn.user)
     } catch (error) {
       auth.audit.failed("refresh", call, {}, error)
       // A token that is refused now will be refused for ever: the browser should not send it again.
@@ -106,7 +116,9 @@ const Mutation = {
     // The access token may have expired in the meantime; the session is to end all the same.
     if (call.refreshToken) {
       const session = await auth.sessions.endByToken(call.refreshToken)
-      if (session && !call.viewer) auth.audit.done("sign-out", call, { session })
+      if (session && session !== call.viewer?.session) {
+        auth.audit.done("sign-out", call, { session })
+      }
     }
     clearCookies(call, auth.config)
     return true

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { createBatch } from "@parley/service/batch.ts"
+import { createTurns } from "@parley/service/turns.ts"
+import { answerTooLarge } from "@parley/service/work.ts"
 import { type GraphQLObjectType, graphql, isObjectType } from "graphql"
 import { startParts } from "../test/parts.ts"
 import { createInFlight } from "./in-flight.ts"
@@ -17,6 +19,9 @@ const nobody = {
   signal: new AbortController().signal,
   setCookies: [],
 }
+
+const turns = createTurns()
+const work = () => turns.work({ bytes: 1_000_000, tooLarge: () => answerTooLarge(1_000_000) })
 
 describe("the resolvers", () => {
   const schema = createAuthSchema(createInFlight())
@@ -49,7 +54,7 @@ describe("the resolvers", () => {
       'user(username: "alice") { id }',
       'users(search: "alice") { id }',
     ]) {
-      const contextValue = context(nobody)
+      const contextValue = context(nobody, work())
       const { errors } = await graphql({ schema, source: `{ ${field} }`, contextValue })
       expect(errors?.[0]?.originalError).toMatchObject({ code: "UNAUTHENTICATED" })
     }
@@ -58,7 +63,7 @@ describe("the resolvers", () => {
       'updateProfile(input: { name: "Alice" }) { id }',
       'changePassword(current: "present", new: "next")',
     ]) {
-      const contextValue = context(nobody)
+      const contextValue = context(nobody, work())
       const { errors } = await graphql({ schema, source: `mutation { ${field} }`, contextValue })
       expect(errors?.[0]?.originalError).toMatchObject({ code: "UNAUTHENTICATED" })
     }
@@ -89,7 +94,7 @@ describe("looking users up", () => {
       graphql({
         schema,
         source,
-        contextValue: context(nobody),
+        contextValue: context(nobody, work()),
         variableValues: { of: wanted.map((id) => ({ __typename: "User", id })) },
       })
     // Two operations, as two frames of one read from the link.

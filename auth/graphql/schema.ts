@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from "@apollo/subgraph"
 import { type GraphQLSchema, parse } from "graphql"
 import type { InFlight } from "./in-flight.ts"
+import type { Operation } from "./operation.ts"
 import { resolvers } from "./resolvers.ts"
 import typeDefs from "./schema.graphql" with { type: "text" }
 
@@ -12,7 +13,23 @@ export const createAuthSchema = (inFlight: InFlight): GraphQLSchema =>
       resolvers: {
         ...resolvers,
         Query: inFlight.track(resolvers.Query),
-        Mutation: inFlight.track(resolvers.Mutation),
+        Mutation: inFlight.track(inTurns(resolvers.Mutation)),
       },
     },
   ])
+
+type Resolve = (parent: unknown, args: never, operation: Operation) => Promise<unknown>
+
+/** The same mutations, each of which waits for its person's turn before it begins: a flood waits behind itself. */
+function inTurns<Fields extends Record<string, Resolve>>(fields: Fields): Fields {
+  const waiting =
+    (resolve: Resolve): Resolve =>
+    async (parent, args, operation) => {
+      const turn = operation.work.turn()
+      if (turn) await turn
+      return resolve(parent, args, operation)
+    }
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, resolve]) => [name, waiting(resolve)]),
+  ) as Fields
+}
