@@ -1,10 +1,21 @@
 import { describe, expect, test } from "bun:test"
 import { type Client, CombinedError } from "@urql/core"
 import { GraphQLError } from "graphql"
-import { Log, OneConversation, type WireEvent, type WireLogEvent } from "./documents.ts"
+import {
+  Log,
+  MoreConversations,
+  OneConversation,
+  type WireEvent,
+  type WireLogEvent,
+} from "./documents.ts"
 import { createLiveStore } from "./store.ts"
 import { createSync } from "./sync.ts"
 import { ALICE, aConversation, aMessage, BOB, until } from "./testing.ts"
+
+function nameOf(document: unknown, after: number): string {
+  if (document === Log) return `log after ${after}`
+  return document === MoreConversations ? "list" : "conversation"
+}
 
 /** A server with one conversation of Bob's messages, and a stream to Alice that sends what it is told to. */
 function scene(head: number, position: number) {
@@ -48,6 +59,10 @@ function scene(head: number, position: number) {
         },
       }),
     ],
+    [
+      MoreConversations,
+      () => ({ conversations: { pageInfo: { hasNextPage: false, endCursor: null }, edges: [] } }),
+    ],
   ])
   /** What the server answers instead, as long as it is set. */
   const server: { says?: () => { data?: unknown; error?: CombinedError }; most: number } = {
@@ -56,7 +71,7 @@ function scene(head: number, position: number) {
   const client = {
     query: (document: unknown, variables: { after: number; first: number }) => ({
       async toPromise() {
-        asked.push(document === Log ? `log after ${variables.after}` : "conversation")
+        asked.push(nameOf(document, variables.after))
         if (server.says) return server.says()
         const first = Math.min(variables.first, server.most)
         return { data: answers.get(document)?.({ ...variables, first }) }
@@ -178,7 +193,7 @@ describe("keeping in step", () => {
   })
 
   test("only NOT_FOUND says that a conversation has been left; any other error is tried again", async () => {
-    const { server, started, deliver, store, asked, stop } = scene(9, 5)
+    const { server, sync, started, deliver, store, asked, stop } = scene(9, 5)
     await started()
     const failing = (code: string) => ({
       data: { conversation: null },
@@ -201,6 +216,7 @@ describe("keeping in step", () => {
       expect(store.get().conversations.c1?.left).toBe(false)
     }
     server.says = () => failing("NOT_FOUND")
+    sync.hurry()
     await until(() => store.get().conversations.c1?.left === true)
     stop()
   })
@@ -226,4 +242,26 @@ describe("keeping in step", () => {
     expect(c1().entries.length).toBe(80)
     stop()
   })
+
+  test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {
+    const { server, started, deliver, asked, stop } = scene(5, 5)
+    await started()
+    const lists = () => asked.filter((what) => what === "list").length
+    const answers: (() => void)[] = []
+    const answer = () => answers.shift()?.()
+    server.says = () =>
+      new Promise((resolve) => answers.push(() => resolve({ error: refused }))) as never
+    for (let times = 0; times < 20; times += 1) deliver(ready([]))
+    await until(() => lists() > 0)
+    expect(lists()).toBe(1)
+    // What was asked for before the last interruption ended may be older than that.
+    server.says = undefined
+    answer()
+    await until(() => lists() === 2)
+    deliver(ready([]))
+    await until(() => lists() === 3)
+    stop()
+  })
 })
+
+const refused = new CombinedError({ networkError: new Error("refused") })

@@ -188,15 +188,33 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     }
   }
 
-  /** Receipts are not replayed: after an interruption the newest conversations' are fetched. */
-  const loadReceipts = async () => void adoptPage(await askPage(null))
+  /** An interruption has ended since the receipts were asked for last. */
+  let receiptsBehind = false
+  let askingForReceipts = false
 
-  function receive(event: WireEvent): void {
+  /**
+   * Receipts are not replayed: after an interruption the newest conversations' are fetched. Once at a time, however often
+   * the line breaks; what is asked for after the last interruption counts.
+   */
+  async function catchUpReceipts(stop: AbortSignal): Promise<void> {
+    receiptsBehind = true
+    if (askingForReceipts) return
+    askingForReceipts = true
+    while (receiptsBehind && !stop.aborted) await untilDone(loadReceipts, { stop, wake })
+    askingForReceipts = false
+  }
+
+  async function loadReceipts(): Promise<void> {
+    receiptsBehind = false
+    adoptPage(await askPage(null))
+  }
+
+  function receive(event: WireEvent, stop: AbortSignal): void {
     switch (event.__typename) {
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
         horizon.ready()
-        if (readyBefore) untilDone(loadReceipts, { wake })
+        if (readyBefore) void catchUpReceipts(stop)
         readyBefore = true
         hurry()
         arrived()
@@ -250,7 +268,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
         // A stream that the server ends, by a refusal or for good, is begun again; a lost socket never gets here.
         for (let attempt = 0; !stop.aborted; attempt += 1) {
           const begun = Date.now()
-          const error = await stream(client, resume, receive, stop)
+          const error = await stream(client, resume, (event) => receive(event, stop), stop)
           if (Date.now() - begun > 60_000) attempt = 0
           if (!stop.aborted) await waitAfter(error, attempt, { stop })
         }
