@@ -10,7 +10,11 @@ function refusing() {
       subscribe(next: (result: unknown) => void) {
         const error = new CombinedError({ networkError: new Error("refused") })
         queueMicrotask(() => next({ error }))
-        return { unsubscribe: () => void (ended.streams += 1) }
+        return {
+          unsubscribe() {
+            ended.streams += 1
+          },
+        }
       },
     }),
   } as unknown as Client
