@@ -243,6 +243,24 @@ describe("keeping in step", () => {
     stop()
   })
 
+  test("a hole that opens while unread messages are counted is filled all the same", async () => {
+    const { started, deliver, sent, c1, stop } = scene(12, 9)
+    await started()
+    // Another device has read a part of what is not loaded here, and the stream loses 10 and 11.
+    deliver({
+      __typename: "ReceiptMoved",
+      conversation: { id: "c1" },
+      user: { id: ALICE },
+      delivered: 5,
+      read: 5,
+    })
+    deliver(sent(12))
+    await until(() => c1().position === 12)
+    await until(() => c1().unread === 7)
+    expect(c1().ahead).toEqual([])
+    stop()
+  })
+
   test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {
     const { server, started, deliver, asked, stop } = scene(5, 5)
     await started()
