@@ -13,6 +13,7 @@ export interface WriteAhead {
   has(id: string): boolean
   /** In the order of writing. */
   all(): Letter[]
+  /** At sign-out: from then on nothing is kept. */
   erase(): void
 }
 
@@ -20,8 +21,10 @@ const PREFIX = "parley.unsent."
 
 export function createWriteAhead(user: string): WriteAhead {
   const prefix = `${PREFIX}${user}.`
+  let erased = false
   return {
     keep(letter) {
+      if (erased) return false
       try {
         const kept = keysWith(PREFIX)
         const size = kept.reduce((sum, key) => sum + (localStorage.getItem(key)?.length ?? 0), 0)
@@ -47,6 +50,7 @@ export function createWriteAhead(user: string): WriteAhead {
       return letters.sort((a, b) => a.createdAt - b.createdAt)
     },
     erase() {
+      erased = true
       for (const key of keysWith(prefix)) forget(key)
     },
   }
