@@ -163,6 +163,32 @@ test("signing in goes on to the page that was asked for", async () => {
   await context.close()
 }, 60_000)
 
+test("who signs in beside another person's page takes it over, and sends nothing that the other one wrote", async () => {
+  const context = await browser.newContext()
+  const [mine, theirs] = [await context.newPage(), await context.newPage()]
+  for (const page of [mine, theirs]) await page.goto(`${parley.url}/sign-in?next=/c/${carolsChat}`)
+  await signIn(mine, carol.username)
+  await mine.getByRole("region", { name: "Conversation with Bob" }).waitFor()
+  let away = true
+  await answerInstead(mine, "SendMessage", () => (away ? unavailable("sendMessage") : undefined))
+  await write(mine, "Carol's own words")
+  await until(async () => (await kept(mine)).includes(`parley-${carol.id}`), "it to be on disk")
+
+  await signIn(theirs, bob.username)
+  await theirs.getByRole("region", { name: "Conversation with Carol" }).waitFor()
+  away = false
+  await write(theirs, "Bob's own words")
+  await conversations(mine).getByRole("link", { name: /Carol/ }).click()
+  await message(mine, "Bob's own words").waitFor()
+  for (const page of [mine, theirs])
+    expect(await message(page, "Carol's own words").count()).toBe(0)
+  await until(
+    async () => !(await kept(mine)).some((name) => name.includes(carol.id)),
+    "what Carol left to be gone",
+  )
+  await context.close()
+}, 60_000)
+
 test("signing in never goes to another site", async () => {
   const context = await browser.newContext()
   const page = await context.newPage()

@@ -56,9 +56,11 @@ export function createWriteAhead(user: string): WriteAhead {
   }
 }
 
-/** Erases what any person has left here; for a browser in which no session lives any more. */
-export function eraseWriteAhead(): void {
-  for (const key of keysWith(PREFIX)) forget(key)
+/** Erases what those persons have left here who have no session in this browser any more. */
+export function eraseWriteAhead(of: (owner: string) => boolean): void {
+  for (const key of keysWith(PREFIX)) {
+    if (of(key.slice(PREFIX.length, key.lastIndexOf(".")))) forget(key)
+  }
 }
 
 function keysWith(prefix: string): string[] {
