@@ -145,8 +145,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     if (range.first <= 0) return
     const entries = await asking.range(id, range)
     if (entries === undefined) return store.forget(id)
-    if (how === "extend") store.extend(id, entries)
-    else store[how](id, entries, range.after)
+    store[how](id, entries, range.after)
   }
 
   async function loadMembers(id: string): Promise<void> {
