@@ -174,6 +174,24 @@ describe("keeping in step", () => {
     stop()
   })
 
+  test("an older page that comes when the reader has gone to the newest is asked for anew, from there", async () => {
+    const { sync, server, started, c1, sent, seqs, stop } = scene(400, 400)
+    await started()
+    await sync.open("c1")
+    while (seqs()[0]! > 201) await sync.loadOlder("c1")
+    const late = Promise.withResolvers<{ data: unknown }>()
+    server.says = () => late.promise as never
+    const older = sync.loadOlder("c1")
+    server.says = undefined
+    await sync.loadNewest("c1")
+    const log = Array.from({ length: 50 }, (_, i) => sent(151 + i))
+    late.resolve({ data: { conversation: { log } } })
+    await older
+    expect(seqs()).toEqual(Array.from({ length: 100 }, (_, i) => 301 + i))
+    expect(c1().complete).toBe(false)
+    stop()
+  })
+
   test("pages that end early leave no hole", async () => {
     const { sync, server, started, c1, seqs, stop } = scene(120, 120)
     server.most = 7

@@ -139,13 +139,18 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     how: "openAt" | "prepend" | "extend",
     rangeOf: (conversation: Conversation) => Range,
   ): Promise<void> {
-    const conversation = store.get().conversations[id]
-    if (!conversation || conversation.left || conversation.position === 0) return
-    const range = rangeOf(conversation)
-    if (range.first <= 0) return
-    const entries = await asking.range(id, range)
-    if (entries === undefined) return store.forget(id)
-    store[how](id, entries, range.after)
+    for (;;) {
+      const conversation = store.get().conversations[id]
+      if (!conversation || conversation.left || conversation.position === 0) return
+      const range = rangeOf(conversation)
+      if (range.first <= 0) return
+      const entries = await asking.range(id, range)
+      if (entries === undefined) return store.forget(id)
+      const before = store.get().conversations[id]
+      store[how](id, entries, range.after)
+      // Where the reader has gone elsewhere meanwhile the page is of no use, and another one is wanted.
+      if (how === "openAt" || store.get().conversations[id] !== before) return
+    }
   }
 
   async function loadMembers(id: string): Promise<void> {
