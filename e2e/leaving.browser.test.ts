@@ -144,6 +144,30 @@ test("a gateway that cannot say who is signed in costs nobody the text that was 
   await context.close()
 }, 60_000)
 
+test("another site that sends the visitor here without their cookies costs them no text", async () => {
+  const person = await carol.onAnotherDevice()
+  const page = await withUnsent(person, KEPT)
+  const cookies = await page.context().cookies()
+  await page.context().addCookies(cookies.map((cookie) => ({ ...cookie, sameSite: "Lax" })))
+  const elsewhere = Bun.serve({
+    port: 0,
+    fetch: () =>
+      new Response(
+        `<form method="post" action="${parley.url}/sign-in"></form><script>document.forms[0].submit()</script>`,
+        { headers: { "content-type": "text/html" } },
+      ),
+  })
+  // The browser leaves Lax cookies out of a POST that comes from another site.
+  await page.goto(`http://127.0.0.1:${elsewhere.port}/`)
+  // The session goes on.
+  await conversations(page).waitFor()
+  expect(await kept(page)).toContain(`parley-${person.id}`)
+  await page.goto(`${parley.url}/c/${carolsChat}`)
+  await message(page, KEPT).last().waitFor()
+  await page.context().close()
+  await elsewhere.stop(true)
+}, 60_000)
+
 async function signIn(page: Page, username: string): Promise<void> {
   await page.getByRole("textbox", { name: "Username" }).fill(username)
   await page.getByLabel("Password").fill("correct horse battery staple")

@@ -68,6 +68,9 @@ interface RefreshResult {
   errors?: { extensions?: { code?: string } }[]
 }
 
+/** Whether a person was signed in in this browser when one of its pages was last open. */
+export const hasAccount = (): boolean => stored(ACCOUNT) !== null
+
 /** The person for whom this page was loaded; undefined on the pages for signing in. */
 let viewer: string | undefined
 
@@ -147,7 +150,7 @@ function leave(to: string): Promise<void> {
  * @returns whether there was an account: its session has ended from elsewhere
  */
 export async function eraseTraces(): Promise<boolean> {
-  const account = stored(ACCOUNT) !== null
+  const account = hasAccount()
   forget(RENEWED_AT)
   forget(ACCOUNT)
   await eraseKept(() => true)
