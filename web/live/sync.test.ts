@@ -22,6 +22,7 @@ function scene(head: number, position: number) {
   const asked: string[] = []
   let deliver: (event: WireEvent) => void = () => {}
   let resumeAt: unknown
+  let reconnect = () => {}
 
   const sent = (seq: number): WireLogEvent => {
     const { at, by, message } = aMessage(seq, BOB)
@@ -83,7 +84,10 @@ function scene(head: number, position: number) {
       context: { liveVariables(): unknown },
     ) => ({
       subscribe(next: (result: unknown) => void) {
-        resumeAt = context.liveVariables()
+        reconnect = () => {
+          resumeAt = context.liveVariables()
+        }
+        reconnect()
         deliver = (event) => next({ data: { events: event }, hasNext: true })
         return { unsubscribe() {} }
       },
@@ -112,6 +116,8 @@ function scene(head: number, position: number) {
     seqs: () => c1().entries.map(({ seq }) => seq),
     started: () => until(() => resumeAt !== undefined),
     resumeAt: () => resumeAt,
+    /** Only the socket is a new one. */
+    reconnect: () => reconnect(),
     deliver: (event: WireEvent) => deliver(event),
   }
 }
@@ -279,9 +285,25 @@ describe("keeping in step", () => {
     stop()
   })
 
-  test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {
-    const { server, started, deliver, asked, stop } = scene(5, 5)
+  test("receipts are asked for where the line broke before the stream was ready, and only then", async () => {
+    const { started, deliver, asked, stop } = scene(5, 5)
     await started()
+    deliver(ready([]))
+    expect(asked).toEqual([])
+    stop()
+
+    const other = scene(5, 5)
+    await other.started()
+    other.reconnect()
+    other.deliver(ready([]))
+    await until(() => other.asked.includes("list"))
+    other.stop()
+  })
+
+  test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {
+    const { server, started, reconnect, deliver, asked, stop } = scene(5, 5)
+    await started()
+    reconnect()
     const lists = () => asked.filter((what) => what === "list").length
     const answers: (() => void)[] = []
     const answer = () => answers.shift()?.()

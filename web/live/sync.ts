@@ -66,10 +66,12 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   const asking = createAsking(client, store)
   const { load } = createLoads(store, wake)
   const horizon = createHorizon(store.get())
-  let readyBefore = false
+  /** How often the stream has begun: more than once before the first Ready, where the line was bad from the beginning. */
+  let begun = 0
 
   /** Asked anew for each stream that begins, also where only the socket is a new one. */
   function resume(): Resume {
+    begun += 1
     horizon.begin()
     return horizon.resume(store.get())
   }
@@ -221,8 +223,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
         horizon.ready()
-        if (readyBefore) void catchUpReceipts(stop)
-        readyBefore = true
+        if (begun > 1) void catchUpReceipts(stop)
         hurry()
         arrived()
         return
@@ -274,9 +275,9 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
         void loadList(stop)
         // A stream that the server ends, by a refusal or for good, is begun again; a lost socket never gets here.
         for (let attempt = 0; !stop.aborted; attempt += 1) {
-          const begun = Date.now()
+          const since = Date.now()
           const error = await stream(client, resume, (event) => receive(event, stop), stop)
-          if (Date.now() - begun > 60_000) attempt = 0
+          if (Date.now() - since > 60_000) attempt = 0
           if (!stop.aborted) await waitAfter(error, attempt, { stop })
         }
       }
