@@ -191,15 +191,18 @@ test("who signs in beside another person's page takes it over, and sends nothing
   const context = await browser.newContext()
   const [mine, theirs] = [await context.newPage(), await context.newPage()]
   for (const page of [mine, theirs]) await page.goto(`${parley.url}/sign-in?next=/c/${carolsChat}`)
+  // Once its script runs a page opens its socket; before, what one types is not heard.
+  const first = mine.waitForEvent("websocket")
   await signIn(mine, carol.username)
-  await mine.getByRole("region", { name: "Conversation with Bob" }).waitFor()
+  await first
   let away = true
   await answerInstead(mine, "SendMessage", () => (away ? unavailable("sendMessage") : undefined))
   await write(mine, "Carol's own words")
   await until(async () => (await kept(mine)).includes(`parley-${carol.id}`), "it to be on disk")
 
+  const second = theirs.waitForEvent("websocket")
   await signIn(theirs, bob.username)
-  await theirs.getByRole("region", { name: "Conversation with Carol" }).waitFor()
+  await second
   away = false
   await write(theirs, "Bob's own words")
   await conversations(mine).getByRole("link", { name: /Carol/ }).click()
