@@ -234,3 +234,33 @@ test("a full disk says so, in these words, and trying again sends all the same",
     .waitFor()
   await page.context().close()
 }, 60_000)
+
+test("a group whose making was not answered is made once, however often one tries", async () => {
+  const page = await pageOf(browser, alice)
+  let attempts = 0
+  await page.route("**/graphql", async (route) => {
+    if (!(route.request().postData() ?? "").includes('"operationName":"CreateGroup"')) {
+      return route.fallback()
+    }
+    attempts += 1
+    if (attempts > 1) return route.fallback()
+    await route.fetch()
+    await route.abort()
+  })
+  await page.getByRole("button", { name: "New chat" }).click()
+  await page.getByRole("button", { name: "New group" }).click()
+  await page.getByRole("textbox", { name: "Group name" }).fill("Made once")
+  await page.getByRole("searchbox", { name: "Search people" }).fill(bob.username)
+  await page.getByRole("list", { name: "People" }).getByRole("button").first().click()
+  const create = page.getByRole("button", { name: "Create group" })
+  await create.click()
+  await page.getByRole("alert").waitFor()
+  await create.click()
+  await page.getByRole("region", { name: "Conversation with Made once" }).waitFor()
+  expect(attempts).toBe(2)
+  const { conversations } = await alice.get<{
+    conversations: { edges: { node: { title: string | null } }[] }
+  }>("{ conversations(first: 30) { edges { node { title } } } }")
+  expect(conversations.edges.filter(({ node }) => node.title === "Made once").length).toBe(1)
+  await page.context().close()
+}, 60_000)

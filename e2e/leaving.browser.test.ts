@@ -144,6 +144,30 @@ test("a gateway that cannot say who is signed in costs nobody the text that was 
   await context.close()
 }, 60_000)
 
+test("another site that sends the visitor here without their cookies costs them no text", async () => {
+  const person = await carol.onAnotherDevice()
+  const page = await withUnsent(person, KEPT)
+  const cookies = await page.context().cookies()
+  await page.context().addCookies(cookies.map((cookie) => ({ ...cookie, sameSite: "Lax" })))
+  const elsewhere = Bun.serve({
+    port: 0,
+    fetch: () =>
+      new Response(
+        `<form method="post" action="${parley.url}/sign-in"></form><script>document.forms[0].submit()</script>`,
+        { headers: { "content-type": "text/html" } },
+      ),
+  })
+  // The browser leaves Lax cookies out of a POST that comes from another site.
+  await page.goto(`http://127.0.0.1:${elsewhere.port}/`)
+  // The session goes on.
+  await conversations(page).waitFor()
+  expect(await kept(page)).toContain(`parley-${person.id}`)
+  await page.goto(`${parley.url}/c/${carolsChat}`)
+  await message(page, KEPT).last().waitFor()
+  await page.context().close()
+  await elsewhere.stop(true)
+}, 60_000)
+
 async function signIn(page: Page, username: string): Promise<void> {
   await page.getByRole("textbox", { name: "Username" }).fill(username)
   await page.getByLabel("Password").fill("correct horse battery staple")
@@ -160,6 +184,35 @@ test("signing in goes on to the page that was asked for", async () => {
   await signIn(page, alice.username)
   await page.getByRole("region", { name: "Conversation with Bob" }).waitFor()
   expect(new URL(page.url()).pathname).toBe(`/c/${chat}`)
+  await context.close()
+}, 60_000)
+
+test("who signs in beside another person's page takes it over, and sends nothing that the other one wrote", async () => {
+  const context = await browser.newContext()
+  const [mine, theirs] = [await context.newPage(), await context.newPage()]
+  for (const page of [mine, theirs]) await page.goto(`${parley.url}/sign-in?next=/c/${carolsChat}`)
+  // Once its script runs a page opens its socket; before, what one types is not heard.
+  const first = mine.waitForEvent("websocket")
+  await signIn(mine, carol.username)
+  await first
+  let away = true
+  await answerInstead(mine, "SendMessage", () => (away ? unavailable("sendMessage") : undefined))
+  await write(mine, "Carol's own words")
+  await until(async () => (await kept(mine)).includes(`parley-${carol.id}`), "it to be on disk")
+
+  const second = theirs.waitForEvent("websocket")
+  await signIn(theirs, bob.username)
+  await second
+  away = false
+  await write(theirs, "Bob's own words")
+  await conversations(mine).getByRole("link", { name: /Carol/ }).click()
+  await message(mine, "Bob's own words").waitFor()
+  for (const page of [mine, theirs])
+    expect(await message(page, "Carol's own words").count()).toBe(0)
+  await until(
+    async () => !(await kept(mine)).some((name) => name.includes(carol.id)),
+    "what Carol left to be gone",
+  )
   await context.close()
 }, 60_000)
 

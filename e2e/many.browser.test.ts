@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import type { Browser } from "playwright-core"
 import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
-import { conversations, openBrowser, pageOf } from "./browser.ts"
+import { answerInstead, conversations, openBrowser, pageOf } from "./browser.ts"
 import { type Line, openLine } from "./line.ts"
 import { type Parley, startParley } from "./parley.ts"
 
@@ -21,6 +21,25 @@ afterAll(async () => {
   await line?.[Symbol.asyncDispose]()
   await parley?.[Symbol.asyncDispose]()
 })
+
+test("pages that bring nothing new to see do not end the list", async () => {
+  const stranger = await parley.person("Stranger")
+  const reader = await parley.person("Reader")
+  for (let made = 0; made < 35; made += 1) await stranger.chatWith(reader, reader)
+  const page = await pageOf(browser, reader, { at: "/c/none" })
+  let asked = 0
+  await answerInstead(page, "MoreConversations", () => {
+    asked += 1
+    const pageInfo = { hasNextPage: asked < 14, endCursor: `${asked}` }
+    return { body: { data: { conversations: { edges: [], pageInfo } } } }
+  })
+  await page.goto(`${parley.url}/`)
+  const more = page.locator('[class*="more"]')
+  await conversations(page).getByRole("link").last().scrollIntoViewIfNeeded()
+  await more.waitFor({ state: "detached" })
+  expect(asked).toBe(14)
+  await page.context().close()
+}, 60_000)
 
 const GROUPS = 4_100
 /** What a subscription's frame may be; the gateway takes 256 KiB. */

@@ -6,6 +6,10 @@
 export const LONGEST_BACKOFF_MS = 15_000
 /** After so long a request counts as failed, in ms: longer than the gateway's own limit of 5 s for a subgraph. */
 export const REQUEST_TIMEOUT_MS = 8_000
+/** A socket that has lived for so long, in ms, has worked: after one that ended sooner the pauses go on growing. */
+export const SOCKET_STEADY_MS = 10_000
+/** A socket that has not opened after so long, in ms, is given up: browsers wait for minutes where a network swallows all. */
+export const SOCKET_OPEN_WITHIN_MS = 10_000
 
 // What is loaded
 

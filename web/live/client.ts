@@ -7,7 +7,7 @@ import { leaveEndedSession, renewSession } from "./session.ts"
 
 declare module "@urql/core" {
   interface OperationContext {
-    /** Read anew each time the socket (re)connects: a subscription that resumes says where it is by then. */
+    /** Called once each time the socket (re)connects: a subscription that resumes says where it is by then. */
     liveVariables?: () => Record<string, unknown>
   }
 }
@@ -42,13 +42,10 @@ export function createGraphClient(socket: SocketClient): Client {
       subscriptionExchange({
         forwardSubscription(request, operation) {
           const { liveVariables } = operation.context
-          const payload = {
-            query: request.query ?? "",
-            // graphql-ws sends the payload again on every reconnect; a getter makes it the newest one.
-            get variables() {
-              return liveVariables?.() ?? request.variables
-            },
-          }
+          const { query = "", variables } = request
+          // graphql-ws writes the payload again on every reconnect, once: then the variables are the newest ones.
+          const toJSON = () => ({ query, variables: liveVariables?.() ?? variables })
+          const payload = { query, variables, toJSON }
           return {
             subscribe: (sink) => ({
               unsubscribe: socket.subscribe(payload, {

@@ -15,8 +15,10 @@ export interface DeviceOutbox {
   all(): Promise<Letter[]>
 }
 
-export interface Device extends Pick<DeviceDb, "erase"> {
+export interface Device {
   outbox: DeviceOutbox
+  /** At sign-out: nothing of the person stays on the disk, and what is still put goes into the memory of this tab only. */
+  erase(): Promise<void>
 }
 
 export interface DeviceOptions {
@@ -39,9 +41,11 @@ export function createDevice(user: string, options: DeviceOptions = {}): Device 
   let lastSeen: Letter[] = []
   let opened: Promise<DeviceDb> | undefined
   let restUntil = 0
+  let erased = false
 
   /** @throws what the disk throws, TimeoutError included; at once while it is left alone. */
   async function onDisk<T>(work: (db: DeviceDb) => Promise<T>): Promise<T> {
+    if (erased) throw new Error("The disk has been erased.")
     if (performance.now() < restUntil) throw new Error("The disk has failed just now.")
     const before = opened
     try {
@@ -49,7 +53,7 @@ export function createDevice(user: string, options: DeviceOptions = {}): Device 
     } catch (error) {
       if (isFull(error)) throw error
       // A connection that the browser has ended, as it does when it clears the site's data, is opened anew.
-      if (before && !isLate(error)) return await attempt(work).catch(giveUp)
+      if (before && !isLate(error) && !erased) return await attempt(work).catch(giveUp)
       return giveUp(error)
     }
   }
@@ -111,10 +115,14 @@ export function createDevice(user: string, options: DeviceOptions = {}): Device 
       },
     },
     async erase() {
+      erased = true
       held.clear()
       lastSeen = []
-      restUntil = 0
-      await onDisk((db) => db.erase())
+      const work = (db: DeviceDb) => db.erase()
+      await attempt(work).catch((error) => {
+        if (isLate(error)) throw error
+        return attempt(work)
+      })
     },
   }
 }

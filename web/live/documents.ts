@@ -165,9 +165,11 @@ export const Users: Doc<{ users: User[] }, { search: string }> =
 
 export const StartDirect: Doc<{ startDirect: Ref }, { user: string }> =
   gql`mutation StartDirect($user: ID!) { startDirect(user: $user) { id } }`
-export const CreateGroup: Doc<{ createGroup: Ref }, { title: string; members: string[] }> =
-  gql`mutation CreateGroup($title: String!, $members: [ID!]!) {
-  createGroup(title: $title, members: $members) { id }
+export const CreateGroup: Doc<
+  { createGroup: Ref },
+  { id: string; title: string; members: string[] }
+> = gql`mutation CreateGroup($id: ID!, $title: String!, $members: [ID!]!) {
+  createGroup(id: $id, title: $title, members: $members) { id }
 }`
 export const AddMembers: Doc<{ addMembers: Ref }, { conversation: string; users: string[] }> =
   gql`mutation AddMembers($conversation: ID!, $users: [ID!]!) {

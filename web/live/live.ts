@@ -7,7 +7,7 @@ import { isAtEnd } from "./log.ts"
 import { createMarks } from "./marks.ts"
 import type { Message } from "./model.ts"
 import { type Outbox, openOutbox, type SendResult } from "./outbox.ts"
-import { beforeLeaving, expectSignOut, leaveSignedOut, rememberAccount } from "./session.ts"
+import { beforeLeaving, belongTo, expectSignOut, leaveSignedOut } from "./session.ts"
 import { createLiveSocket, type LiveSocket } from "./socket.ts"
 import { createLiveStore, type LiveState, type LiveStore } from "./store.ts"
 import { createSync, type Sync } from "./sync.ts"
@@ -98,11 +98,11 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
         writeAhead.erase()
         await device.erase()
       }
-      rememberAccount(viewer)
       const ended = new AbortController()
       ended.signal.addEventListener("abort", sync.start())
       ended.signal.addEventListener("abort", socket.watchNetwork())
       ended.signal.addEventListener("abort", beforeLeaving(eraseAll))
+      ended.signal.addEventListener("abort", belongTo(viewer))
       listenForSignOut(ended.signal)
       return () => {
         ended.abort()

@@ -28,11 +28,15 @@ export function createLoads(store: Pick<LiveStore, "setTrouble">, wake: () => Ab
 
   function begin(name: string, work: () => Promise<unknown>): Running {
     const end = new AbortController()
-    const failed = () => store.setTrouble(name, true)
-    const done = untilDone(work, { stop: end.signal, wake, failed }).finally(() => {
+    const ended = () => {
+      if (loads.get(name)?.end !== end) return
       loads.delete(name)
       store.setTrouble(name, false)
-    })
+    }
+    // At once, though its last request may take a while: a screen that is opened in the meantime is to begin anew.
+    end.signal.addEventListener("abort", ended)
+    const failed = () => store.setTrouble(name, true)
+    const done = untilDone(work, { stop: end.signal, wake, failed }).finally(ended)
     const running = { wanted: 0, end, done }
     loads.set(name, running)
     return running

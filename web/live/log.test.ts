@@ -191,7 +191,8 @@ describe("a reader who is further back", () => {
             const range = olderRange(before)
             conversation = prepend(before, taken(log, range), range.after)
           } else if (move === "newer") {
-            conversation = extend(before, taken(log, newerRange(before)))
+            const range = newerRange(before)
+            conversation = extend(before, taken(log, range), range.after)
           } else if (move === "cut") {
             conversation = cutToOpen(before, ALICE)
           } else if (move === "live") {
@@ -206,6 +207,43 @@ describe("a reader who is further back", () => {
           if (move === "newest") expect(isAtEnd(conversation)).toBe(true)
         }
       }),
+    )
+  })
+
+  test("a page that comes when they have gone elsewhere leaves no hole", () => {
+    type Page = (to: Conversation) => Conversation
+    const moves = fc.array(
+      fc.constantFrom("ask older", "ask newer", "answer", "newest", "opening", "live", "cut"),
+      { maxLength: 40 },
+    )
+    fc.assert(
+      fc.property(moves, fc.integer({ min: 0, max: 900 }), (moves, read) => {
+        const log = logOf(1_000)
+        const given = { position: 900, unread: 450 }
+        let conversation = moveWatermarks(aConversation(given), ALICE, { delivered: 0, read }, BOB)
+        const page = (range: Range) => openAt(conversation, taken(log, range), range.after)
+        conversation = page(openingRange(conversation, ALICE))
+        const underWay: Page[] = []
+        for (const move of moves) {
+          if (move === "ask older") {
+            const range = olderRange(conversation)
+            if (range.first > 0) underWay.push((to) => prepend(to, taken(log, range), range.after))
+          } else if (move === "ask newer") {
+            const range = newerRange(conversation)
+            underWay.push((to) => extend(to, taken(log, range), range.after))
+          } else if (move === "answer")
+            conversation = underWay.shift()?.(conversation) ?? conversation
+          else if (move === "cut") conversation = cutToOpen(conversation, ALICE)
+          else if (move === "live")
+            conversation = receive(conversation, log[conversation.position]!, ALICE)
+          else if (move === "newest") conversation = page(newestRange(conversation))
+          else conversation = page(openingRange(conversation, ALICE))
+          const { loadedTo, complete } = conversation
+          expect(seqs(conversation)).toEqual(upTo(loadedTo, firstSeq(conversation)))
+          expect(complete).toBe(firstSeq(conversation) === 1)
+        }
+      }),
+      { numRuns: 1_000 },
     )
   })
 

@@ -30,13 +30,18 @@ export function fill(
   return catchUp(grown, viewer)
 }
 
-/** Puts an older page in front. `after` is what was asked for: entries with a higher seq. */
+/**
+ * Puts an older page in front. `after` is what was asked for: entries with a higher seq. A page that does not reach what
+ * is loaded by now, because the reader has gone elsewhere since it was asked for, is dropped.
+ */
 export function prepend(
   conversation: Conversation,
   entries: readonly Entry[],
   after: number,
 ): Conversation {
   const before = firstSeq(conversation)
+  const last = entries.at(-1)
+  if (last && (last.seq < before - 1 || after >= before - 1)) return conversation
   const older = entries.filter(({ seq }) => seq < before)
   const first = older[0]
   // Where the page does not begin right behind `after`, there is nothing older that the viewer may see.
@@ -74,9 +79,17 @@ export function openAt(
   }
 }
 
-/** Puts a newer page behind what is loaded: entries after `loadedTo`, as far as the position. */
-export function extend(conversation: Conversation, entries: readonly Entry[]): Conversation {
+/**
+ * Puts a newer page behind what is loaded: entries after `loadedTo`, as far as the position. `after` is what was asked
+ * for; a page that begins beyond what is loaded by now is dropped.
+ */
+export function extend(
+  conversation: Conversation,
+  entries: readonly Entry[],
+  after: number,
+): Conversation {
   const { loadedTo, position } = conversation
+  if (after > loadedTo) return conversation
   const newer = entries.filter(({ seq }) => seq > loadedTo && seq <= position)
   const last = newer.at(-1)
   if (!last) return conversation

@@ -6,41 +6,45 @@ import type { Need } from "./store.ts"
 type Task = (id: string) => Promise<unknown>
 
 /**
- * Does what the store finds to be missing: once at a time for each conversation, and few at a time in all. `catchUp`
- * takes what comes after a conversation's position.
+ * Does what the store finds to be missing: one thing at a time for each conversation, what else it finds there meanwhile
+ * afterwards, and few at a time in all. `catchUp` takes what comes after a conversation's position.
  */
 export function createNeeds(
   tasks: Record<Need["need"], Task>,
   catchUp: Task,
   wake: () => AbortSignal,
 ): { satisfy(need: Need | undefined): void } {
-  /** Under way or waiting, by conversation; true where something more has come meanwhile. */
-  const busy = new Map<string, boolean>()
-  const waiting: Need[] = []
+  /** Under way or waiting, by conversation. */
+  const busy = new Map<string, { what: Need["need"]; next: Set<Need["need"]> }>()
+  const waiting: string[] = []
   let underWay = 0
 
   async function work(): Promise<void> {
     underWay += 1
-    for (let need = waiting.shift(); need; need = waiting.shift()) {
-      const { conversation: id, need: what } = need
+    for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
+      const { what, next } = busy.get(id)!
       await untilDone(() => tasks[what](id), { wake })
       // What came while the picture was on its way may not be in it, and was kept nowhere.
-      if (busy.get(id)) await untilDone(() => catchUp(id), { wake })
+      if (what === "conversation" && next.delete(what)) await untilDone(() => catchUp(id), { wake })
       busy.delete(id)
+      for (const need of next) satisfy({ need, conversation: id })
     }
     underWay -= 1
   }
 
-  return {
-    satisfy(need) {
-      if (!need) return
-      if (busy.has(need.conversation)) {
-        if (need.need === "conversation") busy.set(need.conversation, true)
-        return
-      }
-      busy.set(need.conversation, false)
-      waiting.push(need)
-      if (underWay < NEEDS_AT_ONCE) void work()
-    },
+  function satisfy(need: Need | undefined): void {
+    if (!need) return
+    const { need: what, conversation: id } = need
+    const present = busy.get(id)
+    if (present) {
+      // One that fills a hole goes on until there is none, and one that counts until its count is right.
+      if (what !== present.what || what === "conversation") present.next.add(what)
+      return
+    }
+    busy.set(id, { what, next: new Set() })
+    waiting.push(id)
+    if (underWay < NEEDS_AT_ONCE) void work()
   }
+
+  return { satisfy }
 }

@@ -74,11 +74,13 @@ export async function openDeviceDb(user: string): Promise<DeviceDb> {
   }
 }
 
-/** Erases what any person has left here; for a browser in which no session lives any more. */
-export async function eraseDeviceDbs(): Promise<void> {
+/** Erases what those persons have left here who have no session in this browser any more. */
+export async function eraseDeviceDbs(of: (owner: string) => boolean): Promise<void> {
   // Firefox before 126 names none; there the databases of sessions that ended in this browser's absence stay, emptied
   // at the next sign-in of their person.
   const databases = (await indexedDB.databases?.()) ?? []
-  const names = databases.flatMap(({ name }) => (name?.startsWith(PREFIX) ? name : []))
+  const names = databases.flatMap(({ name }) =>
+    name?.startsWith(PREFIX) && of(name.slice(PREFIX.length)) ? name : [],
+  )
   await Promise.allSettled(names.map((name) => deleteDB(name)))
 }

@@ -55,7 +55,7 @@ function scene(
     const acknowledged: Message[] = []
     const open = async () =>
       typeof given === "function" ? given() : given ? await given : openDeviceDb(user)
-    const { outbox: db } = createDevice(user, { open, withinMs: 40, restMs: 100 })
+    const { outbox: db, erase } = createDevice(user, { open, withinMs: 40, restMs: 100 })
     const writeAhead = createWriteAhead(user)
     const outbox = openOutbox({
       user,
@@ -69,7 +69,7 @@ function scene(
     })
     outboxes.push(outbox)
     const states = () => shown.at(-1)?.map(({ text, state }) => `${text}: ${state.is}`) ?? []
-    return { outbox, db, writeAhead, shown, states, acknowledged }
+    return { outbox, db, erase, writeAhead, shown, states, acknowledged }
   }
   /** Databases that a test can end under the tab. */
   const fresh = Object.assign(
@@ -297,9 +297,11 @@ describe("what is written ahead", () => {
     expect(alice.keep(letter(999))).toBe(false)
     expect(createWriteAhead("bob").all()).toEqual([])
     alice.erase()
-    expect(alice.keep(letter(0, "x".repeat(WRITE_AHEAD_CHARACTERS)))).toBe(false)
+    expect(alice.all()).toEqual([])
+    const again = createWriteAhead("alice")
+    expect(again.keep(letter(0, "x".repeat(WRITE_AHEAD_CHARACTERS)))).toBe(false)
     globalThis.localStorage = aLocalStorage(10)
-    expect(alice.keep(letter(1))).toBe(false)
+    expect(again.keep(letter(1))).toBe(false)
   })
 
   test("what is no letter is left alone", () => {
@@ -337,5 +339,27 @@ describe("what the device keeps", () => {
     await device.erase()
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("parley-bob")
     expect(await (await openDeviceDb("bob")).outbox.all()).toEqual([])
+  })
+
+  test("is not written again by what was on its way to it", async () => {
+    const refused = { is: "refused", code: "FORBIDDEN", message: "No." } as const
+    let answer = (_result: SendResult) => {}
+    const { tab, user, attempts } = scene(
+      () => new Promise((resolve) => (answer = resolve)) as never,
+    )
+    const { outbox, erase, writeAhead } = await tab()
+    await outbox.write("c1", "1")
+    await until(() => attempts.length === 1)
+    const written = ["2", "3", "4"].map((text) => outbox.write("c1", text))
+    await Promise.resolve()
+    outbox.close()
+    writeAhead.erase()
+    const erased = erase()
+    written.push(outbox.write("c1", "5"))
+    await erased
+    answer(refused)
+    await Promise.all(written)
+    expect(Object.keys(localStorage)).toEqual([])
+    expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain(`parley-${user}`)
   })
 })

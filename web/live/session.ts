@@ -48,9 +48,13 @@ async function renewUnlessFresh(): Promise<Renewal> {
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     })
     const result = (await response.json()) as RefreshResult
-    if (result.data?.refreshSession) {
+    const renewed = result.data?.refreshSession
+    if (renewed) {
       store(RENEWED_AT, String(Date.now()))
-      return "renewed"
+      if (viewer === undefined || renewed.id === viewer) return "renewed"
+      // Another person has signed in in this browser: the session that lives is theirs.
+      void leaveToOther()
+      return new Promise(() => {})
     }
     const refused = result.errors?.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")
     return refused ? "refused" : "unreachable"
@@ -64,8 +68,36 @@ interface RefreshResult {
   errors?: { extensions?: { code?: string } }[]
 }
 
-/** Says who is signed in in this browser, for the sign-in page to find if the session ends. */
-export const rememberAccount = (user: string): void => store(ACCOUNT, user)
+/** Whether a person was signed in in this browser when one of its pages was last open. */
+export const hasAccount = (): boolean => stored(ACCOUNT) !== null
+
+/** The person for whom this page was loaded; undefined on the pages for signing in. */
+let viewer: string | undefined
+
+/**
+ * Says who is signed in in this browser: to the other tabs, and to the sign-in page for the case that the session ends.
+ * What another person has left here is erased.
+ */
+export async function rememberAccount(user: string): Promise<void> {
+  const before = stored(ACCOUNT)
+  if (before === user) return
+  store(ACCOUNT, user)
+  if (before !== null) await eraseKept((owner) => owner !== user)
+}
+
+/**
+ * Says for whom this page was loaded, and leaves it when another person signs in in another tab: from then on what it
+ * asks would be asked in their name. Returns what ends that.
+ */
+export function belongTo(user: string): () => void {
+  viewer = user
+  void rememberAccount(user)
+  const heed = ({ key, newValue }: StorageEvent) => {
+    if (key === ACCOUNT && newValue !== null && newValue !== user) void leaveToOther()
+  }
+  addEventListener("storage", heed)
+  return () => removeEventListener("storage", heed)
+}
 
 const erasers = new Set<() => Promise<void>>()
 
@@ -93,6 +125,9 @@ export function leaveEndedSession(): Promise<void> {
 /** The person has signed out, in this tab or another one. */
 export const leaveSignedOut = (): Promise<void> => leave("/sign-in")
 
+/** Another person has signed in: the start is their page. */
+const leaveToOther = (): Promise<void> => leave("/")
+
 /** A full load, so that nothing of the signed-in person stays in memory. */
 function leave(to: string): Promise<void> {
   if (location.pathname === "/sign-in") return Promise.resolve()
@@ -100,8 +135,11 @@ function leave(to: string): Promise<void> {
     const erased = Promise.allSettled([...erasers].map((erase) => erase()))
     // A disk that hangs must not keep the page.
     await within(erased, DEVICE_WITHIN_MS).catch(() => {})
-    forget(RENEWED_AT)
-    forget(ACCOUNT)
+    const account = stored(ACCOUNT)
+    if (account === null || account === viewer) {
+      forget(RENEWED_AT)
+      forget(ACCOUNT)
+    }
     location.assign(to)
   })()
   return leaving
@@ -112,12 +150,16 @@ function leave(to: string): Promise<void> {
  * @returns whether there was an account: its session has ended from elsewhere
  */
 export async function eraseTraces(): Promise<boolean> {
-  const account = stored(ACCOUNT) !== null
-  eraseWriteAhead()
+  const account = hasAccount()
   forget(RENEWED_AT)
   forget(ACCOUNT)
-  await within(eraseDeviceDbs(), DEVICE_WITHIN_MS).catch(() => {})
+  await eraseKept(() => true)
   return account
+}
+
+async function eraseKept(of: (owner: string) => boolean): Promise<void> {
+  eraseWriteAhead(of)
+  await within(eraseDeviceDbs(of), DEVICE_WITHIN_MS).catch(() => {})
 }
 
 function stored(key: string): string | null {

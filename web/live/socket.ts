@@ -1,4 +1,5 @@
 import { createClient, type Client as SocketClient } from "graphql-ws"
+import { SOCKET_OPEN_WITHIN_MS, SOCKET_STEADY_MS } from "../limits.ts"
 import { backoff, pause } from "./backoff.ts"
 import { leaveEndedSession, renewSession } from "./session.ts"
 
@@ -7,7 +8,7 @@ export type Connection = "connecting" | "open" | "offline"
 export interface LiveSocket {
   client: SocketClient
   connection(): Connection
-  /** Begins to listen to what the device says of its network; returns what ends it. */
+  /** Begins to listen to what the device says of its network and of the tab; returns what ends it. */
   watchNetwork(): () => void
   subscribe(listener: () => void): () => void
 }
@@ -19,13 +20,20 @@ const SESSION_INVALID = 4403
 
 /**
  * The one WebSocket of this tab. It comes back by itself, for ever, until the session is refused: at once when the
- * device is online again or the tab is looked at, else after a growing pause.
+ * device is online again or the tab is looked at, else after a pause. The pauses grow until a socket has lived for a
+ * while: a gateway that accepts and closes again meets few attempts too.
  */
-export function createLiveSocket(): LiveSocket {
+export function createLiveSocket({ openWithinMs = SOCKET_OPEN_WITHIN_MS } = {}): LiveSocket {
   let connection: Connection = "connecting"
   let socketOpen = false
   let closeCode: number | undefined
   let pongTimer: ReturnType<typeof setTimeout> | undefined
+  let openTimer: ReturnType<typeof setTimeout> | undefined
+  /** Attempts since a socket has last lived for a while. */
+  let attempts = 0
+  let connectedAt = Number.POSITIVE_INFINITY
+  /** Fires when the tab becomes visible: its person wants it up to date. */
+  let looked = new AbortController()
   const listeners = new Set<() => void>()
 
   /** A device without network is offline, though a socket may look open for a while. */
@@ -43,7 +51,11 @@ export function createLiveSocket(): LiveSocket {
     connectionAckWaitTimeout: 8_000,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
-    async retryWait(attempt) {
+    async retryWait() {
+      if (performance.now() - connectedAt >= SOCKET_STEADY_MS) attempts = 0
+      connectedAt = Number.POSITIVE_INFINITY
+      const attempt = attempts
+      attempts += 1
       if (closeCode === SESSION_INVALID) {
         if ((await renewSession()) === "refused") {
           void leaveEndedSession()
@@ -52,16 +64,23 @@ export function createLiveSocket(): LiveSocket {
         // A session that is renewed and refused in turn must not become a busy loop.
         if (attempt === 0) return
       }
-      await pause(backoff(attempt, { most: 8_000 }), lookedAt())
+      await pause(backoff(attempt, { most: 8_000 }), looked.signal)
     },
     on: {
+      // Without this a network that swallows everything keeps the socket connecting for as long as the browser likes.
+      connecting() {
+        openTimer = setTimeout(() => client.terminate(), openWithinMs)
+      },
+      opened: () => clearTimeout(openTimer),
       connected() {
+        connectedAt = performance.now()
         socketOpen = true
         change()
       },
       closed(event) {
         closeCode = (event as Partial<CloseEvent> | undefined)?.code
         clearTimeout(pongTimer)
+        clearTimeout(openTimer)
         socketOpen = false
         change()
       },
@@ -84,12 +103,19 @@ export function createLiveSocket(): LiveSocket {
         if (connection === "offline" && socketOpen) client.terminate()
         change()
       }
+      const look = () => {
+        if (document.visibilityState !== "visible") return
+        looked.abort()
+        looked = new AbortController()
+      }
       change()
       addEventListener("offline", change)
       addEventListener("online", back)
+      document.addEventListener("visibilitychange", look)
       return () => {
         removeEventListener("offline", change)
         removeEventListener("online", back)
+        document.removeEventListener("visibilitychange", look)
       }
     },
     subscribe(listener) {
@@ -97,16 +123,4 @@ export function createLiveSocket(): LiveSocket {
       return () => listeners.delete(listener)
     },
   }
-}
-
-/** Fires when the tab becomes visible: whoever looks at it wants it up to date. */
-function lookedAt(): AbortSignal {
-  const controller = new AbortController()
-  const look = () => {
-    if (document.visibilityState !== "visible") return
-    document.removeEventListener("visibilitychange", look)
-    controller.abort()
-  }
-  document.addEventListener("visibilitychange", look)
-  return controller.signal
 }

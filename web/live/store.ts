@@ -44,8 +44,8 @@ export interface LiveStore {
   openAt(conversation: string, entries: readonly Entry[], after: number): void
   /** Cuts what is loaded to where a reader who opens the conversation begins. */
   cutToOpen(conversation: string): void
-  /** The page behind what is loaded. */
-  extend(conversation: string, entries: readonly Entry[]): void
+  /** The page behind what is loaded: all visible entries after `after`, up to its last one. */
+  extend(conversation: string, entries: readonly Entry[], after: number): void
   receipt(
     conversation: string,
     user: string,
@@ -119,9 +119,9 @@ export function createLiveStore(initial: LiveState): LiveStore {
       const known = state.conversations[id]
       if (known) put(cutToOpen(known, state.viewer.id))
     },
-    extend(id, entries) {
+    extend(id, entries, after) {
       const known = state.conversations[id]
-      if (known) put(extend(known, entries))
+      if (known) put(extend(known, entries, after))
     },
     receipt(id, user, to) {
       const known = state.conversations[id]

@@ -10,18 +10,18 @@ export function stream(
   stop: AbortSignal,
 ): Promise<CombinedError | undefined> {
   return new Promise((resolve) => {
-    const { unsubscribe } = client
+    const end = (error?: CombinedError) => {
+      stop.removeEventListener("abort", stopped)
+      subscription.unsubscribe()
+      resolve(error)
+    }
+    const stopped = () => end()
+    stop.addEventListener("abort", stopped)
+    const subscription = client
       .subscription(Events, {}, { liveVariables: () => ({ ...resume() }) })
       .subscribe(({ data, error, hasNext }) => {
         if (data?.events) receive(data.events)
-        if (error || hasNext === false) {
-          unsubscribe()
-          resolve(error)
-        }
+        if (error || hasNext === false) end(error)
       })
-    stop.addEventListener("abort", () => {
-      unsubscribe()
-      resolve(undefined)
-    })
   })
 }

@@ -1,16 +1,28 @@
 import { describe, expect, test } from "bun:test"
 import { type Client, CombinedError } from "@urql/core"
 import { GraphQLError } from "graphql"
-import { Log, OneConversation, type WireEvent, type WireLogEvent } from "./documents.ts"
+import {
+  Log,
+  MoreConversations,
+  OneConversation,
+  type WireEvent,
+  type WireLogEvent,
+} from "./documents.ts"
 import { createLiveStore } from "./store.ts"
 import { createSync } from "./sync.ts"
 import { ALICE, aConversation, aMessage, BOB, until } from "./testing.ts"
+
+function nameOf(document: unknown, after: number): string {
+  if (document === Log) return `log after ${after}`
+  return document === MoreConversations ? "list" : "conversation"
+}
 
 /** A server with one conversation of Bob's messages, and a stream to Alice that sends what it is told to. */
 function scene(head: number, position: number) {
   const asked: string[] = []
   let deliver: (event: WireEvent) => void = () => {}
   let resumeAt: unknown
+  let reconnect = () => {}
 
   const sent = (seq: number): WireLogEvent => {
     const { at, by, message } = aMessage(seq, BOB)
@@ -48,6 +60,10 @@ function scene(head: number, position: number) {
         },
       }),
     ],
+    [
+      MoreConversations,
+      () => ({ conversations: { pageInfo: { hasNextPage: false, endCursor: null }, edges: [] } }),
+    ],
   ])
   /** What the server answers instead, as long as it is set. */
   const server: { says?: () => { data?: unknown; error?: CombinedError }; most: number } = {
@@ -56,7 +72,7 @@ function scene(head: number, position: number) {
   const client = {
     query: (document: unknown, variables: { after: number; first: number }) => ({
       async toPromise() {
-        asked.push(document === Log ? `log after ${variables.after}` : "conversation")
+        asked.push(nameOf(document, variables.after))
         if (server.says) return server.says()
         const first = Math.min(variables.first, server.most)
         return { data: answers.get(document)?.({ ...variables, first }) }
@@ -68,7 +84,10 @@ function scene(head: number, position: number) {
       context: { liveVariables(): unknown },
     ) => ({
       subscribe(next: (result: unknown) => void) {
-        resumeAt = context.liveVariables()
+        reconnect = () => {
+          resumeAt = context.liveVariables()
+        }
+        reconnect()
         deliver = (event) => next({ data: { events: event }, hasNext: true })
         return { unsubscribe() {} }
       },
@@ -97,6 +116,8 @@ function scene(head: number, position: number) {
     seqs: () => c1().entries.map(({ seq }) => seq),
     started: () => until(() => resumeAt !== undefined),
     resumeAt: () => resumeAt,
+    /** Only the socket is a new one. */
+    reconnect: () => reconnect(),
     deliver: (event: WireEvent) => deliver(event),
   }
 }
@@ -159,6 +180,24 @@ describe("keeping in step", () => {
     stop()
   })
 
+  test("an older page that comes when the reader has gone to the newest is asked for anew, from there", async () => {
+    const { sync, server, started, c1, sent, seqs, stop } = scene(400, 400)
+    await started()
+    await sync.open("c1")
+    while (seqs()[0]! > 201) await sync.loadOlder("c1")
+    const late = Promise.withResolvers<{ data: unknown }>()
+    server.says = () => late.promise as never
+    const older = sync.loadOlder("c1")
+    server.says = undefined
+    await sync.loadNewest("c1")
+    const log = Array.from({ length: 50 }, (_, i) => sent(151 + i))
+    late.resolve({ data: { conversation: { log } } })
+    await older
+    expect(seqs()).toEqual(Array.from({ length: 100 }, (_, i) => 301 + i))
+    expect(c1().complete).toBe(false)
+    stop()
+  })
+
   test("pages that end early leave no hole", async () => {
     const { sync, server, started, c1, seqs, stop } = scene(120, 120)
     server.most = 7
@@ -178,7 +217,7 @@ describe("keeping in step", () => {
   })
 
   test("only NOT_FOUND says that a conversation has been left; any other error is tried again", async () => {
-    const { server, started, deliver, store, asked, stop } = scene(9, 5)
+    const { server, sync, started, deliver, store, asked, stop } = scene(9, 5)
     await started()
     const failing = (code: string) => ({
       data: { conversation: null },
@@ -201,6 +240,7 @@ describe("keeping in step", () => {
       expect(store.get().conversations.c1?.left).toBe(false)
     }
     server.says = () => failing("NOT_FOUND")
+    sync.hurry()
     await until(() => store.get().conversations.c1?.left === true)
     stop()
   })
@@ -226,4 +266,60 @@ describe("keeping in step", () => {
     expect(c1().entries.length).toBe(80)
     stop()
   })
+
+  test("a hole that opens while unread messages are counted is filled all the same", async () => {
+    const { started, deliver, sent, c1, stop } = scene(12, 9)
+    await started()
+    // Another device has read a part of what is not loaded here, and the stream loses 10 and 11.
+    deliver({
+      __typename: "ReceiptMoved",
+      conversation: { id: "c1" },
+      user: { id: ALICE },
+      delivered: 5,
+      read: 5,
+    })
+    deliver(sent(12))
+    await until(() => c1().position === 12)
+    await until(() => c1().unread === 7)
+    expect(c1().ahead).toEqual([])
+    stop()
+  })
+
+  test("receipts are asked for where the line broke before the stream was ready, and only then", async () => {
+    const { started, deliver, asked, stop } = scene(5, 5)
+    await started()
+    deliver(ready([]))
+    expect(asked).toEqual([])
+    stop()
+
+    const other = scene(5, 5)
+    await other.started()
+    other.reconnect()
+    other.deliver(ready([]))
+    await until(() => other.asked.includes("list"))
+    other.stop()
+  })
+
+  test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {
+    const { server, started, reconnect, deliver, asked, stop } = scene(5, 5)
+    await started()
+    reconnect()
+    const lists = () => asked.filter((what) => what === "list").length
+    const answers: (() => void)[] = []
+    const answer = () => answers.shift()?.()
+    server.says = () =>
+      new Promise((resolve) => answers.push(() => resolve({ error: refused }))) as never
+    for (let times = 0; times < 20; times += 1) deliver(ready([]))
+    await until(() => lists() > 0)
+    expect(lists()).toBe(1)
+    // What was asked for before the last interruption ended may be older than that.
+    server.says = undefined
+    answer()
+    await until(() => lists() === 2)
+    deliver(ready([]))
+    await until(() => lists() === 3)
+    stop()
+  })
 })
+
+const refused = new CombinedError({ networkError: new Error("refused") })

@@ -66,10 +66,12 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   const asking = createAsking(client, store)
   const { load } = createLoads(store, wake)
   const horizon = createHorizon(store.get())
-  let readyBefore = false
+  /** How often the stream has begun: more than once before the first Ready, where the line was bad from the beginning. */
+  let begun = 0
 
   /** Asked anew for each stream that begins, also where only the socket is a new one. */
   function resume(): Resume {
+    begun += 1
     horizon.begin()
     return horizon.resume(store.get())
   }
@@ -123,7 +125,10 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   async function recount(id: string): Promise<void> {
     const snapshot = await asking.picture(id)
     if (!snapshot) return store.forget(id)
-    if (snapshot.position !== store.get().conversations[id]?.position) throw new Error("Not yet.")
+    const position = () => store.get().conversations[id]?.position ?? 0
+    // The stream may have left a hole: it does not bring what the picture has counted.
+    if (snapshot.position > position()) await catchUp(id)
+    if (snapshot.position !== position()) throw new Error("Not yet.")
     store.adopt(snapshot)
   }
 
@@ -136,14 +141,18 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     how: "openAt" | "prepend" | "extend",
     rangeOf: (conversation: Conversation) => Range,
   ): Promise<void> {
-    const conversation = store.get().conversations[id]
-    if (!conversation || conversation.left || conversation.position === 0) return
-    const range = rangeOf(conversation)
-    if (range.first <= 0) return
-    const entries = await asking.range(id, range)
-    if (entries === undefined) return store.forget(id)
-    if (how === "extend") store.extend(id, entries)
-    else store[how](id, entries, range.after)
+    for (;;) {
+      const conversation = store.get().conversations[id]
+      if (!conversation || conversation.left || conversation.position === 0) return
+      const range = rangeOf(conversation)
+      if (range.first <= 0) return
+      const entries = await asking.range(id, range)
+      if (entries === undefined) return store.forget(id)
+      const before = store.get().conversations[id]
+      store[how](id, entries, range.after)
+      // Where the reader has gone elsewhere meanwhile the page is of no use, and another one is wanted.
+      if (how === "openAt" || store.get().conversations[id] !== before) return
+    }
   }
 
   async function loadMembers(id: string): Promise<void> {
@@ -188,16 +197,33 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     }
   }
 
-  /** Receipts are not replayed: after an interruption the newest conversations' are fetched. */
-  const loadReceipts = async () => void adoptPage(await askPage(null))
+  /** An interruption has ended since the receipts were asked for last. */
+  let receiptsBehind = false
+  let askingForReceipts = false
 
-  function receive(event: WireEvent): void {
+  /**
+   * Receipts are not replayed: after an interruption the newest conversations' are fetched. Once at a time, however often
+   * the line breaks; what is asked for after the last interruption counts.
+   */
+  async function catchUpReceipts(stop: AbortSignal): Promise<void> {
+    receiptsBehind = true
+    if (askingForReceipts) return
+    askingForReceipts = true
+    while (receiptsBehind && !stop.aborted) await untilDone(loadReceipts, { stop, wake })
+    askingForReceipts = false
+  }
+
+  async function loadReceipts(): Promise<void> {
+    receiptsBehind = false
+    adoptPage(await askPage(null))
+  }
+
+  function receive(event: WireEvent, stop: AbortSignal): void {
     switch (event.__typename) {
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
         horizon.ready()
-        if (readyBefore) untilDone(loadReceipts, { wake })
-        readyBefore = true
+        if (begun > 1) void catchUpReceipts(stop)
         hurry()
         arrived()
         return
@@ -249,9 +275,9 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
         void loadList(stop)
         // A stream that the server ends, by a refusal or for good, is begun again; a lost socket never gets here.
         for (let attempt = 0; !stop.aborted; attempt += 1) {
-          const begun = Date.now()
-          const error = await stream(client, resume, receive, stop)
-          if (Date.now() - begun > 60_000) attempt = 0
+          const since = Date.now()
+          const error = await stream(client, resume, (event) => receive(event, stop), stop)
+          if (Date.now() - since > 60_000) attempt = 0
           if (!stop.aborted) await waitAfter(error, attempt, { stop })
         }
       }

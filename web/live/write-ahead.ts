@@ -13,6 +13,7 @@ export interface WriteAhead {
   has(id: string): boolean
   /** In the order of writing. */
   all(): Letter[]
+  /** At sign-out: from then on nothing is kept. */
   erase(): void
 }
 
@@ -20,8 +21,10 @@ const PREFIX = "parley.unsent."
 
 export function createWriteAhead(user: string): WriteAhead {
   const prefix = `${PREFIX}${user}.`
+  let erased = false
   return {
     keep(letter) {
+      if (erased) return false
       try {
         const kept = keysWith(PREFIX)
         const size = kept.reduce((sum, key) => sum + (localStorage.getItem(key)?.length ?? 0), 0)
@@ -47,14 +50,17 @@ export function createWriteAhead(user: string): WriteAhead {
       return letters.sort((a, b) => a.createdAt - b.createdAt)
     },
     erase() {
+      erased = true
       for (const key of keysWith(prefix)) forget(key)
     },
   }
 }
 
-/** Erases what any person has left here; for a browser in which no session lives any more. */
-export function eraseWriteAhead(): void {
-  for (const key of keysWith(PREFIX)) forget(key)
+/** Erases what those persons have left here who have no session in this browser any more. */
+export function eraseWriteAhead(of: (owner: string) => boolean): void {
+  for (const key of keysWith(PREFIX)) {
+    if (of(key.slice(PREFIX.length, key.lastIndexOf(".")))) forget(key)
+  }
 }
 
 function keysWith(prefix: string): string[] {

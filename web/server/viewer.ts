@@ -5,8 +5,8 @@ import { askGraph } from "./graph.ts"
 import { webConfig } from "./web-config.ts"
 
 /**
- * What is known of the visitor of a page for signing in: no session lives in their browser; one may, though its access
- * token has run out or the gateway cannot say.
+ * What is known of the visitor of a page for signing in: they came with no session; they may have one, though its
+ * access token has run out or the gateway cannot say.
  */
 export type Visitor = "signed-out" | "unknown"
 

@@ -1,7 +1,7 @@
 "use client"
 
 import { useEffect, useState } from "react"
-import { eraseTraces, renewSessionAnew } from "../../live/session.ts"
+import { eraseTraces, hasAccount, renewSessionAnew } from "../../live/session.ts"
 import type { Visitor } from "../../server/viewer.ts"
 import styles from "./auth.module.css"
 
@@ -15,7 +15,8 @@ export function SignedOut(props: { visitor: Visitor; ended: boolean; next: strin
 
   useEffect(() => {
     const look = async () => {
-      if (visitor === "unknown") {
+      // Another site can send the visitor here by a POST, which browsers send without the cookies of a session that lives.
+      if (visitor === "unknown" || hasAccount()) {
         const renewal = await renewSessionAnew()
         if (renewal === "renewed") return location.replace(next)
         if (renewal === "unreachable") return

@@ -1,4 +1,5 @@
 import { inWords } from "../../live/errors.ts"
+import { rememberAccount } from "../../live/session.ts"
 
 /** Why it did not work, in a sentence for the form. */
 export interface Refusal {
@@ -19,6 +20,7 @@ export const signUp = (input: Credentials & { name?: string }) => submit(SIGN_UP
 export const signIn = (input: Credentials) => submit(SIGN_IN, input)
 
 interface Answer {
+  data?: Record<string, { id: string } | null> | null
   errors?: { message: string; extensions?: { field?: string; retryAfterMs?: number } }[]
 }
 
@@ -31,8 +33,14 @@ async function submit(query: string, input: Credentials): Promise<Refusal | unde
       body: JSON.stringify({ query, variables: { input } }),
       signal: AbortSignal.timeout(15_000),
     })
-    const error = ((await response.json()) as Answer).errors?.[0]
-    if (!error) return undefined
+    const { data, errors } = (await response.json()) as Answer
+    const error = errors?.[0]
+    if (!error) {
+      const user = Object.values(data ?? {})[0]
+      // Before the next page says it: another person's page may be open beside this one, and sends with the same cookies.
+      if (user) await rememberAccount(user.id)
+      return undefined
+    }
     const { field, retryAfterMs } = error.extensions ?? {}
     return retryAfterMs === undefined
       ? { message: error.message, field }

@@ -60,31 +60,38 @@ export function ConversationsPane({ open }: { open: string | undefined }) {
             ))}
           </ul>
         )}
-        {!listComplete && <More lines={lines.length} />}
+        {!listComplete && <More />}
       </nav>
       {starting && <NewChat onClose={() => setStarting(false)} />}
     </>
   )
 }
 
-/** Where the list goes on: loads the next page when it comes near the view, again after each growth. */
-function More({ lines }: { lines: number }) {
+/** Where the list goes on: loads the next page while it is near the view, whether a page adds lines to see or not. */
+function More() {
   const { sync } = useLive()
   const failing = useLiveState((state) => state.troubles.includes(loadOf("list")))
   const ref = useRef<HTMLDivElement>(null)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: looks anew when the list has grown
   useEffect(() => {
+    const element = ref.current
+    if (!element) return
     const gone = new AbortController()
-    const observer = new IntersectionObserver(
-      ([entry]) => entry?.isIntersecting && void sync.loadMore(gone.signal),
-      { root: ref.current?.parentElement, rootMargin: "600px 0px" },
-    )
-    if (ref.current) observer.observe(ref.current)
+    const next = async () => {
+      await sync.loadMore(gone.signal)
+      // Looks anew: an observer tells of changes only.
+      observer.unobserve(element)
+      if (!gone.signal.aborted) observer.observe(element)
+    }
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && void next(), {
+      root: element.parentElement,
+      rootMargin: "600px 0px",
+    })
+    observer.observe(element)
     return () => {
       gone.abort()
       observer.disconnect()
     }
-  }, [sync, lines])
+  }, [sync])
   return (
     <div ref={ref} className={styles.more}>
       {failing ? (

@@ -1,11 +1,12 @@
 "use client"
 
-import { useState } from "react"
+import { useRef, useState } from "react"
 import { useMutation } from "urql"
 import { CreateGroup, StartDirect } from "../../live/documents.ts"
 import { sentenceOf } from "../../live/errors.ts"
 import type { User } from "../../live/model.ts"
 import type { Sync } from "../../live/sync.ts"
+import { uuidv7 } from "../../live/uuidv7.ts"
 import buttons from "../../ui/button.module.css"
 import { Dialog } from "../../ui/dialog.tsx"
 import fields from "../../ui/field.module.css"
@@ -63,6 +64,8 @@ function NewGroup({ onDone }: { onDone: () => void }) {
   const [title, setTitle] = useState("")
   const [people, setPeople] = useState<readonly User[]>([])
   const [{ fetching, error }, createGroup] = useMutation(CreateGroup)
+  /** An attempt without an answer may have made the group: the same one, asked for again, goes by the same id. */
+  const attempt = useRef({ what: "", id: "" })
 
   const toggle = (user: User) =>
     setPeople((people) =>
@@ -72,7 +75,10 @@ function NewGroup({ onDone }: { onDone: () => void }) {
     )
 
   async function create() {
-    const { data } = await createGroup({ title: title.trim(), members: people.map(({ id }) => id) })
+    const wanted = { title: title.trim(), members: people.map(({ id }) => id) }
+    const what = JSON.stringify(wanted)
+    if (attempt.current.what !== what) attempt.current = { what, id: uuidv7() }
+    const { data } = await createGroup({ ...wanted, id: attempt.current.id })
     if (data) await enter(sync, data.createGroup.id, onDone)
   }
 
