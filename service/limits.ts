@@ -51,6 +51,12 @@ export const OPERATION_MS = 10_000
  */
 export const SLICE_MS = 5
 
+/**
+ * Persons without work under way of whom is remembered, while others wait, how much they have used. The one that was
+ * looked at least recently is forgotten, and is served as if new.
+ */
+export const MAX_AHEAD = 10_000
+
 /** Queries of one person under way at once at a node: what a page of the web app asks for while it opens. */
 export const QUERIES_AT_ONCE = 8
 

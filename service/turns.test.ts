@@ -110,6 +110,33 @@ describe("work that is long", () => {
     await Promise.all(flood)
   })
 
+  test("of one person counts on when the next of it comes, for as long as others wait", async () => {
+    const clock = createClock()
+    const turns = createTurns(clock.now)
+    const done: string[] = []
+    let isOver = false
+    const alice = labour(turns, clock, "alice", 10, SLICE_MS, done).then(() => {
+      isOver = true
+    })
+    // Each is a single piece, and ends before the next one begins.
+    for (let i = 0; i < 200 && !isOver; i++) {
+      await labour(turns, clock, "mallory", 1, SLICE_MS, done)
+    }
+    await alice
+    const meanwhile = done.slice(0, done.lastIndexOf("alice"))
+    expect(meanwhile.filter((person) => person === "mallory").length).toBeLessThanOrEqual(15)
+
+    // Once no one waits, what was used before is held against no person.
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    const later: string[] = []
+    await Promise.all([
+      labour(turns, clock, "bob", 10, SLICE_MS, later),
+      labour(turns, clock, "mallory", 2, SLICE_MS, later),
+    ])
+    expect(later.lastIndexOf("mallory")).toBeLessThanOrEqual(5)
+  })
+
   test("of many persons' events lets one who has just come go first", async () => {
     const clock = createClock()
     const turns = createTurns(clock.now)

@@ -1,5 +1,6 @@
 import { unavailable } from "./errors.ts"
-import { SLICE_MS } from "./limits.ts"
+import { MAX_AHEAD, SLICE_MS } from "./limits.ts"
+import { LruMap } from "./lru.ts"
 import { createPersonQueue, type Person } from "./turns-queue.ts"
 import type { Work, WorkOptions } from "./work.ts"
 
@@ -22,6 +23,8 @@ const NODE = ""
 
 export function createTurns(now: () => number = () => performance.now()): Turns {
   const persons = new Map<string, Person>()
+  /** What persons had used when the last of their work ended, ahead of others who still wait. */
+  const ahead = new LruMap<string, number>(MAX_AHEAD)
   const queue = createPersonQueue()
   /** The time used by the person who was served last: where one who comes begins. */
   let served = 0
@@ -40,7 +43,11 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   function endPass(): void {
     isInPass = false
     const person = queue.next()
-    if (!person) return
+    if (!person) {
+      // Where no one waits, all are equal again.
+      if (ahead.size > 0) ahead.clear()
+      return
+    }
     served = Math.max(served, person.used)
     beginPass()
     // One at a time: what it goes on to do is done before the next pass.
@@ -71,9 +78,16 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   function personOf(name: string, credit: number): Person {
     const known = persons.get(name)
     if (known) return known
-    const person: Person = { name, used: served - credit, works: 0, waiting: [], place: 0 }
+    const used = Math.max(served - credit, ahead.get(name) ?? Number.NEGATIVE_INFINITY)
+    const person: Person = { name, used, works: 0, waiting: [], place: 0 }
     persons.set(name, person)
     return person
+  }
+
+  /** The last work of a person has ended. What they used counts for as long as others wait: it was these others' time. */
+  function leave({ name, used }: Person): void {
+    persons.delete(name)
+    if (queue.size > 0 && name !== NODE) ahead.set(name, used)
   }
 
   return {
@@ -125,7 +139,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
           if (!person) return
           charge(person)
           person.works -= 1
-          if (person.works === 0) persons.delete(name)
+          if (person.works === 0) leave(person)
           person = undefined
         },
       }
