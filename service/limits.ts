@@ -34,6 +34,9 @@ export const ANSWERS_WAITING_BYTES = 32 * 1024 * 1024
 /** Bytes of the operations of one connection that wait for the gateway to read: the next one fails with UNAVAILABLE. */
 export const PAUSED_OPERATION_BYTES = 16 * 1024 * 1024
 
+/** Bytes that one of these comes to beside its frame. */
+export const PAUSED_OPERATION = 1024
+
 /**
  * Bytes of events that wait for a gateway to read them; then its connection for events is cut, and its clients resume by
  * position. 2,000 events of the longest message.

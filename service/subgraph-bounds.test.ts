@@ -20,6 +20,7 @@ const calls: Call[] = []
 let steps = 0
 let running = 0
 let most = 0
+let checked = 0
 /** Each step of the chain waits for it. */
 let gate = Promise.withResolvers<void>()
 const open = new Map<string, Subscription<{ call: Call }>>()
@@ -63,7 +64,10 @@ beforeAll(() => {
     secret: SECRET,
     log,
     tokens: { verify: (user) => ({ user, session: "s", expiresAt: Number.MAX_SAFE_INTEGER }) },
-    context: (call) => ({ call }),
+    context(call) {
+      checked += 1
+      return { call }
+    },
     subscribe(subscription) {
       open.set(subscription.id, subscription as never)
       return () => {
@@ -148,6 +152,26 @@ describe("an answer", () => {
     expect(slow.payloadBytes()).toBeGreaterThan(ANSWERS_PAUSE_BYTES)
     expect(slow.isClosed()).toBeFalse()
     expect(most * each).toBeLessThan(ANSWERS_WAITING_BYTES)
+    slow.close()
+  }, 20_000)
+
+  test("that is not waited for any more when the gateway reads again is not worked at", async () => {
+    const slow = await connectRaw()
+    slow.ask("ticks", "subscription { ticks }")
+    await until(() => open.has("ticks"), "the subscription")
+    const { link } = open.get("ticks")!
+    slow.pause()
+    for (let i = 0; i < 30; i++) slow.ask(`${i}`, "{ text(size: 1000000) }")
+    await until(() => link.waitingBytes() > ANSWERS_PAUSE_BYTES, "answers that are not read")
+    checked = 0
+    for (let i = 100; i < 150; i++) slow.ask(`${i}`, "{ quick }")
+    for (let i = 100; i < 150; i++) slow.complete(`${i}`)
+    slow.ask("last", "{ quick }")
+    slow.complete("ticks")
+    await until(() => !open.has("ticks"), "the frames before")
+    slow.resume()
+    await until(() => slow.completed() === 31, "the other answers")
+    expect(checked).toBeLessThanOrEqual(31)
     slow.close()
   }, 20_000)
 })
@@ -289,6 +313,7 @@ async function connectRaw() {
   })
   return {
     ask: (id: string, query: string) => write({ id, type: "subscribe", payload: { query } }),
+    complete: (id: string) => write({ id, type: "complete" }),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     completed: () => completed,
