@@ -41,6 +41,16 @@ test("one address cannot hold more than some long bodies, and small ones are rea
   expect(await bodies.readParams(again.request, "10.0.0.1")).toMatchObject({ query: "{ id }" })
 })
 
+test("the addresses of one IPv6 network are one address", async () => {
+  const bodies = createBodies()
+  const held = Array.from({ length: MAX_BODIES_PER_ADDRESS }, endless)
+  const reading = held.map(({ request }, i) => bodies.readParams(request, `2001:db8::${i + 1}`))
+  const refused = bodies.readParams(endless().request, "2001:db8::ffff")
+  expect(await refused.catch((error: ParleyError) => error)).toMatchObject({ code: "RATE_LIMITED" })
+  for (const { end } of held) end()
+  await Promise.all(reading)
+})
+
 test("a body that is too long is refused while it is read", async () => {
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),

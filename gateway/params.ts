@@ -1,3 +1,4 @@
+import { addressGroup } from "@parley/service/address-group.ts"
 import { badInput, ParleyError, unavailable } from "@parley/service/errors.ts"
 import { MAX_BODIES, MAX_BODIES_PER_ADDRESS, MAX_BODY_BYTES, SMALL_BODY_BYTES } from "./limits.ts"
 
@@ -22,24 +23,25 @@ export function createBodies(): Bodies {
   const perAddress = new Map<string, number>()
   let all = 0
 
-  function count(address: string, by: number): void {
-    const now = (perAddress.get(address) ?? 0) + by
-    if (now === 0) perAddress.delete(address)
-    else perAddress.set(address, now)
+  function count(group: string, by: number): void {
+    const now = (perAddress.get(group) ?? 0) + by
+    if (now === 0) perAddress.delete(group)
+    else perAddress.set(group, now)
     all += by
   }
 
   return {
     async readParams(request, address) {
       if (isSmall(request)) return parseParams(await readBody(request, MAX_BODY_BYTES))
-      if ((perAddress.get(address) ?? 0) >= MAX_BODIES_PER_ADDRESS) throw tooMany()
+      const group = addressGroup(address)
+      if ((perAddress.get(group) ?? 0) >= MAX_BODIES_PER_ADDRESS) throw tooMany()
       if (all >= MAX_BODIES) throw unavailable("Too much is on its way just now.")
-      count(address, 1)
+      count(group, 1)
       let text: string
       try {
         text = await readBody(request, MAX_BODY_BYTES)
       } finally {
-        count(address, -1)
+        count(group, -1)
       }
       return parseParams(text)
     },
