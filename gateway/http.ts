@@ -5,7 +5,7 @@ import type { Logger } from "@parley/service/log.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { AccessLog } from "./access-log.ts"
 import { compress, type Encoding, encodingFor } from "./compression.ts"
-import { accessTokenSet, type CookieNames, readCredentials } from "./credentials.ts"
+import { accessTokenSet, type CookieNames, readCredentials, readUserAgent } from "./credentials.ts"
 import type { FairUse } from "./limits/fair-use.ts"
 import { type Answer, answer, type ExecutionOutcome } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
@@ -111,7 +111,7 @@ export function createHttp(options: HttpOptions) {
       if (!harmless || !isUnauthenticated(problem)) throw problem
     }
     if (!viewer && !roots.allPublic) throw unauthenticated()
-    const userAgent = request.headers.get("user-agent") ?? ""
+    const userAgent = readUserAgent(request.headers)
     const valid = viewer && token
     return { user: viewer?.user, token: valid, refreshToken, device, userAgent, address, cause }
   }

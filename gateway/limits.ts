@@ -107,6 +107,8 @@ export const EXPIRED_SOCKET_GRACE_MS = 30_000
 export const EXPIRE_EVERY_MS = 5_000
 /** A device cookie that is longer, in characters, is none of auth's and is not passed on. */
 export const MAX_DEVICE_COOKIE_LENGTH = 1_024
+/** Characters of a browser's name for itself that are passed on, and kept with its sockets. Browsers' own have up to 300. */
+export const MAX_USER_AGENT_LENGTH = 512
 /** The first answer of the feed of ended sessions is waited for this long, in ms, before a token is refused as UNAVAILABLE. */
 export const FIRST_FEED_WITHIN_MS = 3_000
 /**
