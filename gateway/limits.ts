@@ -209,6 +209,11 @@ export const OPERATIONS_PER_ADDRESS = { burst: 1_000, perSecond: 100 } as const
  * sends two or three.
  */
 export const FRAMES_AN_OPERATION = 10
+/**
+ * Characters of a frame, or of a request's body, that count as one operation: to parse a body takes up to 0.4 ms for so
+ * many. A message is 24 KiB at most.
+ */
+export const CHARACTERS_AN_OPERATION = 8 * 1024
 /** Items that count as one operation more. */
 export const ITEMS_A_UNIT = 100
 /** How long one operation may take in all, in ms, the look-ups between its parts included. */

@@ -13,9 +13,9 @@ export interface Params {
 export interface Bodies {
   /**
    * Reads a request's body, of up to MAX_BODY_BYTES.
-   * @throws ParleyError TOO_LARGE or BAD_INPUT; RATE_LIMITED or UNAVAILABLE where too many long ones are being read
+   * @throws ParleyError TOO_LARGE; RATE_LIMITED or UNAVAILABLE where too many long ones are being read
    */
-  readParams(request: Request, address: string): Promise<Params>
+  read(request: Request, address: string): Promise<string>
 }
 
 /** Counts the long bodies that are on their way: a client that never ends one holds what it has sent. */
@@ -31,19 +31,17 @@ export function createBodies(): Bodies {
   }
 
   return {
-    async readParams(request, address) {
-      if (isSmall(request)) return parseParams(await readBody(request, MAX_BODY_BYTES))
+    async read(request, address) {
+      if (isSmall(request)) return readBody(request, MAX_BODY_BYTES)
       const group = addressGroup(address)
       if ((perAddress.get(group) ?? 0) >= MAX_BODIES_PER_ADDRESS) throw tooMany()
       if (all >= MAX_BODIES) throw unavailable("Too much is on its way just now.")
       count(group, 1)
-      let text: string
       try {
-        text = await readBody(request, MAX_BODY_BYTES)
+        return await readBody(request, MAX_BODY_BYTES)
       } finally {
         count(group, -1)
       }
-      return parseParams(text)
     },
   }
 }
@@ -57,7 +55,8 @@ function isSmall(request: Request): boolean {
 const tooMany = () =>
   new ParleyError("RATE_LIMITED", "Too many long requests at once.", { retryAfterMs: 1_000 })
 
-function parseParams(text: string): Params {
+/** @throws ParleyError BAD_INPUT */
+export function parseParams(text: string): Params {
   let body: unknown
   try {
     body = JSON.parse(text)
