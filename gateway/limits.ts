@@ -82,6 +82,12 @@ export const MAX_VARIANT_CHARACTERS = 16 * 1024
 /** Subscriptions of one person at one gateway: 4 for each of 50 tabs and devices. */
 export const MAX_SUBSCRIPTIONS_PER_PERSON = 200
 
+/**
+ * Bytes of the documents, with their plans, of one person's subscriptions: each lives as long as one of these, whether it
+ * is remembered or not. 20 of the app's; one may be longer.
+ */
+export const MAX_SUBSCRIBED_BYTES = 4 * 1024 * 1024
+
 /** Subscriptions of one gateway, at some 2 KB each. */
 export const MAX_SUBSCRIPTIONS = 100_000
 

@@ -165,7 +165,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     const { client } = connection.extra
     const program = args.program!
     const subscriber = new Subscriber(JSON.stringify(id), program, client, deliver)
-    const refusal = quota.enter(client.user, subscriber)
+    const refusal = quota.enter(client.user, subscriber, operation)
     if (refusal) {
       figures?.subscribed(refusal.code)
       subscriber.refused(refusal)
