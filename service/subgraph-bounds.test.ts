@@ -21,6 +21,8 @@ let steps = 0
 let running = 0
 let most = 0
 let checked = 0
+/** What a subscription says while it begins. */
+let first: string | undefined
 /** Each step of the chain waits for it. */
 let gate = Promise.withResolvers<void>()
 const open = new Map<string, Subscription<{ call: Call }>>()
@@ -70,6 +72,7 @@ beforeAll(() => {
     },
     subscribe(subscription) {
       open.set(subscription.id, subscription as never)
+      if (first !== undefined) subscription.link.deliver([subscription.id], first)
       return () => {
         open.delete(subscription.id)
         stopped += 1
@@ -193,6 +196,18 @@ describe("an event", () => {
     link.deliver(["c"], `{"data":{"ticks":1}}`)
     await until(() => socket.frames.at(-1)?.type === "next", "the event")
   })
+})
+
+test("a subscription that says too much while it begins is stopped", async () => {
+  using socket = await connect()
+  stopped = 0
+  first = JSON.stringify({ data: { ticks: "x".repeat(ANSWER) } })
+  socket.ask("a", "subscription { ticks }")
+  expect(await socket.answer("a")).toMatchObject({
+    ...{ type: "error", payload: [{ extensions: { code: "TOO_LARGE" } }] },
+  })
+  first = undefined
+  expect([open.has("a"), stopped]).toEqual([false, 1])
 })
 
 test("events that a gateway does not read cut its own connection, at a bound, and no other", async () => {

@@ -86,8 +86,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       else resolve({ done: true, value: undefined })
     }
     let stop: (() => void) | undefined
-    // Before it begins: it may end while it does.
+    let isTooLong = false
     ends.set(id, (error) => {
+      isTooLong = true
       stop?.()
       end(error)
     })
@@ -98,6 +99,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       args: args as Subscription<Context>["args"],
       end,
     })
+    // It was while it began: then there was nothing yet to stop it by.
+    if (isTooLong) stop?.()
     return untilStopped(promise, () => {
       stop?.()
       end()
