@@ -166,6 +166,27 @@ describe("work that is long", () => {
     expect(turns.waiting).toBe(0)
   })
 
+  test("of a client that has gone does not keep others waiting while all of it finds out", async () => {
+    const clock = createClock()
+    const turns = createTurns(clock.now)
+    let isThere = true
+    let refused = 0
+    const work = turns.work({ person: "mallory", bytes: 1, tooLarge, isWaitedFor: () => isThere })
+    work.begin()
+    expect(work.turn()).toBeUndefined()
+    clock.time += SLICE_MS
+    const fields = Array.from({ length: 5_000 }, () =>
+      work.turn()!.catch(() => {
+        refused += 1
+      }),
+    )
+    isThere = false
+    await labour(turns, clock, "alice", 5, SLICE_MS, [])
+    expect(refused).toBeLessThan(2_500)
+    await Promise.all(fields)
+    expect(refused).toBe(5_000)
+  })
+
   test("stops where its client has gone meanwhile", async () => {
     const clock = createClock()
     const turns = createTurns(clock.now)

@@ -18,6 +18,8 @@ export interface Turns {
 
 /** What renders a person's events, or replays them, shares its turns with that person's other events alone. */
 const EVENTS = "events of "
+/** What it costs about to refuse a field whose operation is over, in ms: some have thousands of them waiting. */
+const REFUSAL_MS = 0.02
 /** Work of a node's own, such as look-ups that many viewers share, is one person by this name. */
 const NODE = ""
 
@@ -105,7 +107,9 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
         if (!work.failure && isWaitedFor?.() === false) {
           work.failure = unavailable("The client has gone.")
         }
-        if (work.failure) throw work.failure
+        if (!work.failure) return
+        person.used += REFUSAL_MS
+        throw work.failure
       }
 
       const work: Work = {
