@@ -246,3 +246,32 @@ test("an operation reads few pages at once, and none after it has used up what i
   expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(3)
   expect(read).toBeLessThanOrEqual(3 + PAGES_AT_ONCE)
 })
+
+test("a field whose turn comes when its operation is over does not go on", async () => {
+  const clock = createClock()
+  const work = begin(createTurns(clock.now), "alice")
+  clock.time += SLICE_MS
+  const turn = work.turn()
+  work.done()
+  await expect(turn).rejects.toMatchObject({ code: "UNAVAILABLE" })
+  expect(() => work.turn()).toThrow("over")
+})
+
+test("pages that still wait when their operation is over are not read", async () => {
+  const work = begin(createTurns(createClock().now), "alice")
+  let read = 0
+  const page = () =>
+    fewInTurn(work, async () => {
+      read += 1
+      await new Promise(setImmediate)
+      return "page"
+    })
+  const pages = Array.from({ length: 50 }, page)
+  await Promise.resolve()
+  // It was cancelled, or one field has failed and taken all others with it.
+  work.done()
+  const outcomes = await Promise.allSettled(pages)
+  expect(outcomes.map(({ status }) => status)).not.toContain("fulfilled")
+  expect(read).toBe(PAGES_AT_ONCE)
+  expect(work.failure).toBeUndefined()
+})

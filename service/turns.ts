@@ -23,6 +23,8 @@ const REFUSAL_MS = 0.02
 /** Work of a node's own, such as look-ups that many viewers share, is one person by this name. */
 const NODE = ""
 
+const over = () => unavailable("The operation is over.")
+
 export function createTurns(now: () => number = () => performance.now()): Turns {
   const persons = new Map<string, Person>()
   /** What persons had used when the last of their work ended, ahead of others who still wait. */
@@ -99,6 +101,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
       // Who has just come with something short is not to wait for a thousand others' events.
       const credit = options.isForEvents ? 0 : SLICE_MS
       let person: Person | undefined
+      let isOver = false
       let left = bytes
       let itemsLeft = items
 
@@ -107,9 +110,10 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
         if (!work.failure && isWaitedFor?.() === false) {
           work.failure = unavailable("The client has gone.")
         }
-        if (!work.failure) return
+        const refusal = work.failure ?? (isOver ? over() : undefined)
+        if (!refusal) return
         person.used += REFUSAL_MS
-        throw work.failure
+        throw refusal
       }
 
       const work: Work = {
@@ -124,6 +128,8 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
 
         turn() {
           if (work.failure) throw work.failure
+          // Fields may still be at work when their operation is cancelled, or when one has failed for all.
+          if (isOver) throw over()
           if (!person) return undefined
           const spent = charge(person)
           const isAhead = queue.size > 0 && person.used > served + SLICE_MS
@@ -140,6 +146,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
         },
 
         done() {
+          isOver = true
           if (!person) return
           charge(person)
           person.works -= 1
