@@ -1,4 +1,5 @@
-import { MAX_DEVICE_COOKIE_LENGTH } from "./limits.ts"
+import { MAX_TOKEN_LENGTH } from "@parley/service/tokens.ts"
+import { MAX_DEVICE_COOKIE_LENGTH, MAX_USER_AGENT_LENGTH } from "./limits.ts"
 
 /** The tokens that a request or a handshake brings, not yet checked. */
 export interface Credentials {
@@ -34,11 +35,25 @@ export function readCredentials(headers: Headers, names: CookieNames): Credentia
   }
 }
 
-/** The token of `Bearer <token>` (RFC 6750 §2.1). An authorization of another kind gives an empty token, valid nowhere. */
+/**
+ * The token of `Bearer <token>` (RFC 6750 §2.1). An authorization of another kind, or one that is longer than any of
+ * auth's, gives an empty token, valid nowhere.
+ */
 export function bearerToken(authorization: unknown): string | undefined {
   if (typeof authorization !== "string" || authorization === "") return undefined
+  if (authorization.length > BEARER.length + MAX_TOKEN_LENGTH) return ""
   return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? ""
 }
+const BEARER = "Bearer "
+
+/** What the client calls itself, as far as browsers go. */
+export function readUserAgent(headers: Headers): string {
+  const name = headers.get("user-agent") ?? ""
+  return name.length > MAX_USER_AGENT_LENGTH ? copyOf(name.slice(0, MAX_USER_AGENT_LENGTH)) : name
+}
+
+/** A copy of a part of a text, for what is kept: the part itself keeps all of the text in memory. */
+export const copyOf = (part: string): string => Buffer.from(part).toString()
 
 function readCookie(cookies: string | null, name: string): string | undefined {
   if (!cookies) return undefined

@@ -5,14 +5,14 @@ import type { Logger } from "@parley/service/log.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import type { AccessLog } from "./access-log.ts"
 import { compress, type Encoding, encodingFor } from "./compression.ts"
-import { accessTokenSet, type CookieNames, readCredentials } from "./credentials.ts"
-import type { FairUse } from "./limits/fair-use.ts"
+import { accessTokenSet, type CookieNames, readCredentials, readUserAgent } from "./credentials.ts"
+import { type FairUse, tooMuch } from "./limits/fair-use.ts"
 import { type Answer, answer, type ExecutionOutcome } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor } from "./operations/executor.ts"
 import type { Payer } from "./operations/new-documents.ts"
 import type { Operation } from "./operations/operation.ts"
-import { createBodies, type Params } from "./params.ts"
+import { createBodies, type Params, parseParams } from "./params.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Caller } from "./upstream/caller.ts"
@@ -111,7 +111,7 @@ export function createHttp(options: HttpOptions) {
       if (!harmless || !isUnauthenticated(problem)) throw problem
     }
     if (!viewer && !roots.allPublic) throw unauthenticated()
-    const userAgent = request.headers.get("user-agent") ?? ""
+    const userAgent = readUserAgent(request.headers)
     const valid = viewer && token
     return { user: viewer?.user, token: valid, refreshToken, device, userAgent, address, cause }
   }
@@ -119,13 +119,12 @@ export function createHttp(options: HttpOptions) {
   async function run(
     request: Request,
     params: Params,
-    address: string,
+    asker: Asker,
+    payer: Payer,
     cause: Cause,
     asked: Asked,
   ): Promise<Answer> {
-    const asker = await askerOf(request)
-    const payer: Payer = { user: asker.viewer?.user, address }
-    asked.user = payer.user
+    const { address } = payer
     const checked = await documents.take(params.query, params.operationName, payer)
     if (checked.errors) return refused({ errors: checked.errors }, cause)
     const { operation } = checked
@@ -192,14 +191,21 @@ export function createHttp(options: HttpOptions) {
       return refuse(badInput("content-type", "Send application/json."), type, 415)
     }
     let params: Params
+    let asker: Asker
+    let payer: Payer
     try {
-      params = await bodies.readParams(request, address)
+      const body = await bodies.read(request, address)
+      asker = await askerOf(request)
+      payer = { user: asker.viewer?.user, address }
+      asked.user = payer.user
+      if (!fairUse.admits(payer, body.length)) throw tooMuch()
+      params = parseParams(body)
     } catch (error) {
       // A body that is none has no GraphQL answer yet: its status says what is wrong whatever type is taken.
       return refuse(error, type, error instanceof ParleyError ? STATUS[error.code] : 400)
     }
     try {
-      const result = await run(request, params, address, cause, asked)
+      const result = await run(request, params, asker, payer, cause, asked)
       return await reply(result, type, statusOf(result, type))
     } catch (error) {
       return refuse(error, type)

@@ -82,6 +82,12 @@ export const MAX_VARIANT_CHARACTERS = 16 * 1024
 /** Subscriptions of one person at one gateway: 4 for each of 50 tabs and devices. */
 export const MAX_SUBSCRIPTIONS_PER_PERSON = 200
 
+/**
+ * Bytes of the documents, with their plans, of one person's subscriptions: each lives as long as one of these, whether it
+ * is remembered or not. 20 of the app's; one may be longer.
+ */
+export const MAX_SUBSCRIBED_BYTES = 4 * 1024 * 1024
+
 /** Subscriptions of one gateway, at some 2 KB each. */
 export const MAX_SUBSCRIPTIONS = 100_000
 
@@ -107,6 +113,8 @@ export const EXPIRED_SOCKET_GRACE_MS = 30_000
 export const EXPIRE_EVERY_MS = 5_000
 /** A device cookie that is longer, in characters, is none of auth's and is not passed on. */
 export const MAX_DEVICE_COOKIE_LENGTH = 1_024
+/** Characters of a browser's name for itself that are passed on, and kept with its sockets. Browsers' own have up to 300. */
+export const MAX_USER_AGENT_LENGTH = 512
 /** The first answer of the feed of ended sessions is waited for this long, in ms, before a token is refused as UNAVAILABLE. */
 export const FIRST_FEED_WITHIN_MS = 3_000
 /**
@@ -207,6 +215,11 @@ export const OPERATIONS_PER_ADDRESS = { burst: 1_000, perSecond: 100 } as const
  * sends two or three.
  */
 export const FRAMES_AN_OPERATION = 10
+/**
+ * Characters of a frame, or of a request's body, that count as one operation: to parse a body takes up to 0.4 ms for so
+ * many. A message is 24 KiB at most.
+ */
+export const CHARACTERS_AN_OPERATION = 8 * 1024
 /** Items that count as one operation more. */
 export const ITEMS_A_UNIT = 100
 /** How long one operation may take in all, in ms, the look-ups between its parts included. */

@@ -17,8 +17,9 @@ function endless() {
   return { request: new Request("http://gateway/graphql", { method: "POST", body }), end: resolve }
 }
 
+const BODY = '{"query":"{ id }"}'
 const small = () => {
-  const body = '{"query":"{ id }"}'
+  const body = BODY
   const headers = { "content-length": String(body.length) }
   return new Request("http://gateway/graphql", { method: "POST", body, headers })
 }
@@ -26,19 +27,29 @@ const small = () => {
 test("one address cannot hold more than some long bodies, and small ones are read all the same", async () => {
   const bodies = createBodies()
   const held = Array.from({ length: MAX_BODIES_PER_ADDRESS }, endless)
-  const reading = held.map(({ request }) => bodies.readParams(request, "10.0.0.1"))
-  const refused = bodies.readParams(endless().request, "10.0.0.1")
+  const reading = held.map(({ request }) => bodies.read(request, "10.0.0.1"))
+  const refused = bodies.read(endless().request, "10.0.0.1")
   expect(await refused.catch((error: ParleyError) => error)).toMatchObject({ code: "RATE_LIMITED" })
-  expect(await bodies.readParams(small(), "10.0.0.1")).toMatchObject({ query: "{ id }" })
+  expect(await bodies.read(small(), "10.0.0.1")).toBe(BODY)
   const other = endless()
-  const ofOther = bodies.readParams(other.request, "10.0.0.2")
+  const ofOther = bodies.read(other.request, "10.0.0.2")
   other.end()
-  expect(await ofOther).toMatchObject({ query: "{ id }" })
+  expect(await ofOther).toBe(BODY)
   for (const { end } of held) end()
   expect(await Promise.all(reading)).toHaveLength(MAX_BODIES_PER_ADDRESS)
   const again = endless()
   again.end()
-  expect(await bodies.readParams(again.request, "10.0.0.1")).toMatchObject({ query: "{ id }" })
+  expect(await bodies.read(again.request, "10.0.0.1")).toBe(BODY)
+})
+
+test("the addresses of one IPv6 network are one address", async () => {
+  const bodies = createBodies()
+  const held = Array.from({ length: MAX_BODIES_PER_ADDRESS }, endless)
+  const reading = held.map(({ request }, i) => bodies.read(request, `2001:db8::${i + 1}`))
+  const refused = bodies.read(endless().request, "2001:db8::ffff")
+  expect(await refused.catch((error: ParleyError) => error)).toMatchObject({ code: "RATE_LIMITED" })
+  for (const { end } of held) end()
+  await Promise.all(reading)
 })
 
 test("a body that is too long is refused while it is read", async () => {
@@ -47,7 +58,7 @@ test("a body that is too long is refused while it is read", async () => {
   })
   const request = new Request("http://gateway/graphql", { method: "POST", body })
   const refused = await createBodies()
-    .readParams(request, "10.0.0.1")
+    .read(request, "10.0.0.1")
     .catch((error: ParleyError) => error)
   expect(refused).toBeInstanceOf(ParleyError)
   expect(refused).toMatchObject({ code: "TOO_LARGE" })

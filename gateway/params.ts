@@ -1,3 +1,4 @@
+import { addressGroup } from "@parley/service/address-group.ts"
 import { badInput, ParleyError, unavailable } from "@parley/service/errors.ts"
 import { MAX_BODIES, MAX_BODIES_PER_ADDRESS, MAX_BODY_BYTES, SMALL_BODY_BYTES } from "./limits.ts"
 
@@ -12,9 +13,9 @@ export interface Params {
 export interface Bodies {
   /**
    * Reads a request's body, of up to MAX_BODY_BYTES.
-   * @throws ParleyError TOO_LARGE or BAD_INPUT; RATE_LIMITED or UNAVAILABLE where too many long ones are being read
+   * @throws ParleyError TOO_LARGE; RATE_LIMITED or UNAVAILABLE where too many long ones are being read
    */
-  readParams(request: Request, address: string): Promise<Params>
+  read(request: Request, address: string): Promise<string>
 }
 
 /** Counts the long bodies that are on their way: a client that never ends one holds what it has sent. */
@@ -22,26 +23,25 @@ export function createBodies(): Bodies {
   const perAddress = new Map<string, number>()
   let all = 0
 
-  function count(address: string, by: number): void {
-    const now = (perAddress.get(address) ?? 0) + by
-    if (now === 0) perAddress.delete(address)
-    else perAddress.set(address, now)
+  function count(group: string, by: number): void {
+    const now = (perAddress.get(group) ?? 0) + by
+    if (now === 0) perAddress.delete(group)
+    else perAddress.set(group, now)
     all += by
   }
 
   return {
-    async readParams(request, address) {
-      if (isSmall(request)) return parseParams(await readBody(request, MAX_BODY_BYTES))
-      if ((perAddress.get(address) ?? 0) >= MAX_BODIES_PER_ADDRESS) throw tooMany()
+    async read(request, address) {
+      if (isSmall(request)) return readBody(request, MAX_BODY_BYTES)
+      const group = addressGroup(address)
+      if ((perAddress.get(group) ?? 0) >= MAX_BODIES_PER_ADDRESS) throw tooMany()
       if (all >= MAX_BODIES) throw unavailable("Too much is on its way just now.")
-      count(address, 1)
-      let text: string
+      count(group, 1)
       try {
-        text = await readBody(request, MAX_BODY_BYTES)
+        return await readBody(request, MAX_BODY_BYTES)
       } finally {
-        count(address, -1)
+        count(group, -1)
       }
-      return parseParams(text)
     },
   }
 }
@@ -55,7 +55,8 @@ function isSmall(request: Request): boolean {
 const tooMany = () =>
   new ParleyError("RATE_LIMITED", "Too many long requests at once.", { retryAfterMs: 1_000 })
 
-function parseParams(text: string): Params {
+/** @throws ParleyError BAD_INPUT */
+export function parseParams(text: string): Params {
   let body: unknown
   try {
     body = JSON.parse(text)

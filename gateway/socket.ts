@@ -146,8 +146,8 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       const { json, refused, code } = await executor.run(operation, variables, caller)
       const took = performance.now() - beganAt
       access?.answered(client.noted(operation, code, caller.cause?.requestId, took))
-      // The client may have lost interest meanwhile.
-      if (!(id in connection.subscriptions)) return undefined
+      // The client may have lost interest meanwhile, and its id may be another operation's by now.
+      if (cancellation.reason) return undefined
       if (!refused) {
         const frame = `{"id":${JSON.stringify(id)},"type":"next","payload":${json}}`
         if (client.answer(frame)) return undefined
@@ -165,7 +165,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     const { client } = connection.extra
     const program = args.program!
     const subscriber = new Subscriber(JSON.stringify(id), program, client, deliver)
-    const refusal = quota.enter(client.user, subscriber)
+    const refusal = quota.enter(client.user, subscriber, operation)
     if (refusal) {
       figures?.subscribed(refusal.code)
       subscriber.refused(refusal)

@@ -1,9 +1,10 @@
 import { ANSWER_BYTES } from "@parley/service/limits.ts"
 import { type Hold, type SocketWatch, socketLimits, upgradeSocket } from "@parley/service/socket.ts"
+import { MAX_TOKEN_LENGTH } from "@parley/service/tokens.ts"
 import type { Server as BunServer } from "bun"
 import type { Server } from "graphql-ws"
 import { Client, type ClientOptions } from "./client.ts"
-import { type CookieNames, readCredentials } from "./credentials.ts"
+import { type CookieNames, copyOf, readCredentials, readUserAgent } from "./credentials.ts"
 import {
   CLIENT_HELD_ANSWER_BYTES,
   CLIENT_HELD_EVENT_BYTES,
@@ -47,8 +48,10 @@ export function createUpgrade(options: {
     }
     const acknowledged = pending.enter(address)
     if (!acknowledged) return plain(503, "Too many connections are being opened.", RETRY)
-    const { token, device } = readCredentials(request.headers, cookies)
-    const userAgent = request.headers.get("user-agent") ?? ""
+    const { token: given, device } = readCredentials(request.headers, cookies)
+    const isToken = given !== undefined && given.length <= MAX_TOKEN_LENGTH
+    const token = isToken ? copyOf(given) : undefined
+    const userAgent = readUserAgent(request.headers)
     const client = new Client({ token, device, address, userAgent, acknowledged }, socket)
     const refused = upgradeSocket<Extra>(request, server, protocol, { client }, watch, HOLD)
     if (refused) acknowledged()

@@ -1,7 +1,12 @@
 import type { Server } from "graphql-ws"
 import { isLongerThan } from "./bytes.ts"
 import { unavailable } from "./errors.ts"
-import { ANSWERS_PAUSE_BYTES, ANSWERS_WAITING_BYTES, PAUSED_OPERATION_BYTES } from "./limits.ts"
+import {
+  ANSWERS_PAUSE_BYTES,
+  ANSWERS_WAITING_BYTES,
+  PAUSED_OPERATION,
+  PAUSED_OPERATION_BYTES,
+} from "./limits.ts"
 import { type BunSocket, waitingBytes } from "./socket.ts"
 import { answerTooLarge } from "./work.ts"
 
@@ -58,11 +63,13 @@ export class AnswerGate {
   }
 
   /**
-   * Resolves when an operation of so many bytes may begin; undefined where it may at once.
+   * Resolves when an operation whose frame has so many bytes may begin, or when the connection is gone; undefined where
+   * it may begin at once. Its client may have lost interest meanwhile.
    * @throws ParleyError UNAVAILABLE where too much waits already.
    */
-  enter(bytes: number): Promise<void> | undefined {
+  enter(frameBytes: number): Promise<void> | undefined {
     if (this.paused.length === 0 && waitingBytes(this.socket) < ANSWERS_PAUSE_BYTES) return
+    const bytes = frameBytes + PAUSED_OPERATION
     if (this.pausedBytes + bytes > PAUSED_OPERATION_BYTES) throw readsTooSlowly()
     this.pausedBytes += bytes
     return new Promise((begin) => this.paused.push({ bytes, begin }))

@@ -34,6 +34,9 @@ export const ANSWERS_WAITING_BYTES = 32 * 1024 * 1024
 /** Bytes of the operations of one connection that wait for the gateway to read: the next one fails with UNAVAILABLE. */
 export const PAUSED_OPERATION_BYTES = 16 * 1024 * 1024
 
+/** Bytes that one of these comes to beside its frame. */
+export const PAUSED_OPERATION = 1024
+
 /**
  * Bytes of events that wait for a gateway to read them; then its connection for events is cut, and its clients resume by
  * position. 2,000 events of the longest message.
@@ -50,6 +53,12 @@ export const OPERATION_MS = 10_000
  * 250 ms that a message may take, long beside what it costs to stop and go on (some microseconds).
  */
 export const SLICE_MS = 5
+
+/**
+ * Persons without work under way of whom is remembered, while others wait, how much they have used. The one that was
+ * looked at least recently is forgotten, and is served as if new.
+ */
+export const MAX_AHEAD = 10_000
 
 /** Queries of one person under way at once at a node: what a page of the web app asks for while it opens. */
 export const QUERIES_AT_ONCE = 8

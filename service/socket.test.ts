@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test"
-import { type BunSocket, closeSocket, type SocketData, sendFrame } from "./socket.ts"
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
+import {
+  type BunSocket,
+  closeSocket,
+  type Hold,
+  type SocketData,
+  sendAnswer,
+  sendFrame,
+  upgradeSocket,
+} from "./socket.ts"
 
 /** Opens a connection and hands the server's end of it to `act`; resolves with what the client's end saw. */
 async function seenBy(
@@ -47,4 +56,66 @@ test("a connection that is gone says so", async () => {
     sent = sendFrame(socket, "too late")
   })
   expect(sent).toBeFalse()
+})
+
+/** A socket with a hold, whose peer has read what it was sent when a test says so. */
+function heldSocket(hold: Hold) {
+  let data!: SocketData
+  const sent: string[] = []
+  let buffered = 0
+  let isCut = false
+  const request = new Request("http://localhost/", {
+    headers: { "sec-websocket-protocol": GRAPHQL_TRANSPORT_WS_PROTOCOL },
+  })
+  const server = {
+    upgrade(_request: Request, given: { data: SocketData }) {
+      data = given.data
+      return true
+    },
+  }
+  upgradeSocket(request, server as never, { opened: () => async () => {} }, {}, undefined, hold)
+  const socket = {
+    data,
+    readyState: WebSocket.OPEN,
+    getBufferedAmount: () => buffered,
+    cork: (write: () => void) => write(),
+    sendText(frame: string) {
+      sent.push(frame)
+      buffered += frame.length
+    },
+    terminate() {
+      isCut = true
+    },
+  } as unknown as BunSocket
+  return {
+    socket,
+    sent,
+    isCut: () => isCut,
+    read() {
+      buffered = 0
+      data.drain?.(socket)
+    },
+  }
+}
+const flushed = () => new Promise(setImmediate)
+const frameOf = (letter: string, length: number) => letter.repeat(length)
+
+test("an answer that has been written keeps no place from those that follow, and none for events", async () => {
+  const { socket, sent, isCut, read } = heldSocket({ after: 100, events: 1_000, answers: 1_000 })
+  expect(sendAnswer(socket, frameOf("a", 500))).toBeTrue()
+  expect(sendAnswer(socket, frameOf("b", 500))).toBeTrue()
+  sendFrame(socket, frameOf("1", 600))
+  await flushed()
+  expect(sent).toEqual([frameOf("a", 500)])
+
+  expect(sendAnswer(socket, frameOf("c", 400))).toBeTrue()
+  expect(sendAnswer(socket, frameOf("d", 200))).toBeFalse()
+  read()
+  read()
+  expect(sent.map(([letter]) => letter)).toEqual(["a", "b", "1"])
+  // One answer is held, of 400.
+  sendFrame(socket, frameOf("2", 1_000))
+  expect(isCut()).toBeFalse()
+  sendFrame(socket, "3")
+  expect(isCut()).toBeTrue()
 })

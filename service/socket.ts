@@ -27,6 +27,8 @@ export interface SocketData {
   /** Characters of these, and of the answers among them. */
   unsentSize?: number
   answersSize?: number
+  /** The places of these answers among the frames, where there is a hold. */
+  answersAt?: number[]
   /** The peer reads slowly: what comes is held until it has caught up. */
   isHeld?: boolean
 }
@@ -94,7 +96,12 @@ export function sendAnswer(socket: BunSocket, frame: string): boolean {
   if (data.hold && waiting > 0 && waiting + frame.length > data.hold.answers) return false
   data.answersSize = waiting + frame.length
   const isSent = sendFrame(socket, frame)
-  if (isSent) data.answersSize = waiting + frame.length
+  if (!isSent || !data.unsent) return true
+  data.answersSize = waiting + frame.length
+  if (data.hold) {
+    data.answersAt ??= []
+    data.answersAt.push(data.unsent.length - 1)
+  }
   return true
 }
 
@@ -120,6 +127,7 @@ function forget(data: SocketData): void {
   data.unsent = undefined
   data.unsentSize = 0
   data.answersSize = 0
+  data.answersAt = undefined
   data.isHeld = false
 }
 
@@ -148,19 +156,27 @@ function flush(socket: BunSocket): void {
   let written = 0
   socket.cork(() => {
     while (written < frames.length && socket.getBufferedAmount() <= after) {
-      const frame = frames[written++]!
-      data.unsentSize! -= frame.length
-      socket.sendText(frame)
+      socket.sendText(frames[written++]!)
     }
   })
   if (written === frames.length) {
     forget(data)
     return
   }
-  frames.splice(0, written)
-  data.answersSize = Math.min(data.answersSize!, data.unsentSize!)
+  takeWritten(data, frames.splice(0, written))
   data.isHeld = true
   cutWhereTooMuchIsHeld(socket)
+}
+
+/** Takes what has been written off what waits. */
+function takeWritten(data: SocketData, written: readonly string[]): void {
+  for (const { length } of written) data.unsentSize! -= length
+  const left: number[] = []
+  for (const at of data.answersAt ?? []) {
+    if (at < written.length) data.answersSize! -= written[at]!.length
+    else left.push(at - written.length)
+  }
+  data.answersAt = left
 }
 
 function write(socket: BunSocket, frames: readonly string[]): void {

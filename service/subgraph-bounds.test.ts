@@ -20,6 +20,9 @@ const calls: Call[] = []
 let steps = 0
 let running = 0
 let most = 0
+let checked = 0
+/** What a subscription says while it begins. */
+let first: string | undefined
 /** Each step of the chain waits for it. */
 let gate = Promise.withResolvers<void>()
 const open = new Map<string, Subscription<{ call: Call }>>()
@@ -63,9 +66,13 @@ beforeAll(() => {
     secret: SECRET,
     log,
     tokens: { verify: (user) => ({ user, session: "s", expiresAt: Number.MAX_SAFE_INTEGER }) },
-    context: (call) => ({ call }),
+    context(call) {
+      checked += 1
+      return { call }
+    },
     subscribe(subscription) {
       open.set(subscription.id, subscription as never)
+      if (first !== undefined) subscription.link.deliver([subscription.id], first)
       return () => {
         open.delete(subscription.id)
         stopped += 1
@@ -150,6 +157,26 @@ describe("an answer", () => {
     expect(most * each).toBeLessThan(ANSWERS_WAITING_BYTES)
     slow.close()
   }, 20_000)
+
+  test("that is not waited for any more when the gateway reads again is not worked at", async () => {
+    const slow = await connectRaw()
+    slow.ask("ticks", "subscription { ticks }")
+    await until(() => open.has("ticks"), "the subscription")
+    const { link } = open.get("ticks")!
+    slow.pause()
+    for (let i = 0; i < 30; i++) slow.ask(`${i}`, "{ text(size: 1000000) }")
+    await until(() => link.waitingBytes() > ANSWERS_PAUSE_BYTES, "answers that are not read")
+    checked = 0
+    for (let i = 100; i < 150; i++) slow.ask(`${i}`, "{ quick }")
+    for (let i = 100; i < 150; i++) slow.complete(`${i}`)
+    slow.ask("last", "{ quick }")
+    slow.complete("ticks")
+    await until(() => !open.has("ticks"), "the frames before")
+    slow.resume()
+    await until(() => slow.completed() === 31, "the other answers")
+    expect(checked).toBeLessThanOrEqual(31)
+    slow.close()
+  }, 20_000)
 })
 
 describe("an event", () => {
@@ -169,6 +196,18 @@ describe("an event", () => {
     link.deliver(["c"], `{"data":{"ticks":1}}`)
     await until(() => socket.frames.at(-1)?.type === "next", "the event")
   })
+})
+
+test("a subscription that says too much while it begins is stopped", async () => {
+  using socket = await connect()
+  stopped = 0
+  first = JSON.stringify({ data: { ticks: "x".repeat(ANSWER) } })
+  socket.ask("a", "subscription { ticks }")
+  expect(await socket.answer("a")).toMatchObject({
+    ...{ type: "error", payload: [{ extensions: { code: "TOO_LARGE" } }] },
+  })
+  first = undefined
+  expect([open.has("a"), stopped]).toEqual([false, 1])
 })
 
 test("events that a gateway does not read cut its own connection, at a bound, and no other", async () => {
@@ -289,6 +328,7 @@ async function connectRaw() {
   })
   return {
     ask: (id: string, query: string) => write({ id, type: "subscribe", payload: { query } }),
+    complete: (id: string) => write({ id, type: "complete" }),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     completed: () => completed,

@@ -6,7 +6,7 @@ import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
 import { AnswerGate, boundAnswers } from "./answers.ts"
-import { Cancellation, cancellationOf } from "./cancellation.ts"
+import { Cancellation, cancellationOf, notWaitedFor } from "./cancellation.ts"
 import type { Cause } from "./cause.ts"
 import { badInput, type ParleyError } from "./errors.ts"
 import { boundEvents, type Ends, type Link, plainLink, sharedLink } from "./event-link.ts"
@@ -91,8 +91,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       else resolve({ done: true, value: undefined })
     }
     let stop: (() => void) | undefined
-    // Before it begins: it may end while it does.
+    let isTooLong = false
     ends.set(id, (error) => {
+      isTooLong = true
       stop?.()
       end(error)
     })
@@ -103,6 +104,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       args: args as never,
       end,
     })
+    // It was while it began: then there was nothing yet to stop it by.
+    if (isTooLong) stop?.()
     return untilStopped(promise, () => {
       stop?.()
       end()
@@ -159,11 +162,15 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       extra.gate = new AnswerGate(extra.socket)
       return isShared ? { features } : true
     },
-    async onSubscribe({ extra }, id, payload) {
-      const { socket, gate, ends, link, carries } = extra
+    async onSubscribe(connection, id, payload) {
+      const { socket, gate, ends, link, carries } = connection.extra
       try {
         const paused = gate?.enter(socket.data.frameSize ?? 0)
-        if (paused) await paused
+        if (paused) {
+          await paused
+          // Told to no client: by now the operation has been completed, or its connection is gone.
+          if (!(id in connection.subscriptions)) return [wrap(notWaitedFor)]
+        }
       } catch (error) {
         return [publicError(wrap(error), log)]
       }

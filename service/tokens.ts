@@ -29,7 +29,7 @@ const Claims = v.object({
 })
 
 /** Longer than any token that auth signs; what is longer is refused unread. */
-const MAX_TOKEN_LENGTH = 2_048
+export const MAX_TOKEN_LENGTH = 2_048
 
 export interface TokenVerifier {
   /**

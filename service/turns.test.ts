@@ -110,6 +110,33 @@ describe("work that is long", () => {
     await Promise.all(flood)
   })
 
+  test("of one person counts on when the next of it comes, for as long as others wait", async () => {
+    const clock = createClock()
+    const turns = createTurns(clock.now)
+    const done: string[] = []
+    let isOver = false
+    const alice = labour(turns, clock, "alice", 10, SLICE_MS, done).then(() => {
+      isOver = true
+    })
+    // Each is a single piece, and ends before the next one begins.
+    for (let i = 0; i < 200 && !isOver; i++) {
+      await labour(turns, clock, "mallory", 1, SLICE_MS, done)
+    }
+    await alice
+    const meanwhile = done.slice(0, done.lastIndexOf("alice"))
+    expect(meanwhile.filter((person) => person === "mallory").length).toBeLessThanOrEqual(15)
+
+    // Once no one waits, what was used before is held against no person.
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    const later: string[] = []
+    await Promise.all([
+      labour(turns, clock, "bob", 10, SLICE_MS, later),
+      labour(turns, clock, "mallory", 2, SLICE_MS, later),
+    ])
+    expect(later.lastIndexOf("mallory")).toBeLessThanOrEqual(5)
+  })
+
   test("of many persons' events lets one who has just come go first", async () => {
     const clock = createClock()
     const turns = createTurns(clock.now)
@@ -137,6 +164,27 @@ describe("work that is long", () => {
       Array.from({ length: 500 }, (_, i) => labour(turns, clock, `${i}`, 3, SLICE_MS, [])),
     )
     expect(turns.waiting).toBe(0)
+  })
+
+  test("of a client that has gone does not keep others waiting while all of it finds out", async () => {
+    const clock = createClock()
+    const turns = createTurns(clock.now)
+    let isThere = true
+    let refused = 0
+    const work = turns.work({ person: "mallory", bytes: 1, tooLarge, isWaitedFor: () => isThere })
+    work.begin()
+    expect(work.turn()).toBeUndefined()
+    clock.time += SLICE_MS
+    const fields = Array.from({ length: 5_000 }, () =>
+      work.turn()!.catch(() => {
+        refused += 1
+      }),
+    )
+    isThere = false
+    await labour(turns, clock, "alice", 5, SLICE_MS, [])
+    expect(refused).toBeLessThan(2_500)
+    await Promise.all(fields)
+    expect(refused).toBe(5_000)
   })
 
   test("stops where its client has gone meanwhile", async () => {
@@ -197,4 +245,33 @@ test("an operation reads few pages at once, and none after it has used up what i
   expect(most).toBe(PAGES_AT_ONCE)
   expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(3)
   expect(read).toBeLessThanOrEqual(3 + PAGES_AT_ONCE)
+})
+
+test("a field whose turn comes when its operation is over does not go on", async () => {
+  const clock = createClock()
+  const work = begin(createTurns(clock.now), "alice")
+  clock.time += SLICE_MS
+  const turn = work.turn()
+  work.done()
+  await expect(turn).rejects.toMatchObject({ code: "UNAVAILABLE" })
+  expect(() => work.turn()).toThrow("over")
+})
+
+test("pages that still wait when their operation is over are not read", async () => {
+  const work = begin(createTurns(createClock().now), "alice")
+  let read = 0
+  const page = () =>
+    fewInTurn(work, async () => {
+      read += 1
+      await new Promise(setImmediate)
+      return "page"
+    })
+  const pages = Array.from({ length: 50 }, page)
+  await Promise.resolve()
+  // It was cancelled, or one field has failed and taken all others with it.
+  work.done()
+  const outcomes = await Promise.allSettled(pages)
+  expect(outcomes.map(({ status }) => status)).not.toContain("fulfilled")
+  expect(read).toBe(PAGES_AT_ONCE)
+  expect(work.failure).toBeUndefined()
 })

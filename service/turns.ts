@@ -1,5 +1,6 @@
 import { unavailable } from "./errors.ts"
-import { SLICE_MS } from "./limits.ts"
+import { MAX_AHEAD, SLICE_MS } from "./limits.ts"
+import { LruMap } from "./lru.ts"
 import { createPersonQueue, type Person } from "./turns-queue.ts"
 import type { Work, WorkOptions } from "./work.ts"
 
@@ -17,11 +18,17 @@ export interface Turns {
 
 /** What renders a person's events, or replays them, shares its turns with that person's other events alone. */
 const EVENTS = "events of "
+/** What it costs about to refuse a field whose operation is over, in ms: some have thousands of them waiting. */
+const REFUSAL_MS = 0.02
 /** Work of a node's own, such as look-ups that many viewers share, is one person by this name. */
 const NODE = ""
 
+const over = () => unavailable("The operation is over.")
+
 export function createTurns(now: () => number = () => performance.now()): Turns {
   const persons = new Map<string, Person>()
+  /** What persons had used when the last of their work ended, ahead of others who still wait. */
+  const ahead = new LruMap<string, number>(MAX_AHEAD)
   const queue = createPersonQueue()
   /** The time used by the person who was served last: where one who comes begins. */
   let served = 0
@@ -40,7 +47,11 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   function endPass(): void {
     isInPass = false
     const person = queue.next()
-    if (!person) return
+    if (!person) {
+      // Where no one waits, all are equal again.
+      if (ahead.size > 0) ahead.clear()
+      return
+    }
     served = Math.max(served, person.used)
     beginPass()
     // One at a time: what it goes on to do is done before the next pass.
@@ -71,9 +82,16 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   function personOf(name: string, credit: number): Person {
     const known = persons.get(name)
     if (known) return known
-    const person: Person = { name, used: served - credit, works: 0, waiting: [], place: 0 }
+    const used = Math.max(served - credit, ahead.get(name) ?? Number.NEGATIVE_INFINITY)
+    const person: Person = { name, used, works: 0, waiting: [], place: 0 }
     persons.set(name, person)
     return person
+  }
+
+  /** The last work of a person has ended. What they used counts for as long as others wait: it was these others' time. */
+  function leave({ name, used }: Person): void {
+    persons.delete(name)
+    if (queue.size > 0 && name !== NODE) ahead.set(name, used)
   }
 
   return {
@@ -83,6 +101,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
       // Who has just come with something short is not to wait for a thousand others' events.
       const credit = options.isForEvents ? 0 : SLICE_MS
       let person: Person | undefined
+      let isOver = false
       let left = bytes
       let itemsLeft = items
 
@@ -91,7 +110,10 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
         if (!work.failure && isWaitedFor?.() === false) {
           work.failure = unavailable("The client has gone.")
         }
-        if (work.failure) throw work.failure
+        const refusal = work.failure ?? (isOver ? over() : undefined)
+        if (!refusal) return
+        person.used += REFUSAL_MS
+        throw refusal
       }
 
       const work: Work = {
@@ -106,6 +128,8 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
 
         turn() {
           if (work.failure) throw work.failure
+          // Fields may still be at work when their operation is cancelled, or when one has failed for all.
+          if (isOver) throw over()
           if (!person) return undefined
           const spent = charge(person)
           const isAhead = queue.size > 0 && person.used > served + SLICE_MS
@@ -122,10 +146,11 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
         },
 
         done() {
+          isOver = true
           if (!person) return
           charge(person)
           person.works -= 1
-          if (person.works === 0) persons.delete(name)
+          if (person.works === 0) leave(person)
           person = undefined
         },
       }

@@ -2,6 +2,8 @@ import { LRUCache } from "lru-cache"
 
 export interface WeighedCache<V extends object> {
   get(key: string): V | undefined
+  /** The value, without counting as a use of it. */
+  peek(key: string): V | undefined
   /** Keeps a value that comes to about so many bytes, or does not where one entry may not be as large. */
   set(key: string, value: V, bytes: number): void
   delete(key: string): void
@@ -23,6 +25,7 @@ export function createWeighedCache<V extends object>(limits: {
   })
   return {
     get: (key) => cache.get(key),
+    peek: (key) => cache.peek(key),
     set(key, value, bytes) {
       cache.set(key, value, { size: Math.ceil(bytes) + 2 * key.length + ENTRY_BYTES })
     },

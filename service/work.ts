@@ -8,7 +8,7 @@ export interface Work {
   /**
    * Asks to go on: to be called before each piece of work that may be long, such as one page of a list. Undefined
    * where it may go on at once, which is nearly always.
-   * @throws ParleyError what the work has failed with.
+   * @throws ParleyError what the work has failed with; UNAVAILABLE where it is over.
    */
   turn(): Promise<void> | undefined
   /**

@@ -1,4 +1,4 @@
-import { WeightedLru } from "@parley/service/weighted-lru.ts"
+import { createWeighedCache } from "@parley/service/weighed-cache.ts"
 import { CATCH_UP_PAGE, PAGE_BYTES, PICTURES_BYTES } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { textBytes } from "./entry-bytes.ts"
@@ -37,13 +37,13 @@ interface CatchUp {
 }
 
 export function createPictures(store: Store, bytes = PICTURES_BYTES): Pictures {
-  const known = new WeightedLru<Kept>(bytes, ({ weight }) => weight)
+  const known = createWeighedCache<Kept>({ maxBytes: bytes, maxEntryBytes: bytes })
   const loading = new Map<string, Promise<Picture>>()
   const catching = new Map<Picture, CatchUp>()
 
   function keep(picture: Picture): void {
-    // The cache asks for the weight of what is new to it alone.
-    known.set(picture.id, { picture, weight: weigh(picture) })
+    const weight = weigh(picture)
+    known.set(picture.id, { picture, weight }, weight)
   }
 
   function peek(conversation: string): Picture | undefined {

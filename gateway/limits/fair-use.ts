@@ -1,6 +1,7 @@
 import { ParleyError } from "@parley/service/errors.ts"
 import { createTokenBuckets } from "@parley/service/token-bucket.ts"
 import {
+  CHARACTERS_AN_OPERATION,
   FRAMES_AN_OPERATION,
   ITEMS_A_UNIT,
   OPERATIONS_PER_ADDRESS,
@@ -14,8 +15,11 @@ export interface FairUse {
    * @throws ParleyError RATE_LIMITED where its payer has sent too many
    */
   count(payer: Payer, items: number): void
-  /** Counts one frame of a socket, whatever it is; false where its payer has sent too many. */
-  admits(payer: Payer): boolean
+  /**
+   * Counts one frame of a socket, or one request, before it is parsed and whatever it is; false where its payer has sent
+   * too many, or too long ones.
+   */
+  admits(payer: Payer, characters: number): boolean
 }
 
 /** How many operations a second a payer may send; the burst is what its bucket holds at least. */
@@ -42,13 +46,15 @@ export function createFairUse(
       const ofPayer = payer.user === undefined ? addresses : people
       const taken = ofPayer.take(payerKey(payer), 1 + items / ITEMS_A_UNIT, now())
       if (taken.ok) return
-      throw new ParleyError("RATE_LIMITED", "Too much at once: wait a moment.", {
-        retryAfterMs: taken.retryAfterMs,
-      })
+      throw tooMuch(taken.retryAfterMs)
     },
-    admits(payer) {
+    admits(payer, characters) {
       const ofPayer = payer.user === undefined ? framesOfAddresses : framesOfPeople
-      return ofPayer.take(payerKey(payer), 1 / FRAMES_AN_OPERATION, now()).ok
+      const cost = Math.max(1 / FRAMES_AN_OPERATION, characters / CHARACTERS_AN_OPERATION)
+      return ofPayer.take(payerKey(payer), cost, now()).ok
     },
   }
 }
+
+export const tooMuch = (retryAfterMs = 1_000) =>
+  new ParleyError("RATE_LIMITED", "Too much at once: wait a moment.", { retryAfterMs })

@@ -78,13 +78,14 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
 
   function introspect(operation: Operation, variables: Variables): Answer {
     const { document, text } = operation
-    const known = introspected.get(text)
+    const isPlain = Object.keys(variables).length === 0
+    const known = isPlain ? introspected.get(text) : undefined
     if (known) return known
     const result = answer(
       executeSync({ schema: graph.api, document, variableValues: variables }),
       log,
     )
-    if (Object.keys(variables).length === 0) introspected.set(text, result, 2 * result.json.length)
+    if (isPlain) introspected.set(text, result, 2 * result.json.length)
     return result
   }
 

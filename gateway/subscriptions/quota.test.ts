@@ -1,23 +1,40 @@
 import { expect, test } from "bun:test"
+import { MAX_SUBSCRIBED_BYTES, REMEMBERED_DOCUMENT } from "../limits.ts"
 import { createSubscriptionQuota } from "./quota.ts"
 import { Subscriber } from "./subscriber.ts"
 
 const subscriber = () => new Subscriber('"1"', {} as never, {} as never, () => {})
+const EVENTS = { text: "subscription { events { __typename } }" }
 
 test("a person, and a gateway, may have so many; one that is over makes room for another", async () => {
   const quota = createSubscriptionQuota(5, 3)
   const [first] = Array.from({ length: 3 }, () => {
     const one = subscriber()
-    expect(quota.enter("alice", one)).toBeUndefined()
+    expect(quota.enter("alice", one, EVENTS)).toBeUndefined()
     return one
   })
-  expect(quota.enter("alice", subscriber())).toMatchObject({ code: "RATE_LIMITED" })
-  expect(quota.enter("bob", subscriber())).toBeUndefined()
-  expect(quota.enter("bob", subscriber())).toBeUndefined()
-  expect(quota.enter("carol", subscriber())).toMatchObject({ code: "RATE_LIMITED" })
+  expect(quota.enter("alice", subscriber(), EVENTS)).toMatchObject({ code: "RATE_LIMITED" })
+  expect(quota.enter("bob", subscriber(), EVENTS)).toBeUndefined()
+  expect(quota.enter("bob", subscriber(), EVENTS)).toBeUndefined()
+  expect(quota.enter("carol", subscriber(), EVENTS)).toMatchObject({ code: "RATE_LIMITED" })
   await first!.return()
   await first!.return()
   expect(quota.size).toBe(4)
-  expect(quota.enter("carol", subscriber())).toBeUndefined()
-  expect(quota.enter("alice", subscriber())).toMatchObject({ code: "RATE_LIMITED" })
+  expect(quota.enter("carol", subscriber(), EVENTS)).toBeUndefined()
+  expect(quota.enter("alice", subscriber(), EVENTS)).toMatchObject({ code: "RATE_LIMITED" })
+})
+
+test("the documents of one person are weighed, each once, and one alone may be long", async () => {
+  const quota = createSubscriptionQuota()
+  const text = "x".repeat(MAX_SUBSCRIBED_BYTES / REMEMBERED_DOCUMENT.bytesACharacter)
+  const [long, other] = [{ text }, { text }]
+  const all = Array.from({ length: 3 }, subscriber)
+  for (const one of all) expect(quota.enter("alice", one, long)).toBeUndefined()
+  expect(quota.enter("alice", subscriber(), EVENTS)).toMatchObject({ code: "RATE_LIMITED" })
+  expect(quota.enter("bob", subscriber(), other)).toBeUndefined()
+  for (const one of all) {
+    expect(quota.enter("alice", subscriber(), other)).toMatchObject({ code: "RATE_LIMITED" })
+    await one.return()
+  }
+  expect(quota.enter("alice", subscriber(), other)).toBeUndefined()
 })

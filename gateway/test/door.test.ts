@@ -3,7 +3,7 @@ import { brotliDecompressSync } from "node:zlib"
 import type { LogFields, Logger } from "@parley/service/log.ts"
 import { silentLogger } from "@parley/service/log.ts"
 import { readGatewayConfig } from "../config.ts"
-import { FRAMES_AN_OPERATION, OPERATIONS_PER_PERSON } from "../limits.ts"
+import { CHARACTERS_AN_OPERATION, FRAMES_AN_OPERATION, OPERATIONS_PER_PERSON } from "../limits.ts"
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
 import type { TestSocket } from "./test-socket.ts"
 import { startWorld, type World } from "./world.ts"
@@ -125,6 +125,25 @@ describe("fair use", () => {
     })
   }, 30_000)
 })
+
+test("long frames and bodies count as several, whatever they say", async () => {
+  await using small = await startWorld({ operationsPerPerson: 1, operationsPerAddress: 1 })
+  const alice = await small.bearer(ALICE.id)
+  const long = { nonsense: "x".repeat(200 * 1024) }
+  const most = (OPERATIONS_PER_PERSON.burst * CHARACTERS_AN_OPERATION) / long.nonsense.length
+  let asked = 0
+  for (let isOver = false; !isOver; asked++) {
+    expect(asked).toBeLessThan(2 * most)
+    const answer = await small.ask("{ me { name } }", long, alice)
+    isOver = answer.errors?.[0]?.extensions.code === "RATE_LIMITED"
+  }
+  expect(asked).toBeGreaterThan(most / 2)
+  // The same person on a socket is the same person.
+  const socket = await small.socket({ init: alice }).catch(() => undefined)
+  socket?.send({ type: "ping", payload: long })
+  expect(await (socket?.closed ?? { code: 1013 })).toMatchObject({ code: 1013 })
+  expect((await small.ask("{ me { id } }", {}, await small.bearer(BOB.id))).errors).toBeUndefined()
+}, 30_000)
 
 test.each([
   ["pings of the protocol", (socket: TestSocket) => socket.send({ type: "ping" })],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { until } from "@parley/service/test/until.ts"
 import { ALICE, BOB } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
 
@@ -189,6 +190,25 @@ describe("operations on a socket", () => {
     await socket.next("complete", "1")
     expect(socket.texts.join()).toContain('{"data":{"revokeSession":true}}')
     expect(socket.texts.join()).not.toContain("ookie")
+  })
+
+  test("that were completed do not answer for those that have their ids next", async () => {
+    const socket = await world.socket({ init })
+    const gate = Promise.withResolvers<void>()
+    world.chat.knobs.gate = gate.promise
+    const { length: before } = world.chat.knobs.calls
+    const id = Bun.randomUUIDv7()
+    const send = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { text } }`
+    socket.subscribe("1", send, { input: { id, conversation: "c1", text: "completed" } })
+    await until(() => world.chat.knobs.calls.length > before, "the mutation")
+    socket.send({ id: "1", type: "complete" })
+    socket.subscribe("1", "subscription { events { __typename } }")
+    await until(() => world.chat.subscriptions.size > 0, "the subscription")
+    world.chat.knobs.gate = undefined
+    gate.resolve()
+    socket.subscribe("2", '{ conversation(id: "c1") { id } }')
+    await socket.next("next", "2")
+    expect(socket.texts.join()).not.toContain("completed")
   })
 
   test("may be 100 at a time; 10,000 harm nobody", async () => {
