@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test"
-import { AnswerGate } from "./answers.ts"
+import type { Server } from "graphql-ws"
+import { AnswerGate, boundAnswers } from "./answers.ts"
 import { ANSWERS_PAUSE_BYTES, PAUSED_OPERATION_BYTES } from "./limits.ts"
 import type { BunSocket, SocketData } from "./socket.ts"
+
+const MIB = 1024 * 1024
 
 /** A socket whose peer reads when a test says so. */
 function slowSocket() {
@@ -58,4 +61,29 @@ test("what waits is bounded, and the end of the connection lets it go", async ()
   expect(() => gate.enter(1)).toThrow("wait to be read")
   gate.close()
   await waiting
+})
+
+test("an answer that would make too much wait for its gateway is refused by itself", () => {
+  const { socket, fill } = slowSocket()
+  const sent: string[] = []
+  let send: (frame: string) => unknown = () => {}
+  const protocol = {
+    opened(connection: { send(frame: string): unknown }) {
+      send = (frame) => connection.send(frame)
+      return () => {}
+    },
+  } as unknown as Server<{ socket: BunSocket }>
+  boundAnswers(protocol, 2 * MIB).opened(
+    { protocol: "", send: (frame) => void sent.push(frame), close() {}, onMessage() {} },
+    { socket },
+  )
+  const answer = `{"id":"1","type":"next","payload":{"data":"${"x".repeat(MIB)}"}}`
+  fill(30 * MIB)
+  send(answer)
+  expect(sent.pop()).toBe(answer)
+  fill(32 * MIB)
+  send(answer)
+  expect(JSON.parse(sent.pop()!)).toMatchObject({
+    ...{ id: "1", payload: { errors: [{ extensions: { code: "UNAVAILABLE" } }] } },
+  })
 })
