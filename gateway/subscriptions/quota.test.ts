@@ -21,3 +21,12 @@ test("a person, and a gateway, may have so many; one that is over makes room for
   expect(quota.enter("carol", subscriber())).toBeUndefined()
   expect(quota.enter("alice", subscriber())).toMatchObject({ code: "RATE_LIMITED" })
 })
+
+test("a gateway has 100,000 subscriptions, and a person 200", () => {
+  const quota = createSubscriptionQuota()
+  const enter = (user: string) => quota.enter(user, subscriber()) === undefined
+  for (let i = 0; i < 99_800; i++) enter(`${i}`)
+  for (let i = 0; i < 300; i++) enter("alice")
+  expect(quota.size).toBe(100_000)
+  expect(enter("bob")).toBe(false)
+})

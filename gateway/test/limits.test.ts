@@ -260,3 +260,16 @@ test("the limits hold on a socket as they do over HTTP", async () => {
     payload: [{ extensions: { code: "TOO_LARGE" } }],
   })
 })
+
+test("each limit of a document is named where that one alone is passed", async () => {
+  const invalid = "GRAPHQL_VALIDATION_FAILED"
+  const directives = (count: number) =>
+    `{ me { ${repeat(count, (i) => `a${i}: id @include(if: true)`)} } }`
+  await accepted(directives(50))
+  expect(await refused(directives(51), invalid)).toContain("50 directives")
+  const inline = (count: number) => `{ me { ${repeat(count, () => "... { id }")} } }`
+  expect(await refused(inline(101), invalid)).toContain("100 inline fragments")
+  const pairs = (count: number) => `{ me { ${repeat(count, () => "id")} } }`
+  await accepted(pairs(77))
+  expect(await refused(pairs(79), invalid)).toContain("3000 pairs")
+})

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
+import { createProxy } from "../proxy.ts"
 import { createVisitors } from "../visitors.ts"
 import { SECRET } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
@@ -159,4 +161,23 @@ test("the public keys and the state of health are served", async () => {
   const unready = await fetch(`${world.url}/readyz`)
   expect(unready.status).toBe(503)
   expect(await unready.json()).toMatchObject({ reasons: { auth: expect.any(String) } })
+})
+
+test("few bodies are read for pages at once", async () => {
+  const visitors = createVisitors(SECRET)
+  const proxy = createProxy("http://127.0.0.1:1", "http://localhost", visitors, silentLogger)
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>()
+  const post = () => {
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await told
+        controller.close()
+      },
+    })
+    return proxy(new Request("http://localhost/", { method: "POST", body }), "10.0.0.1")
+  }
+  const held = Array.from({ length: 256 }, post)
+  expect((await post()).status).toBe(503)
+  tell()
+  for (const { status } of await Promise.all(held)) expect(status).toBe(502)
 })

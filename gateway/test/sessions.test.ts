@@ -193,3 +193,12 @@ test("sockets that do not say whose they are are few for each group of addresses
   expect(pending.enter("2001:db8::3")).toBeFunction()
   expect(pending.enter("203.0.113.8")).toBeUndefined()
 })
+
+test("an address has 8,192 sockets that do not say whose they are, and all have 32,768", () => {
+  const pending = createPendingSockets()
+  const enter = (address: string) => pending.enter(address) !== undefined
+  const admitted = (address: string) =>
+    Array.from({ length: 8_200 }, () => enter(address)).filter(Boolean).length
+  for (let i = 0; i < 4; i++) expect(admitted(`203.0.113.${i}`)).toBe(8_192)
+  expect(enter("203.0.113.9")).toBe(false)
+})
