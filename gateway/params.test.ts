@@ -56,9 +56,10 @@ test("a body that is too long is refused while it is read", async () => {
 /** A body of so many characters, whose length is told or not. */
 function sized(characters: number, isTold = false) {
   const start = '{"query":"{ id }","extensions":{"pad":"'
-  const body = start + "x".repeat(characters - start.length - 3) + '"}}'
-  const headers = isTold ? { "content-length": String(body.length) } : {}
-  return new Request("http://gateway/graphql", { method: "POST", headers, body })
+  const body = `${start}${"x".repeat(characters - start.length - 3)}"}}`
+  const request = new Request("http://gateway/graphql", { method: "POST", body })
+  if (isTold) request.headers.set("content-length", String(body.length))
+  return request
 }
 const codeOf = (reading: Promise<unknown>) =>
   reading.then(
