@@ -87,3 +87,14 @@ test("an answer that would make too much wait for its gateway is refused by itse
     ...{ id: "1", payload: { errors: [{ extensions: { code: "UNAVAILABLE" } }] } },
   })
 })
+
+test("what waited goes on a few at a turn", async () => {
+  const { socket, fill, read } = slowSocket()
+  const gate = new AnswerGate(socket)
+  fill(ANSWERS_PAUSE_BYTES)
+  let begun = 0
+  for (let i = 0; i < 40; i++) void gate.enter(1)!.then(() => (begun += 1))
+  read()
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  expect(begun).toBe(16)
+})

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test"
 import { brotliDecompressSync } from "node:zlib"
 import type { LogFields, Logger } from "@parley/service/log.ts"
 import { silentLogger } from "@parley/service/log.ts"
@@ -264,4 +264,13 @@ test("a long answer is packed quickly, and of many at once some go out as they a
   expect(encoding(2_000)).toBeUndefined()
   await Promise.all(packing)
   expect(encoding(2_000)).toBe("br")
+})
+
+test("an operation has 10 s in all, where nothing else is said", async () => {
+  const timers = spyOn(globalThis, "setTimeout")
+  const joined = `{ conversation(id: "c1") { id } me { id } }`
+  expect((await world.ask(joined, {}, await world.bearer(ALICE.id))).errors).toBeUndefined()
+  const waits = timers.mock.calls.map(([, ms]) => ms)
+  timers.mockRestore()
+  expect(waits).toContain(10_000)
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { connect } from "node:net"
 import { silentLogger } from "@parley/service/log.ts"
 import { createProxy } from "../proxy.ts"
 import { createVisitors } from "../visitors.ts"
@@ -180,4 +181,20 @@ test("few bodies are read for pages at once", async () => {
   expect((await post()).status).toBe(503)
   tell()
   for (const { status } of await Promise.all(held)) expect(status).toBe(502)
+})
+
+test("what is longer than 64 MiB is refused by the server itself", async () => {
+  const answer = async (length: number) => {
+    const told = Promise.withResolvers<string>()
+    const socket = connect(Number(new URL(world.url).port), "127.0.0.1")
+    socket.on("data", (data) => told.resolve(String(data)))
+    socket.on("close", () => told.resolve(""))
+    socket.write(`POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n\r\nx`)
+    const text = await told.promise
+    socket.destroy()
+    return text
+  }
+  const ours = "A request to a page may have 128 KiB."
+  expect(await answer(64 * 1024 * 1024)).toContain(ours)
+  expect(await answer(64 * 1024 * 1024 + 1)).not.toContain(ours)
 })
