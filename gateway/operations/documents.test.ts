@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
 import { loadGraph } from "../supergraph/supergraph.ts"
 import sdl from "../supergraph.graphql" with { type: "text" }
 import { createDocuments } from "./documents.ts"
+import { createExecutor } from "./executor.ts"
 import type { NewDocuments, Payer } from "./new-documents.ts"
 
 const graph = loadGraph(sdl)
@@ -126,4 +128,33 @@ test("what several people use is bounded, too", () => {
   expect(counted.done).toBe(before)
   several(0)
   expect(counted.done).toBe(before + 1)
+})
+
+test("of answers about the schema 1 MiB is remembered", async () => {
+  const { take } = counting()
+  let made = 0
+  const executor = createExecutor({
+    graph: {
+      ...graph,
+      get api() {
+        made += 1
+        return graph.api
+      },
+    },
+    pools: new Map(),
+    log: silentLogger,
+  })
+  const ask = async (i: number) => {
+    const operation = take(`{ a${i}: __schema { types { name fields { name } } } }`)
+    const before = made
+    const { json } = await executor.run(operation, {}, {} as never)
+    return { size: json.length, isMade: made > before }
+  }
+  const { size } = await ask(0)
+  const some = Math.floor((1024 * 1024) / (2 * size))
+  // With some room for their keys.
+  for (let i = 1; i < 0.9 * some; i++) await ask(i)
+  expect((await ask(0)).isMade).toBe(false)
+  for (let i = some; i < 2 * some; i++) await ask(i)
+  expect((await ask(0)).isMade).toBe(true)
 })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, expect, spyOn, test } from "bun:test"
 import { connect } from "node:net"
 import { silentLogger } from "@parley/service/log.ts"
 import { createProxy } from "../proxy.ts"
@@ -197,4 +197,16 @@ test("what is longer than 64 MiB is refused by the server itself", async () => {
   const ours = "A request to a page may have 128 KiB."
   expect(await answer(64 * 1024 * 1024)).toContain(ours)
   expect(await answer(64 * 1024 * 1024 + 1)).not.toContain(ours)
+})
+
+test.each([
+  ["a part has 3 s to say whether it works", "/readyz"],
+  ["auth has 3 s to say its keys", "/.well-known/jwks.json"],
+])("%s", async (_what, path) => {
+  await using own = await startWorld()
+  const timeouts = spyOn(AbortSignal, "timeout")
+  await fetch(`${own.url}${path}`)
+  const waits = timeouts.mock.calls.map(([ms]) => ms)
+  timeouts.mockRestore()
+  expect(waits).toContain(3_000)
 })

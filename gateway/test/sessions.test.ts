@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from "bun:test"
+import { describe, expect, jest, spyOn, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import { MAX_SOCKETS_PER_PERSON, MAX_SOCKETS_PER_SESSION } from "../limits.ts"
 import { createPendingSockets } from "../pending-sockets.ts"
@@ -221,4 +221,11 @@ test("a token is taken for unknown after 3 s without the feed", async () => {
   } finally {
     jest.useRealTimers()
   }
+})
+
+test("sockets whose token has expired are looked for every 5 s", async () => {
+  const timers = spyOn(globalThis, "setTimeout")
+  await using _ = await startWorld()
+  const isLooking = () => timers.mock.calls.some(([, ms]) => ms === 5_000)
+  await until(isLooking, "the next look to be planned").finally(() => timers.mockRestore())
 })
