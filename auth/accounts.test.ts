@@ -182,7 +182,9 @@ describe("profiles", () => {
     }
     expect((await device.ask<{ users: object[] }>(search, { s: "%" })).data?.users).toEqual([])
     const sized = 'query($n: Int!) { users(search: "a", first: $n) { username } }'
-    for (const n of [-1, 0, 1_000_000]) expect(await device.code(sized, { n })).toBe("BAD_INPUT")
+    for (const n of [-1, 0, 51]) expect(await device.code(sized, { n })).toBe("BAD_INPUT")
+    expect(await device.code(search, { s: "a".repeat(64) })).toBeUndefined()
+    expect(await device.code(search, { s: "a".repeat(65) })).toBe("BAD_INPUT")
     expect(await world.device().code(search, { s: "ali" })).toBe("UNAUTHENTICATED")
     expect(await world.device().code('{ user(username: "alice") { id } }')).toBe("UNAUTHENTICATED")
   })

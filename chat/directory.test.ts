@@ -76,3 +76,18 @@ describe("the directory", () => {
     expect(await refusal(directory.allExist(["alice"]))).toMatchObject(unavailable)
   })
 })
+
+test("the directory knows 100,000 accounts, and asks again for one that it has forgotten", async () => {
+  answer = (ids) => Response.json({ data: { _entities: ids.map((id) => ({ id })) } })
+  const directory = createDirectory({ authUrls, secret })
+  const many = Array.from({ length: 99_999 }, (_, i) => `user${i}`)
+  await directory.allExist(["first"])
+  await directory.allExist(many)
+  asked = []
+  await directory.allExist([many[0]!])
+  expect(asked).toEqual([])
+  await directory.allExist(["one more", "and another"])
+  asked = []
+  await directory.allExist(["first"])
+  expect(asked).toEqual([["first"]])
+})

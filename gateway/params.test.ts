@@ -63,3 +63,36 @@ test("a body that is too long is refused while it is read", async () => {
   expect(refused).toBeInstanceOf(ParleyError)
   expect(refused).toMatchObject({ code: "TOO_LARGE" })
 })
+
+/** A body of so many characters, whose length is told or not. */
+function sized(characters: number, isTold = false) {
+  const start = '{"query":"{ id }","extensions":{"pad":"'
+  const body = `${start}${"x".repeat(characters - start.length - 3)}"}}`
+  const request = new Request("http://gateway/graphql", { method: "POST", body })
+  if (isTold) request.headers.set("content-length", String(body.length))
+  return request
+}
+const codeOf = (reading: Promise<unknown>) =>
+  reading.then(
+    () => "read",
+    (error: ParleyError) => error.code,
+  )
+
+test("a body has up to 256 KiB, whether its length is told or not", async () => {
+  const { read } = createBodies()
+  for (const isTold of [true, false]) {
+    expect(await codeOf(read(sized(256 * 1024, isTold), "10.0.0.1"))).toBe("read")
+    expect(await codeOf(read(sized(256 * 1024 + 1, isTold), "10.0.0.1"))).toBe("TOO_LARGE")
+  }
+})
+
+test("a body of more than 16 KiB is a long one, and all addresses together may have 256 of them", async () => {
+  const { read } = createBodies()
+  const held = Array.from({ length: 256 }, endless)
+  const reading = held.map(({ request }, i) => read(request, `10.0.0.${i >> 5}`))
+  expect(await codeOf(read(sized(16 * 1024, true), "10.1.0.1"))).toBe("read")
+  expect(await codeOf(read(sized(16 * 1024 + 1, true), "10.1.0.1"))).toBe("UNAVAILABLE")
+  for (const { end } of held) end()
+  await Promise.all(reading)
+  expect(await codeOf(read(sized(16 * 1024 + 1, true), "10.1.0.1"))).toBe("read")
+})

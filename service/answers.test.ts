@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test"
-import { AnswerGate } from "./answers.ts"
+import type { Server } from "graphql-ws"
+import { AnswerGate, boundAnswers } from "./answers.ts"
 import { ANSWERS_PAUSE_BYTES, PAUSED_OPERATION, PAUSED_OPERATION_BYTES } from "./limits.ts"
 import type { BunSocket, SocketData } from "./socket.ts"
+
+const MIB = 1024 * 1024
 
 /** A socket whose peer reads when a test says so. */
 function slowSocket() {
@@ -56,8 +59,44 @@ test("what waits is bounded, and the end of the connection lets it go", async ()
   fill(ANSWERS_PAUSE_BYTES)
   const most = PAUSED_OPERATION_BYTES / PAUSED_OPERATION
   const waiting = Array.from({ length: most / 2 }, () => gate.enter(PAUSED_OPERATION))
-  // However short they are.
-  expect(() => gate.enter(0)).toThrow("wait to be read")
+  // However short they are. What is let wait is a promise, for which an assertion would wait for ever.
+  expect(() => void gate.enter(0)).toThrow("wait to be read")
   gate.close()
   await Promise.all(waiting)
+})
+
+test("an answer that would make too much wait for its gateway is refused by itself", () => {
+  const { socket, fill } = slowSocket()
+  const sent: string[] = []
+  let send: (frame: string) => unknown = () => {}
+  const protocol = {
+    opened(connection: { send(frame: string): unknown }) {
+      send = (frame) => connection.send(frame)
+      return () => {}
+    },
+  } as unknown as Server<{ socket: BunSocket }>
+  boundAnswers(protocol, 2 * MIB).opened(
+    { protocol: "", send: (frame) => void sent.push(frame), close() {}, onMessage() {} },
+    { socket },
+  )
+  const answer = `{"id":"1","type":"next","payload":{"data":"${"x".repeat(MIB)}"}}`
+  fill(30 * MIB)
+  send(answer)
+  expect(sent.pop()).toBe(answer)
+  fill(32 * MIB)
+  send(answer)
+  expect(JSON.parse(sent.pop()!)).toMatchObject({
+    ...{ id: "1", payload: { errors: [{ extensions: { code: "UNAVAILABLE" } }] } },
+  })
+})
+
+test("what waited goes on a few at a turn", async () => {
+  const { socket, fill, read } = slowSocket()
+  const gate = new AnswerGate(socket)
+  fill(ANSWERS_PAUSE_BYTES)
+  let begun = 0
+  for (let i = 0; i < 40; i++) void gate.enter(1)!.then(() => (begun += 1))
+  read()
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  expect(begun).toBe(16)
 })

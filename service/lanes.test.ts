@@ -127,3 +127,15 @@ test("first queries of many persons wait in the order in which they came, and ea
   await Promise.resolve()
   expect(begun.slice(people.length)).toContain("0 again")
 })
+
+test("a person's mutations that wait are bounded, and half a second is long enough for some to end", () => {
+  const lanes = createLanes()
+  for (let i = 0; i < 256 + 2_000; i++) {
+    lanes.check("alice", "mutation")
+    void lanes.enter("alice", "mutation")
+  }
+  expect(() => lanes.check("alice", "mutation")).toThrow(
+    expect.objectContaining({ code: "RATE_LIMITED", details: { retryAfterMs: 500 } }),
+  )
+  lanes.check("bob", "mutation")
+})

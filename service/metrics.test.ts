@@ -137,3 +137,12 @@ describe("the private port", () => {
     expect(() => open(port)).toThrow("METRICS_PORT cannot be used: ")
   })
 })
+
+test("of one name are 200 series, and the rest is counted as one", () => {
+  const metrics = createMetrics()
+  const counter = metrics.counters("parley_of_many_total", "Of many.", ["kind"])
+  for (let i = 0; i < 300; i++) counter.of(`${i}`).inc()
+  const lines = samples(metrics, "parley_of_many_total{")
+  expect(lines).toHaveLength(201)
+  expect(lines).toContain('parley_of_many_total{kind="other"} 100')
+})

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { buildSchema } from "graphql"
 import { createDocumentCache } from "./operations.ts"
 
@@ -42,4 +42,28 @@ test("texts that are too long or too deep are refused with a code", () => {
   expect(codes(documents(deep))?.[0]).toStartWith("GRAPHQL_")
   expect(codes(documents("{"))).toEqual(["GRAPHQL_PARSE_FAILED"])
   expect(codes(documents("{ nope }"))).toEqual(["GRAPHQL_VALIDATION_FAILED"])
+})
+
+describe("without other bounds", () => {
+  /** A document of so many characters. */
+  const padded = (name: string, length: number) => `{ ${name}: id }`.padEnd(length)
+
+  test("an application's documents are remembered, the longest and a flood of them are not", () => {
+    const documents = createDocumentCache(schema)
+    const kept = padded("kept", 20_000)
+    expect(documents(kept)).toBe(documents(kept))
+    const tooLong = padded("long", 25_000)
+    expect(documents(tooLong)).not.toBe(documents(tooLong))
+    const first = documents("{ id }")
+    // 2.6 MB each.
+    for (let i = 0; i < 10; i++) documents(padded(`a${i}`, 20_000))
+    expect(documents("{ id }")).not.toBe(first)
+  })
+
+  test("a text of too many tokens is refused before it is checked", () => {
+    const documents = createDocumentCache(schema)
+    const listing = (count: number) => documents(`{ name(of: [${"1 ".repeat(count)}]) }`)
+    expect(listing(9_900).errors).toBeUndefined()
+    expect(codes(listing(10_100))).toEqual(["GRAPHQL_PARSE_FAILED"])
+  })
 })

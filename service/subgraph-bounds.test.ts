@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, beforeEach, describe, expect, spyOn, test } from "bun:test"
 import { connect as connectTcp } from "node:net"
 import { buildSchema, type GraphQLFieldResolver, type GraphQLObjectType } from "graphql"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
@@ -347,3 +347,61 @@ function masked(text: string): Buffer {
       : [0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]
   return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload])
 }
+
+describe("a frame, or a body, of more than 1 MiB", () => {
+  const padded = (length: number) => {
+    const start = '{"query":"{ quick }","variables":{"pad":"'
+    return `${start}${"x".repeat(length - start.length - 3)}"}}`
+  }
+  const MIB = 1024 * 1024
+
+  test("ends the connection of its gateway, which measures", async () => {
+    using socket = await connect()
+    socket.send({ id: "fits", type: "subscribe", payload: JSON.parse(padded(MIB - 100)) })
+    expect((await socket.answer("fits"))?.payload).toEqual({ data: { quick: "here" } })
+    socket.send({ id: "long", type: "subscribe", payload: JSON.parse(padded(MIB)) })
+    await socket.answer("long")
+    expect(socket.code()).toBeNumber()
+  })
+
+  test("is refused over HTTP", async () => {
+    const post = (body: string) =>
+      fetch(`http://127.0.0.1:${port}/graphql`, {
+        method: "POST",
+        headers: { "content-type": "application/json", [SECRET_HEADER]: SECRET },
+        body,
+      })
+    expect((await post(padded(MIB))).status).toBe(200)
+    expect((await post(padded(MIB + 1))).status).toBe(413)
+  })
+})
+
+test("a subgraph to which nothing else is said works at one operation for 10 s", async () => {
+  const created = createSubgraph({
+    schema,
+    secret: SECRET,
+    log,
+    tokens: { verify: (user) => ({ user, session: "s", expiresAt: Number.MAX_SAFE_INTEGER }) },
+    context: (call: Call) => ({ call }),
+    subscribe: () => () => {},
+    ready: async () => {},
+  })
+  created.listen({ port: 0, hostname: "127.0.0.1" })
+  const now = performance.now.bind(performance)
+  const clock = spyOn(performance, "now")
+  try {
+    const asked = fetch(`http://127.0.0.1:${created.server!.port}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", [SECRET_HEADER]: SECRET },
+      body: '{"query":"{ never }"}',
+    })
+    await until(() => calls.length === 1, "the operation")
+    clock.mockImplementation(() => now() + 10_000)
+    expect(await (await asked).json()).toMatchObject({
+      errors: [{ message: "This takes longer than 10 s.", extensions: { code: "UNAVAILABLE" } }],
+    })
+  } finally {
+    clock.mockRestore()
+    await created.stop(true)
+  }
+})

@@ -209,3 +209,12 @@ describe("the keys that auth publishes", () => {
     expect(await refusal(await sign(good()), remote)).toMatchObject({ code: "UNAVAILABLE" })
   })
 })
+
+test("a token of more than 2,048 characters is refused unread, though it is signed", async () => {
+  const padded = async (pad: number) => sign({ ...good(), pad: "x".repeat(pad) })
+  const short = await padded(1_000)
+  const long = await padded(2_000)
+  expect([short.length < 2_048, long.length > 2_048]).toEqual([true, true])
+  expect(await refusal(short)).toMatchObject({ accepted: { user: "alice" } })
+  expect(await refusal(long)).toMatchObject({ code: "UNAUTHENTICATED" })
+})

@@ -20,3 +20,9 @@ test("a cache does not keep what is too heavy alone, and weighs its keys", () =>
   expect(cache.get("x".repeat(1_500))).toBeUndefined()
   expect(cache.get("light")).toEqual({ n: 3 })
 })
+
+test("an entry weighs its value, its key and what the cache needs for it", () => {
+  const cache = createWeighedCache<object>({ maxBytes: 4_000, maxEntryBytes: 2_000 })
+  cache.set("key", {}, 1_000)
+  expect(cache.bytes).toBe(1_000 + 2 * 3 + 100)
+})

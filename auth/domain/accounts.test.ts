@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test"
+import type { ParleyError } from "@parley/service/errors.ts"
+import { until } from "@parley/service/test/until.ts"
 import {
   FRESH_TURN_EVERY_MS,
   GUESS_WINDOW_MS,
@@ -15,7 +17,8 @@ import {
   USED_TURN_EVERY_MS,
 } from "../limits.ts"
 import type { Counter, Store } from "../store/store.ts"
-import { startParts } from "../test/parts.ts"
+import { startParts, stoppedClock } from "../test/parts.ts"
+import { createTurns } from "./turns.ts"
 
 const PASSWORD = "correct horse battery staple"
 const NEXT = "an entirely new password"
@@ -458,5 +461,91 @@ describe("sign-ups", () => {
     const short = parts.accounts.signUp({ ...alice, password: "short" }, origin)
     await expect(short).rejects.toMatchObject({ code: "BAD_INPUT" })
     await parts.accounts.signUp(alice, origin)
+  })
+})
+
+describe("a turn at an account that is being guessed at", () => {
+  const MINUTE = 60_000
+  const DAY = 24 * 60 * MINUTE
+  function world() {
+    const clock = stoppedClock()
+    const store = countersInMemory() as Store
+    const turns = createTurns({ store, clock, message: "Wait." })
+    /** What the address is told to wait; 0 where it is let in. */
+    const ask = (address: string) =>
+      turns.take("alice", address).then(
+        () => 0,
+        ({ details }: ParleyError) => details.retryAfterMs!,
+      )
+    return { clock, ask }
+  }
+
+  test("comes 2 s after the one before to an address that had none in the last day, else after 20 s", async () => {
+    const { clock, ask } = world()
+    expect([await ask("a"), await ask("b")]).toEqual([2_000, 4_000])
+    clock.pass(2_000)
+    expect([await ask("a"), await ask("a")]).toEqual([0, 20_000])
+    clock.pass(20_000)
+    expect(await ask("a")).toBe(0)
+    clock.pass(DAY)
+    expect(await ask("a")).toBe(2_000)
+  })
+
+  test("waits two minutes for its address", async () => {
+    const { clock, ask } = world()
+    for (const [late, wait] of [
+      [2 * MINUTE, 0],
+      [2 * MINUTE + 1, 20_000],
+    ] as const) {
+      clock.pass(2 * DAY)
+      clock.pass((await ask("a")) + late)
+      expect(await ask("a")).toBe(wait)
+    }
+  })
+})
+
+describe("sign-ins at once", () => {
+  /** Each looks an account up before it hashes, which the test holds back. */
+  async function flooded(count: number, by: (i: number) => { account: string; address: string }) {
+    const held = Promise.withResolvers<void>()
+    let running = 0
+    let refused = 0
+    const parts = await startParts((store) => ({
+      async counter(key) {
+        running += 1
+        await held.promise
+        return store.counter(key)
+      },
+    }))
+    const flood = Array.from({ length: count }, (_, i) => {
+      const { account, address } = by(i)
+      const given = { username: account, password: PASSWORD }
+      return parts.accounts.signIn(given, { address, userAgent: "" }).catch(({ code }) => {
+        if (code === "RATE_LIMITED") refused += 1
+      })
+    })
+    await until(() => running > 0, "the first")
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate)
+    const seen = { running, refused }
+    held.resolve()
+    await Promise.all(flood)
+    await parts[Symbol.asyncDispose]()
+    return seen
+  }
+  const address = (i: number) => `198.51.${i >> 8}.${i & 255}`
+
+  test("for one account are two, and 32 that wait", async () => {
+    const seen = await flooded(40, (i) => ({ account: "alice", address: address(i) }))
+    expect(seen).toEqual({ running: 2, refused: 6 })
+  })
+
+  test("from one address are four, and 64 that wait", async () => {
+    const seen = await flooded(80, (i) => ({ account: `user${i}`, address: address(0) }))
+    expect(seen).toEqual({ running: 4, refused: 12 })
+  })
+
+  test("of all are four, and 128 that wait", async () => {
+    const seen = await flooded(140, (i) => ({ account: `user${i}`, address: address(i) }))
+    expect(seen).toEqual({ running: 4, refused: 8 })
   })
 })

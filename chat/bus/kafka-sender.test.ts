@@ -226,6 +226,29 @@ describe("the sender", () => {
     expect(records().flat()).toHaveLength(1_504)
   })
 
+  test("lets 10,000 events wait, or 32 MiB, and sends 4 MiB of them at once", async () => {
+    const { send, answer } = stuck({})
+    const sent = Array.from({ length: 10_000 }, (_, i) => send(`${i}`))
+    expect(await refusal(send("one more"))).toMatchObject({ code: "UNAVAILABLE" })
+    answer()
+    await Promise.all(sent)
+
+    const long = stuck({})
+    // Each brings 4 MiB, and what its record needs.
+    const waiting = Array.from({ length: 7 }, (_, i) => long.send(`${i}`, 1, 4 * 1024 * 1024))
+    expect(await refusal(long.send("one more", 1, 4 * 1024 * 1024))).toMatchObject({
+      code: "UNAVAILABLE",
+    })
+    long.answer()
+    await Promise.all(waiting)
+
+    const cluster = startCluster()
+    const large = "x".repeat(400 * 1024)
+    await Promise.all(Array.from({ length: 20 }, (_, i) => cluster.send(`${i}${large}`, i)))
+    const sizes = cluster.records().map((batch) => batch.join("").length)
+    expect(Math.max(...sizes)).toBeWithin(3 * 1024 * 1024, 4 * 1024 * 1024)
+  })
+
   test("sends what waits before it closes, and takes nothing more", async () => {
     const { sender, send, records } = startCluster()
     const sent = [send("a", 1), send("b", 1)]

@@ -101,3 +101,10 @@ describe("what is no record is refused with a reason:", () => {
     test(name, () => expect(() => decodeRecord(value)).toThrow(reason))
   }
 })
+
+test("a record names at most 1,000 people, and an event for more is several", () => {
+  const users = Array.from({ length: 2_500 }, (_, i) => `user${i}`)
+  const named = encodeRecords(spoken, users, 1).map(({ value }) => decodeRecord(value)!.users)
+  expect(named.map(({ length }) => length)).toEqual([1_000, 1_000, 500])
+  expect(named.flat()).toEqual(users)
+})

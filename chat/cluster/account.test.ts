@@ -130,3 +130,11 @@ test("nothing counts as announced before it was, whatever happens in which order
     ),
   )
 })
+
+test("10,000 doubts are looked up one by one, and more as one stretch", () => {
+  const { account } = open()
+  account.doubtful(account.stamp(10_000), 10_000)
+  expect(account.unannounced()).toBeUndefined()
+  account.doubtful(account.stamp(5), 5)
+  expect(account.unannounced()).toMatchObject({ from: 10_001, to: 10_005 })
+})

@@ -257,3 +257,16 @@ describe("a person in very many conversations", () => {
     expect(node.hub.size).toBe(1)
   }, 30_000)
 })
+
+test("a room whose log is being read keeps 1,000 of the events that come meanwhile, however short", async () => {
+  const bob = await open("bob")
+  const { promise, resolve } = Promise.withResolvers<void>()
+  reading = promise
+  const missed = await stored(1)
+  const hear = await stored(1_500)
+  hear()
+  missed()
+  expect(node.hub.stats().queued.all).toBeWithin(1_000, 1_002)
+  resolve()
+  await until(() => bob.entries().at(-1)?.seq === 1_502, "the last message")
+})

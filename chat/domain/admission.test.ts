@@ -223,3 +223,46 @@ test("a person is in at most so many conversations", async () => {
   await groups.create("bob", "The last", ["full"])
   expect(await refusal(groups.create("full", "One more", []))).toMatchObject({ code: "FORBIDDEN" })
 }, 60_000)
+
+describe("where an operator sets nothing", () => {
+  test.each([
+    ["groups", 100],
+    ["adds", 10_000],
+    ["strangers", 1_024],
+  ] as const)("%s are %d a day", async (kind, most) => {
+    await using world = await createWorld(1, undefined, WRITE_LIMITS)
+    await world.store.usage.add("alice", dayOf(world.clock.time), { [kind]: most - 1 })
+    await groupsOf(world).create("alice", "The last", ["bob"])
+    expect(await refusal(groupsOf(world).create("alice", "One more", ["carol"]))).toMatchObject({
+      code: "RATE_LIMITED",
+    })
+  })
+})
+
+test("a refusal names at most a hundred people", async () => {
+  await using world = await createWorld()
+  const many = people(120)
+  const { settings } = world.nodes[0]!.services
+  for (const user of many) await settings.update(user, { mayAdd: "NOBODY" })
+  expect(await refusal(groupsOf(world).create("alice", "Many", many))).toMatchObject(
+    cannotBeAdded(...many.slice(0, 100)),
+  )
+})
+
+test("a look for contacts reads a bounded number of memberships", async () => {
+  const read: number[] = []
+  await using world = await createWorld(1, (store) => ({
+    store: {
+      ...store,
+      people: {
+        ...store.people,
+        contacts(by, users, most) {
+          read.push(most)
+          return store.people.contacts(by, users, most)
+        },
+      },
+    },
+  }))
+  await groupsOf(world).create("alice", "Friends", ["bob"])
+  expect(read).toEqual([20_000])
+})

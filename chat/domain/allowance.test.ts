@@ -109,3 +109,11 @@ test("an operator who allows more in a minute allows it at once", () => {
   const { allowance } = setUp({ ...WRITE_LIMITS, MESSAGES_PER_MINUTE: 60_000 })
   expect(letThrough(() => allowance.send("bot", 0), 70_000).through).toBe(60_000)
 })
+
+test("a machine may move a watermark in each of its conversations, and twenty a second after it", () => {
+  const { allowance, clock } = setUp()
+  const flood = () => letThrough(() => allowance.mark("mallory"), 20_000).through
+  expect(flood()).toBe(10_000)
+  clock.time += 60_000
+  expect(flood()).toBe(1_200)
+})

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { MAX_WAITING_OF_ONE } from "../limits.ts"
 import { fewAtOnce } from "./at-once.ts"
 
-function setUp(limit: number) {
+function setUp(limit: number | undefined) {
   const underWay: Record<string, number> = {}
   const most: Record<string, number> = {}
   const order: string[] = []
@@ -63,6 +63,14 @@ test("beyond what may wait, one person's calls are refused, and another's are no
     ...{ code: "RATE_LIMITED", details: { retryAfterMs: 1_000 } },
   })
   calls.push(service.act("alice", "mine"))
+  await finish()
+  await Promise.all(calls)
+})
+
+test("32 calls of one person are under way where nothing else is said", async () => {
+  const { service, order, finish } = setUp(undefined)
+  const calls = Array.from({ length: 40 }, (_, i) => service.act("alice", `${i}`))
+  expect(order).toHaveLength(32)
   await finish()
   await Promise.all(calls)
 })

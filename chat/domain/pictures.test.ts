@@ -136,3 +136,16 @@ test("a picture that is far behind is loaded anew in one step, and goes on being
     members: 4 * CATCH_UP_PAGE + 3,
   })
 })
+
+test("a node keeps pictures of 64 MiB, and forgets the least recently used", async () => {
+  const members = { size: 1_024 }
+  const store = {
+    picture: (id: string) => Promise.resolve({ id, head: 1, members, authored: { size: 0 } }),
+  }
+  const pictures = createPictures(store as never)
+  for (let i = 0; i < 300; i++) await pictures.get(`${i}`)
+  const kept = Array.from({ length: 300 }, (_, i) => pictures.peek(`${i}`)).filter(Boolean)
+  // At 300 bytes a member.
+  expect(kept.length).toBe(Math.floor((64 * 1024 * 1024) / (1_000 + 300 * 1_024)))
+  expect(pictures.peek("299")).toBeDefined()
+})

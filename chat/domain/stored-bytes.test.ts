@@ -1,7 +1,7 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, jest, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
-import { COUNT_BYTES_AT, COUNT_FRESH_FOR, MAX_UNCOUNTED } from "../limits.ts"
+import { COUNT_BYTES_AT, COUNT_FRESH_FOR, MAX_UNCOUNTED, WRITE_LIMITS } from "../limits.ts"
 import { openSqliteStore } from "../store/sqlite.ts"
 import type { UsageStore } from "../store/usage.ts"
 import { createStoredBytes } from "./stored-bytes.ts"
@@ -163,3 +163,115 @@ function isRefused(act: () => void): boolean {
     return true
   }
 }
+
+describe("where an operator sets nothing", () => {
+  const MIB = 1024 * 1024
+  test("a person stores 64 MiB a day and 4 GiB in all", async () => {
+    const { store, clock } = setUp()
+    const shared = { usage: store.usage, limits: WRITE_LIMITS, clock, log: silentLogger }
+    const bytes = createStoredBytes(shared)
+    bytes.check("alice", 64 * MIB)
+    expect(() => bytes.check("alice", 64 * MIB + 1)).toThrow(
+      expect.objectContaining({ code: "RATE_LIMITED" }),
+    )
+    await store.usage.add("bob", EVER, { bytes: 4 * 1024 * MIB - 1 })
+    bytes.check("bob", 1)
+    await until(() => isRefused(() => bytes.check("bob", 2)), "the count to be read")
+    bytes.check("bob", 1)
+  })
+})
+
+/** A store that has nothing, and counts what it is asked. */
+function emptyUsage() {
+  const asked = { reads: 0, adding: 0, most: 0 }
+  const { node } = setUp((usage) => ({
+    ...usage,
+    of() {
+      asked.reads += 1
+      return Promise.resolve({ bytes: 0, groups: 0, adds: 0, strangers: 0 })
+    },
+    async add() {
+      asked.adding += 1
+      asked.most = Math.max(asked.most, asked.adding)
+      await new Promise(setImmediate)
+      asked.adding -= 1
+      return { bytes: 0, groups: 0, adds: 0, strangers: 0 }
+    },
+  }))
+  return { bytes: node(), asked }
+}
+
+test("few people's bytes are written down at a time", async () => {
+  const { bytes, asked } = emptyUsage()
+  for (let i = 0; i < 1_200; i++) bytes.add(`user${i}`, 1)
+  await bytes.flush()
+  expect(asked.most).toBe(500)
+})
+
+test("of 50,000 people is remembered how much they have stored, of those who write", () => {
+  const { bytes, asked } = emptyUsage()
+  for (let i = 0; i < 50_000; i++) bytes.check(`user${i}`, 1)
+  asked.reads = 0
+  bytes.check("user0", 1)
+  expect(asked.reads).toBe(0)
+  bytes.check("one more", 1)
+  bytes.check("user1", 1)
+  expect(asked.reads).toBe(4)
+})
+
+test("a store that did not say what a person has stored is asked again after 5 s", async () => {
+  let asked = 0
+  const { node, clock } = setUp((usage) => ({
+    ...usage,
+    of() {
+      asked += 1
+      return Promise.reject(new Error("away"))
+    },
+  }))
+  const bytes = node()
+  const check = async (later: number) => {
+    clock.time += later
+    bytes.check("alice", 1)
+    await new Promise(setImmediate)
+    return asked
+  }
+  expect([await check(0), await check(4_999), await check(1)]).toEqual([2, 2, 4])
+})
+
+test("what people have stored is written down each minute, and kept for a week", async () => {
+  jest.useFakeTimers()
+  try {
+    const none = { bytes: 0, groups: 0, adds: 0, strangers: 0 }
+    const written: number[] = []
+    const forgotten: number[] = []
+    const { node, clock } = setUp(() => ({
+      of: () => Promise.resolve(none),
+      add(_user, _day, { bytes = 0 }) {
+        written.push(bytes)
+        return Promise.resolve(none)
+      },
+      reserve: () => Promise.resolve(undefined),
+      forget(before) {
+        forgotten.push(before)
+        return Promise.resolve()
+      },
+    }))
+    const bytes = node()
+    const pass = async (ms: number) => {
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      jest.advanceTimersByTime(ms)
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+    }
+    bytes.add("alice", 10)
+    await pass(59_000)
+    expect(written).toEqual([])
+    await pass(1_000)
+    // For the day, and for good.
+    expect(written).toEqual([10, 10])
+    clock.time += 24 * HOUR
+    await pass(60_000)
+    expect(forgotten.at(-1)).toBe(dayOf(clock.time) - 7)
+  } finally {
+    jest.useRealTimers()
+  }
+})

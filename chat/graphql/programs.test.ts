@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { silentLogger } from "@parley/service/log.ts"
 import { parse } from "graphql"
 import { EVENT_VARIABLES, VARIANT_LENGTH, VARIANTS } from "../limits.ts"
+import { createLog } from "../test/log-builder.ts"
 import { createWorld } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 
@@ -32,4 +33,27 @@ test("sessions share renderings by their variables, of a bounded number and leng
   for (let i = 0; i < 3; i++) programs.release(b)
   expect(of("one more")).toBe(of("one more"))
   expect(of("b")).not.toBe(b)
+})
+
+test("what one event may select is bounded, and what names all that has to be loaded anew has more", async () => {
+  await using world = await createWorld()
+  const [{ schema, services, turns }] = world.nodes as [(typeof world.nodes)[number]]
+  const given: [bytes: number, items: number | undefined][] = []
+  const counted: typeof turns = {
+    ...turns,
+    work(options) {
+      given.push([options.bytes, options.items])
+      return turns.work(options)
+    },
+  }
+  const programs = createPrograms(schema, services, counted, silentLogger)
+  const document = parse("subscription { events { __typename } }")
+  const program = programs.of({ schema, document })
+  const entry = createLog("c").founded("alice")
+  await program.render({ kind: "entry", entry }, "alice")
+  await program.render({ kind: "ready", recovered: true, reload: [] }, "alice")
+  expect(given).toEqual([
+    [256 * 1024, 2_000],
+    [1024 * 1024, 12_000],
+  ])
 })

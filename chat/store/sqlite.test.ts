@@ -190,3 +190,27 @@ test("counting the conversations of people who are in thousands lets others have
   expect(isCounted).toBe(false)
   expect(await counting).toEqual(new Map(people.map((user) => [user, 10_000])))
 })
+
+test("a page whose bytes are bounded is read 64 rows at a time", async () => {
+  const { query } = Database.prototype
+  const rows: number[] = []
+  const counting = function (this: Database, sql: string) {
+    const statement = query.call(this, sql)
+    const all = statement.all.bind(statement)
+    statement.all = (...values) => {
+      const found = all(...values)
+      rows.push(found.length)
+      return found
+    }
+    return statement
+  }
+  const queries = spyOn(Database.prototype, "query").mockImplementation(counting as typeof query)
+  await using store = openSqliteStore(":memory:")
+  queries.mockRestore()
+  const log = createLog("c")
+  await store.append([log.founded("alice")])
+  await store.append(Array.from({ length: 200 }, () => log.message("alice")))
+  rows.length = 0
+  await store.entries("c", 0, 1_000, 512 * 1024)
+  expect(rows).toEqual([64, 64, 64, 9])
+})

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
+import { silentLogger } from "@parley/service/log.ts"
 import { loadGraph } from "../supergraph/supergraph.ts"
 import sdl from "../supergraph.graphql" with { type: "text" }
 import { createDocuments } from "./documents.ts"
+import { createExecutor } from "./executor.ts"
 import type { NewDocuments, Payer } from "./new-documents.ts"
 
 const graph = loadGraph(sdl)
@@ -89,4 +91,70 @@ test("a document that is asked for many times at once waits for its turn once, a
   turns.pop()!()
   await Promise.all(planned)
   expect(operations[0]!.isPlanned()).toBe(true)
+})
+
+test("of a document with many errors few are named, and a long one gets no lines", () => {
+  const { documents } = counting()
+  const errors = (text: string) => documents.check(text, undefined).errors!
+  const wrong = Array.from({ length: 50 }, (_, i) => `nope${i}`).join(" ")
+  // Ten, and one that says that there are more.
+  expect(errors(`{ me { ${wrong} } }`)).toHaveLength(11)
+  expect(errors("{ me { nope } }".padEnd(10_000))[0]!.locations).toBeDefined()
+  expect(errors("{ me { nope } }".padEnd(10_001))[0]!.locations).toBeUndefined()
+})
+
+test("what is remembered of long documents weighs as much as they are long", () => {
+  const { counted, take } = counting()
+  const long = (i: number) => `{ me { a${i}: id } }`.padEnd(9_900)
+  take(long(0))
+  take(long(0))
+  expect(counted.done).toBe(1)
+  // Each comes to 1.5 MB, and there is room for 8 MiB.
+  for (let i = 1; i < 8; i++) take(long(i))
+  take(long(0))
+  expect(counted.done).toBe(9)
+})
+
+test("what several people use is bounded, too", () => {
+  const { counted, take } = counting()
+  const several = (i: number) => {
+    take(`{ me { a${i}: id } }`, person("alice"))
+    take(`{ me { a${i}: id } }`, person("bob"))
+  }
+  // Some 60 KiB each, of 32 MiB.
+  for (let i = 0; i < 600; i++) several(i)
+  const before = counted.done
+  several(599)
+  expect(counted.done).toBe(before)
+  several(0)
+  expect(counted.done).toBe(before + 1)
+})
+
+test("of answers about the schema 1 MiB is remembered", async () => {
+  const { take } = counting()
+  let made = 0
+  const executor = createExecutor({
+    graph: {
+      ...graph,
+      get api() {
+        made += 1
+        return graph.api
+      },
+    },
+    pools: new Map(),
+    log: silentLogger,
+  })
+  const ask = async (i: number) => {
+    const operation = take(`{ a${i}: __schema { types { name fields { name } } } }`)
+    const before = made
+    const { json } = await executor.run(operation, {}, {} as never)
+    return { size: json.length, isMade: made > before }
+  }
+  const { size } = await ask(0)
+  const some = Math.floor((1024 * 1024) / (2 * size))
+  // With some room for their keys.
+  for (let i = 1; i < 0.9 * some; i++) await ask(i)
+  expect((await ask(0)).isMade).toBe(false)
+  for (let i = some; i < 2 * some; i++) await ask(i)
+  expect((await ask(0)).isMade).toBe(true)
 })

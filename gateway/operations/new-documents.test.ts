@@ -85,3 +85,29 @@ test("addresses of one IPv6 network are one payer, people are each their own", (
   expect(key("::ffff:10.0.0.1")).toBe(key("10.0.0.1"))
   expect(payerKey(alice)).not.toBe(payerKey(bob))
 })
+
+test("an address without a login has less time than a person", () => {
+  const { documents, work, advance } = world()
+  const stranger = { user: undefined, address: "10.0.0.1" }
+  documents.work(stranger, work(3_000, "long"))
+  advance(3_000)
+  // It had 2 s, and 50 ms have come back in each of six.
+  const refusal = expect.objectContaining({
+    ...{ code: "RATE_LIMITED", details: { retryAfterMs: expect.any(Number) } },
+  })
+  const next = () => documents.work(stranger, work(1, "next"))
+  expect(next).toThrow(refusal)
+  advance(13_000)
+  expect(next).toThrow(refusal)
+  advance(2_000)
+  expect(next()).toBe("next")
+})
+
+test("more than all payers may have waiting is refused", () => {
+  const { documents, work } = world()
+  documents.work(alice, work(50, "first"))
+  const ask = (user: number) => () =>
+    void documents.work({ ...alice, user: `${user}` }, work(1, "more"))
+  for (let i = 0; i < 500; i++) ask(i)()
+  expect(ask(500)).toThrow(ParleyError)
+})

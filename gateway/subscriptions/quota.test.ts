@@ -38,3 +38,12 @@ test("the documents of one person are weighed, each once, and one alone may be l
   }
   expect(quota.enter("alice", subscriber(), other)).toBeUndefined()
 })
+
+test("a gateway has 100,000 subscriptions, and a person 200", () => {
+  const quota = createSubscriptionQuota()
+  const enter = (user: string) => quota.enter(user, subscriber(), EVENTS) === undefined
+  for (let i = 0; i < 99_800; i++) enter(`${i}`)
+  for (let i = 0; i < 300; i++) enter("alice")
+  expect(quota.size).toBe(100_000)
+  expect(enter("bob")).toBe(false)
+})

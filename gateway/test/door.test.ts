@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test"
 import { brotliDecompressSync } from "node:zlib"
 import type { LogFields, Logger } from "@parley/service/log.ts"
 import { silentLogger } from "@parley/service/log.ts"
+import { compress, encodingFor } from "../compression.ts"
 import { readGatewayConfig } from "../config.ts"
+import { createFairUse } from "../limits/fair-use.ts"
 import { CHARACTERS_AN_OPERATION, FRAMES_AN_OPERATION, OPERATIONS_PER_PERSON } from "../limits.ts"
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
 import type { TestSocket } from "./test-socket.ts"
@@ -243,4 +245,51 @@ test("the schema is told on one's own machine, and elsewhere only where that is 
   expect(read({ PUBLIC_URL: "https://localhost.chat.example" })).toBeFalse()
   expect(read({ PUBLIC_URL: "https://chat.example", INTROSPECTION: "true" })).toBeTrue()
   expect(read({ INTROSPECTION: "off" })).toBeFalse()
+})
+
+describe("where an operator sets nothing", () => {
+  test.each([
+    ["a person", "alice", 2_000, 300],
+    ["an address without a login", undefined, 1_000, 100],
+  ] as const)("%s has operations at once, and some more a second", (_who, user, burst, more) => {
+    let now = 0
+    const fairUse = createFairUse({}, () => now)
+    const payer = { user, address: "10.0.0.1" }
+    const operations = () => {
+      for (let i = 0; ; i++) {
+        try {
+          fairUse.count(payer, 0)
+        } catch {
+          return i
+        }
+      }
+    }
+    const frames = () => {
+      for (let i = 0; ; i++) if (!fairUse.admits(payer, 0)) return i
+    }
+    expect([operations(), frames()]).toEqual([burst, 10 * burst])
+    now += 1_000
+    expect([operations(), frames()]).toEqual([more, 10 * more])
+  })
+})
+
+test("a long answer is packed quickly, and of many at once some go out as they are", async () => {
+  const browser = new Request("http://gateway/", { headers: { "accept-encoding": "gzip, br" } })
+  const encoding = (length: number) => encodingFor(browser, "x".repeat(length))
+  expect([encoding(64 * 1024), encoding(64 * 1024 + 1)]).toEqual(["br", "gzip"])
+  const packing = Array.from({ length: 15 }, () => compress("x", "br"))
+  expect(encoding(2_000)).toBe("br")
+  packing.push(compress("x", "br"))
+  expect(encoding(2_000)).toBeUndefined()
+  await Promise.all(packing)
+  expect(encoding(2_000)).toBe("br")
+})
+
+test("an operation has 10 s in all, where nothing else is said", async () => {
+  const timers = spyOn(globalThis, "setTimeout")
+  const joined = `{ conversation(id: "c1") { id } me { id } }`
+  expect((await world.ask(joined, {}, await world.bearer(ALICE.id))).errors).toBeUndefined()
+  const waits = timers.mock.calls.map(([, ms]) => ms)
+  timers.mockRestore()
+  expect(waits).toContain(10_000)
 })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test"
 import { auditServer } from "graphql-http"
 import { ALICE, BOB } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
@@ -341,4 +341,13 @@ test("a gateway whose port is in use says so in one sentence", async () => {
     name: "ConfigError",
     message: expect.stringMatching(/^PORT cannot be used: /),
   })
+})
+
+test("requests in flight have 5 s once the gateway is told to stop", async () => {
+  const world = await startWorld()
+  const sleeps = spyOn(Bun, "sleep")
+  await world[Symbol.asyncDispose]()
+  const waits = sleeps.mock.calls.map(([ms]) => ms)
+  sleeps.mockRestore()
+  expect(waits).toContain(5_000)
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
+import { isTooLong } from "../limits/plan-length.ts"
 import { ALICE } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
 
@@ -259,4 +260,27 @@ test("the limits hold on a socket as they do over HTTP", async () => {
   expect(await socket.next("error", "list")).toMatchObject({
     payload: [{ extensions: { code: "TOO_LARGE" } }],
   })
+})
+
+test("each limit of a document is named where that one alone is passed", async () => {
+  const invalid = "GRAPHQL_VALIDATION_FAILED"
+  const directives = (count: number) =>
+    `{ me { ${repeat(count, (i) => `a${i}: id @include(if: true)`)} } }`
+  await accepted(directives(50))
+  expect(await refused(directives(51), invalid)).toContain("50 directives")
+  const inline = (count: number) => `{ me { ${repeat(count, () => "... { id }")} } }`
+  expect(await refused(inline(101), invalid)).toContain("100 inline fragments")
+  const pairs = (count: number) => `{ me { ${repeat(count, () => "id")} } }`
+  await accepted(pairs(77))
+  expect(await refused(pairs(79), invalid)).toContain("3000 pairs")
+})
+
+test("a plan has up to 128 Ki characters for one question, and 256 Ki for all of them", () => {
+  const isPlanTooLong = (...lengths: number[]) => {
+    const nodes = lengths.map((length) => ({ kind: "Fetch", operation: "x".repeat(length) }))
+    return isTooLong({ kind: "QueryPlan", node: { kind: "Sequence", nodes } } as never)
+  }
+  const most = 128 * 1024
+  expect([isPlanTooLong(most), isPlanTooLong(most + 1)]).toEqual([false, true])
+  expect([isPlanTooLong(most, most), isPlanTooLong(most, most, 1)]).toEqual([false, true])
 })

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, expect, spyOn, test } from "bun:test"
+import { connect } from "node:net"
+import { silentLogger } from "@parley/service/log.ts"
+import { createProxy } from "../proxy.ts"
 import { createVisitors } from "../visitors.ts"
 import { SECRET } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
@@ -159,4 +162,51 @@ test("the public keys and the state of health are served", async () => {
   const unready = await fetch(`${world.url}/readyz`)
   expect(unready.status).toBe(503)
   expect(await unready.json()).toMatchObject({ reasons: { auth: expect.any(String) } })
+})
+
+test("few bodies are read for pages at once", async () => {
+  const visitors = createVisitors(SECRET)
+  const proxy = createProxy("http://127.0.0.1:1", "http://localhost", visitors, silentLogger)
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>()
+  const post = () => {
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await told
+        controller.close()
+      },
+    })
+    return proxy(new Request("http://localhost/", { method: "POST", body }), "10.0.0.1")
+  }
+  const held = Array.from({ length: 256 }, post)
+  expect((await post()).status).toBe(503)
+  tell()
+  for (const { status } of await Promise.all(held)) expect(status).toBe(502)
+})
+
+test("what is longer than 64 MiB is refused by the server itself", async () => {
+  const answer = async (length: number) => {
+    const told = Promise.withResolvers<string>()
+    const socket = connect(Number(new URL(world.url).port), "127.0.0.1")
+    socket.on("data", (data) => told.resolve(String(data)))
+    socket.on("close", () => told.resolve(""))
+    socket.write(`POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n\r\nx`)
+    const text = await told.promise
+    socket.destroy()
+    return text
+  }
+  const ours = "A request to a page may have 128 KiB."
+  expect(await answer(64 * 1024 * 1024)).toContain(ours)
+  expect(await answer(64 * 1024 * 1024 + 1)).not.toContain(ours)
+})
+
+test.each([
+  ["a part has 3 s to say whether it works", "/readyz"],
+  ["auth has 3 s to say its keys", "/.well-known/jwks.json"],
+])("%s", async (_what, path) => {
+  await using own = await startWorld()
+  const timeouts = spyOn(AbortSignal, "timeout")
+  await fetch(`${own.url}${path}`)
+  const waits = timeouts.mock.calls.map(([ms]) => ms)
+  timeouts.mockRestore()
+  expect(waits).toContain(3_000)
 })

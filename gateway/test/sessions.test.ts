@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, jest, spyOn, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import { MAX_SOCKETS_PER_PERSON, MAX_SOCKETS_PER_SESSION } from "../limits.ts"
 import { createPendingSockets } from "../pending-sockets.ts"
@@ -192,4 +192,40 @@ test("sockets that do not say whose they are are few for each group of addresses
   first?.()
   expect(pending.enter("2001:db8::3")).toBeFunction()
   expect(pending.enter("203.0.113.8")).toBeUndefined()
+})
+
+test("an address has 8,192 sockets that do not say whose they are, and all have 32,768", () => {
+  const pending = createPendingSockets()
+  const enter = (address: string) => pending.enter(address) !== undefined
+  const admitted = (address: string) =>
+    Array.from({ length: 8_200 }, () => enter(address)).filter(Boolean).length
+  for (let i = 0; i < 4; i++) expect(admitted(`203.0.113.${i}`)).toBe(8_192)
+  expect(enter("203.0.113.9")).toBe(false)
+})
+
+test("a token is taken for unknown after 3 s without the feed", async () => {
+  jest.useFakeTimers()
+  try {
+    const viewer = { user: "alice", session: "s", expiresAt: Number.POSITIVE_INFINITY }
+    const sessions = createSessions({ tokens: { verify: () => viewer }, clock: { now: () => 0 } })
+    let code: unknown
+    Promise.resolve(sessions.viewer("token")).catch((error) => {
+      code = error.code
+    })
+    const pass = async (ms: number) => {
+      jest.advanceTimersByTime(ms)
+      for (let i = 0; i < 10; i++) await Promise.resolve()
+      return code
+    }
+    expect([await pass(2_999), await pass(1)]).toEqual([undefined, "UNAVAILABLE"])
+  } finally {
+    jest.useRealTimers()
+  }
+})
+
+test("sockets whose token has expired are looked for every 5 s", async () => {
+  const timers = spyOn(globalThis, "setTimeout")
+  await using _ = await startWorld()
+  const isLooking = () => timers.mock.calls.some(([, ms]) => ms === 5_000)
+  await until(isLooking, "the next look to be planned").finally(() => timers.mockRestore())
 })

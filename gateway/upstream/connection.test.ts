@@ -198,3 +198,22 @@ test("closing it is the end of it", async () => {
   await until(() => peer.closed === 1)
   expect(peer.connections).toBe(1)
 })
+
+test("nothing more is sent to a node that leaves 32 MiB unread", async () => {
+  using peer = startPeer()
+  const { connection } = connect(peer.server.port!)
+  await until(() => connection.state === "up", "the connection")
+  const { prototype } = WebSocket
+  const own = Object.getOwnPropertyDescriptor(prototype, "bufferedAmount")!
+  let waiting = 32 * 1024 * 1024
+  Object.defineProperty(prototype, "bufferedAmount", { ...own, get: () => waiting })
+  try {
+    expect(connection.send("fits")).toBe(true)
+    waiting += 1
+    expect(connection.send("does not")).toBe(false)
+  } finally {
+    Object.defineProperty(prototype, "bufferedAmount", own)
+  }
+  await until(() => peer.frames.length === 1, "the frame")
+  connection.close()
+})

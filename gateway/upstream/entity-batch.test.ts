@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, jest, test } from "bun:test"
 import { until } from "@parley/service/test/until.ts"
 import {
   MAX_LOOKUPS_UNDER_WAY,
@@ -185,4 +185,23 @@ test("what waits is bounded in bytes, what it is asked with among them", async (
     others.look(long(i)).catch((error) => error.code),
   )
   expect(await many.at(-1)).toBe("UNAVAILABLE")
+})
+
+test("a look-up is waited for as long as for any answer of a subgraph", async () => {
+  jest.useFakeTimers()
+  try {
+    const { look } = service()
+    let outcome: unknown
+    void look(ask("a")).catch((error) => {
+      outcome = error.code
+    })
+    const pass = async (ms: number) => {
+      jest.advanceTimersByTime(ms)
+      for (let i = 0; i < 10; i++) await Promise.resolve()
+      return outcome
+    }
+    expect([await pass(4_900), await pass(200)]).toEqual([undefined, "UNAVAILABLE"])
+  } finally {
+    jest.useRealTimers()
+  }
 })

@@ -3,6 +3,7 @@ import { Cancellation } from "@parley/service/cancellation.ts"
 import { silentLogger as log } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
 import { MAX_IN_FLIGHT } from "../limits.ts"
+import { subscribeFrame } from "./frames.ts"
 import { createLink, type Upstreamed } from "./link.ts"
 
 /** A node that acknowledges, counts what it is asked, and never answers. */
@@ -91,4 +92,12 @@ test("where the connection for events breaks, requests go on, and the node can b
   await until(() => lost === 1, "the end of the subscription")
   expect([link.answers, link.subscribed, link.load, isOver]).toEqual(["up", 0, 1, false])
   await until(() => link.events === "up", "another connection")
+})
+
+test("a question that is longer than a subgraph's frame is refused before it is sent", () => {
+  const about = { userAgent: "", address: "10.0.0.1", requestId: "r" }
+  const asking = (query: string) => subscribeFrame("chat", "1", { query }, about)
+  const frame = (bytes: number) => asking("x".repeat(bytes - asking("").length))
+  expect(frame(1024 * 1024)).toHaveLength(1024 * 1024)
+  expect(() => frame(1024 * 1024 + 1)).toThrow(expect.objectContaining({ code: "TOO_LARGE" }))
 })

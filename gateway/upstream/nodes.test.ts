@@ -138,3 +138,25 @@ test("an address is written in one way", () => {
   expect(nodeUrl("http://0.0.0.0:4002", "http://chat:80")).toBe("http://chat:4002")
   expect(nodeUrl("http://[::]:4002", "http://10.0.0.1:1")).toBe("http://10.0.0.1:4002")
 })
+
+test("a list of more than 1,000 nodes is none", async () => {
+  const many = (count: number) =>
+    list(...Array.from({ length: count }, (_, i) => `http://127.0.0.1:${i + 1}`))
+  let count = 1_000
+  let asked = 0
+  using node = startNode(() => {
+    asked += 1
+    return many(count)
+  })
+  const lists: number[] = []
+  using _ = followNodes({
+    ...{ seeds: [node.url], secret: SECRET, log, every: 10 },
+    onList(nodes) {
+      lists.push(nodes.length)
+      count = 1_001
+    },
+  })
+  await until(() => asked > 1)
+  await new Promise(setImmediate)
+  expect(lists).toEqual([1_000])
+})

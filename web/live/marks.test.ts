@@ -55,3 +55,21 @@ describe("marks", () => {
     expect(new Set(told.slice(after))).toEqual(new Set(conversations))
   })
 })
+
+test("few conversations' marks are told at a time", async () => {
+  const told: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const marks = createMarks({
+    every: 1,
+    async send(_mark, conversation) {
+      told.push(conversation)
+      await promise
+    },
+  })
+  for (let i = 0; i < 20; i++) marks.move("read", `c${i}`, 1)
+  await until(() => told.length >= 4)
+  await Bun.sleep(0)
+  expect(told).toHaveLength(4)
+  resolve()
+  await until(() => told.length === 20)
+})

@@ -1,6 +1,6 @@
 import { aLocalStorage, until } from "./testing.ts"
 import "fake-indexeddb/auto"
-import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test"
 import { WRITE_AHEAD_CHARACTERS, WRITE_AHEAD_MESSAGES } from "../limits.ts"
 import { createDevice } from "./device.ts"
 import type { Message, Pending } from "./model.ts"
@@ -362,4 +362,40 @@ describe("what the device keeps", () => {
     expect(Object.keys(localStorage)).toEqual([])
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain(`parley-${user}`)
   })
+})
+
+test("a disk that hangs is waited for 2 s, and left alone for 10 s", async () => {
+  jest.useFakeTimers()
+  try {
+    let opened = 0
+    const device = createDevice("alice", {
+      open() {
+        opened += 1
+        return new Promise<DeviceDb>(() => {})
+      },
+    })
+    const turn = async () => {
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+    }
+    const put = async (ms: number) => {
+      let where: string | undefined
+      void device.outbox.put({ id: "m" } as Letter).then((found) => {
+        where = found
+      })
+      await turn()
+      jest.advanceTimersByTime(ms)
+      await turn()
+      return where
+    }
+    expect(await put(1_999)).toBeUndefined()
+    jest.advanceTimersByTime(1)
+    await turn()
+    expect([await put(0), opened]).toEqual(["memory", 1])
+    jest.advanceTimersByTime(9_990)
+    expect([await put(0), opened]).toEqual(["memory", 1])
+    jest.advanceTimersByTime(10)
+    expect([await put(2_000), opened]).toEqual(["memory", 2])
+  } finally {
+    jest.useRealTimers()
+  }
 })

@@ -1,6 +1,8 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 import { type Client, CombinedError } from "@urql/core"
 import { GraphQLError } from "graphql"
+import { createAsking } from "./asking.ts"
+import { backoff } from "./backoff.ts"
 import {
   Log,
   MoreConversations,
@@ -8,6 +10,7 @@ import {
   type WireEvent,
   type WireLogEvent,
 } from "./documents.ts"
+import { createNeeds } from "./needs.ts"
 import { createLiveStore } from "./store.ts"
 import { createSync } from "./sync.ts"
 import { ALICE, aConversation, aMessage, BOB, until } from "./testing.ts"
@@ -323,3 +326,40 @@ describe("keeping in step", () => {
 })
 
 const refused = new CombinedError({ networkError: new Error("refused") })
+
+test("few conversations are fetched at a time because of what happened in them", async () => {
+  const asked: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const fetching = (id: string) => {
+    asked.push(id)
+    return promise
+  }
+  const tasks = { conversation: fetching, count: fetching, fill: fetching }
+  const needs = createNeeds(tasks, fetching, () => new AbortController().signal)
+  for (let i = 0; i < 20; i++) needs.satisfy({ need: "conversation", conversation: `c${i}` })
+  expect(asked).toHaveLength(4)
+  resolve()
+  await until(() => asked.length === 20)
+})
+
+test("the pauses between attempts grow up to 15 s", () => {
+  const longest = spyOn(Math, "random").mockReturnValue(1)
+  expect([backoff(0), backoff(5), backoff(6), backoff(50)]).toEqual([300, 9_600, 15_000, 15_000])
+  longest.mockRestore()
+})
+
+test("a conversation comes with a hundred members, and so does each further page of them", async () => {
+  const asked: unknown[] = []
+  const members = { totalCount: 0, pageInfo: { hasNextPage: false, endCursor: null }, edges: [] }
+  const client = {
+    query(document: unknown, variables: object) {
+      asked.push(variables)
+      const data = { conversation: document === OneConversation ? null : { members } }
+      return { toPromise: async () => ({ data }) }
+    },
+  } as unknown as Client
+  const asking = createAsking(client, {} as never)
+  await asking.picture("c1").catch(() => {})
+  await asking.members("c1", () => {})
+  expect(asked).toMatchObject([{ members: 100 }, { first: 100 }])
+})
