@@ -53,5 +53,5 @@ test("on a shared machine lateness is judged by the figure at rest, and all else
   expect(judge(suffering({ p99: 1_600, late: 1_000 }), shared, false)).toEqual([])
   expect(judge(suffering({ p99: 1_601 }), shared, false)).toHaveLength(1)
   expect(judge(suffering({ cuts: 1, why: ["1012"] }), shared, false)).toHaveLength(1)
-  expect(judge({ ...ran, peak: { ...idle, chat: 400 * MIB } }, shared, false)).toHaveLength(1)
+  expect(judge({ ...ran, peak: { ...idle, chat: 500 * MIB } }, shared, false)).toHaveLength(1)
 })

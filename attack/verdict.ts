@@ -19,9 +19,9 @@ const LATE = 1_500
  * same time. docs/security.md has the addends.
  */
 export const CACHES: Memory = {
-  gateway: 160 * MIB,
+  gateway: 320 * MIB,
   auth: 96 * MIB,
-  chat: 256 * MIB,
+  chat: 352 * MIB,
   web: 128 * MIB,
 }
 export const IDLE_TIMES = 1.5

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { Cancellation } from "./cancellation.ts"
 import { createLanes } from "./lanes.ts"
 import {
   FIRST_QUERIES_AT_ONCE,
@@ -6,6 +7,7 @@ import {
   QUERIES_AT_ONCE,
   QUERIES_AT_ONCE_IN_ALL,
   QUERIES_WAITING,
+  WAITING_BYTES,
 } from "./limits.ts"
 
 test("few queries of a person are under way at once; the rest begin in order as these end", async () => {
@@ -138,4 +140,42 @@ test("a person's mutations that wait are bounded, and half a second is long enou
     expect.objectContaining({ code: "RATE_LIMITED", details: { retryAfterMs: 500 } }),
   )
   lanes.check("bob", "mutation")
+})
+
+test("what waits is bounded in bytes, too, and one that begins makes room", () => {
+  const lanes = createLanes()
+  for (let i = 0; i < MUTATIONS_AT_ONCE; i++) void lanes.enter("alice", "mutation", WAITING_BYTES)
+  const each = WAITING_BYTES / 4
+  for (let i = 0; i < 4; i++) {
+    lanes.check("alice", "mutation", each)
+    void lanes.enter("alice", "mutation", each)
+  }
+  expect(() => lanes.check("alice", "mutation", 1)).toThrow(
+    expect.objectContaining({ code: "RATE_LIMITED" }),
+  )
+  lanes.check("bob", "mutation", each)
+  lanes.leave("alice", "mutation")
+  lanes.check("alice", "mutation", each)
+})
+
+test("one that is cancelled while it waits goes before its turn, and the others keep theirs", async () => {
+  const lanes = createLanes()
+  for (let i = 0; i < QUERIES_AT_ONCE; i++) void lanes.enter("alice", "query")
+  const gone = new Cancellation()
+  const begun: string[] = []
+  void lanes.enter("alice", "query")?.then(() => begun.push("first"))
+  void lanes.enter("alice", "query", WAITING_BYTES, gone)?.then(() => begun.push("gone"))
+  void lanes.enter("alice", "query")?.then(() => begun.push("second"))
+  gone.cancel()
+  await Promise.resolve()
+  expect(begun).toEqual(["gone"])
+  lanes.check("alice", "query", WAITING_BYTES)
+  lanes.leave("alice", "query")
+  await Promise.resolve()
+  expect(begun).toEqual(["gone"])
+  for (let i = 0; i < 2; i++) lanes.leave("alice", "query")
+  await Promise.resolve()
+  expect(begun).toEqual(["gone", "first", "second"])
+  for (let i = 0; i < QUERIES_AT_ONCE; i++) lanes.leave("alice", "query")
+  expect(lanes.size).toBe(0)
 })

@@ -1,3 +1,4 @@
+import type { Cancellation } from "./cancellation.ts"
 import { ParleyError } from "./errors.ts"
 import {
   BUSY_RETRY_MS,
@@ -7,16 +8,25 @@ import {
   QUERIES_AT_ONCE,
   QUERIES_AT_ONCE_IN_ALL,
   QUERIES_WAITING,
+  WAITING_BYTES,
 } from "./limits.ts"
 
 export type OperationKind = "query" | "mutation"
 
 /** Bounds how many operations of one person are under way at once. The rest wait behind their own, in order. */
 export interface Lanes {
-  /** @throws ParleyError RATE_LIMITED where too many of the person's wait already. */
-  check(person: string | undefined, kind: OperationKind): void
-  /** Resolves when the operation may begin; undefined where it may at once. Each is followed by one `leave`. */
-  enter(person: string | undefined, kind: OperationKind): Promise<void> | undefined
+  /** @throws ParleyError RATE_LIMITED where too many of the person's wait already, or too long ones. */
+  check(person: string | undefined, kind: OperationKind, bytes?: number): void
+  /**
+   * Resolves when the operation, of so many bytes, may begin; undefined where it may at once. Each is followed by one
+   * `leave`. One that is cancelled while it waits may begin at once, and finds that it is over.
+   */
+  enter(
+    person: string | undefined,
+    kind: OperationKind,
+    bytes?: number,
+    cancellation?: Cancellation,
+  ): Promise<void> | undefined
   leave(person: string | undefined, kind: OperationKind): void
   /** Persons with an operation under way. */
   readonly size: number
@@ -24,7 +34,14 @@ export interface Lanes {
 
 interface Lane {
   running: number
-  waiting: (() => void)[]
+  waiting: Waiter[]
+  /** What these hold. */
+  bytes: number
+}
+
+interface Waiter {
+  bytes: number
+  go(): void
 }
 
 const BOUNDS = {
@@ -67,36 +84,62 @@ export function createLanes(): Lanes {
     begin(lane, kind)
     const next = lane.waiting.shift()
     if (lane.waiting.length === 0) held[kind].delete(lane)
-    next?.()
+    if (!next) return
+    lane.bytes -= next.bytes
+    next.go()
+  }
+
+  function wait(
+    lane: Lane,
+    kind: OperationKind,
+    bytes: number,
+    cancellation: Cancellation | undefined,
+  ): Promise<void> {
+    held[kind].add(lane)
+    lane.bytes += bytes
+    return new Promise((go) => {
+      const waiter = { bytes, go }
+      lane.waiting.push(waiter)
+      cancellation?.listen(() => letGo(lane, kind, waiter))
+    })
+  }
+
+  /** Lets one that is over go before its turn. */
+  function letGo(lane: Lane, kind: OperationKind, waiter: Waiter): void {
+    const at = lane.waiting.indexOf(waiter)
+    if (at < 0) return
+    lane.waiting.splice(at, 1)
+    lane.waiting.unshift(waiter)
+    beginNext(lane, kind)
   }
 
   return {
-    check(person, kind) {
+    check(person, kind, bytes = 0) {
       if (person === undefined) return
       const lane = lanes[kind].get(person)
-      if (lane && lane.waiting.length >= BOUNDS[kind].waiting) throw tooMany()
+      if (!lane || lane.waiting.length === 0) return
+      const isFull = lane.waiting.length >= BOUNDS[kind].waiting
+      if (isFull || lane.bytes + bytes > WAITING_BYTES) throw tooMany()
     },
 
-    enter(person, kind) {
+    enter(person, kind, bytes = 0, cancellation) {
       if (person === undefined) return undefined
       const lane = lanes[kind].get(person)
       if (!lane) {
-        const first: Lane = { running: 0, waiting: [] }
+        const first: Lane = { running: 0, waiting: [], bytes: 0 }
         lanes[kind].set(person, first)
         if (running[kind] < BOUNDS[kind].firsts) {
           begin(first, kind)
           return undefined
         }
-        held[kind].add(first)
-        return new Promise((resolve) => first.waiting.push(resolve))
+        return wait(first, kind, bytes, cancellation)
       }
       const { atOnce, inAll } = BOUNDS[kind]
       if (lane.waiting.length === 0 && lane.running < atOnce && running[kind] < inAll) {
         begin(lane, kind)
         return undefined
       }
-      held[kind].add(lane)
-      return new Promise((resolve) => lane.waiting.push(resolve))
+      return wait(lane, kind, bytes, cancellation)
     },
 
     leave(person, kind) {

@@ -73,7 +73,7 @@ export const QUERIES_AT_ONCE_IN_ALL = 16
  * Persons' first queries under way at once at a node, with those above: beyond it they wait in the order in which they
  * came. A dear query holds some 4 MB while its answer is made, so that many accounts with one each fill no memory.
  */
-export const FIRST_QUERIES_AT_ONCE = 64
+export const FIRST_QUERIES_AT_ONCE = 32
 
 /** Queries of one person that wait behind these; the next one is RATE_LIMITED. A gateway's socket carries 100. */
 export const QUERIES_WAITING = 200
@@ -89,6 +89,9 @@ export const MUTATIONS_AT_ONCE = 256
 
 /** Mutations of one person that wait behind these, in order; the next one is RATE_LIMITED. */
 export const MUTATIONS_WAITING = 2_000
+
+/** Bytes of one person's queries, and of their mutations, that wait behind these; the next one is RATE_LIMITED. */
+export const WAITING_BYTES = 4 * 1024 * 1024
 
 /** What a refused operation is told to wait, in ms: some operations of the same person end within it. */
 export const BUSY_RETRY_MS = 500

@@ -71,6 +71,8 @@ interface Operation {
   kind: OperationTypeNode
   /** Whose turns it takes. */
   person: string | undefined
+  /** Of the frame that it came in. */
+  bytes: number
 }
 
 /** Execution arguments that remember their operation: graphql-ws and graphql-http hand them from hook to hook. */
@@ -98,6 +100,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
     extensions: unknown,
     isConnected: () => boolean,
     cancellation: Cancellation,
+    bytes: number,
     carries?: Carries,
   ): Promise<RunArgs | readonly GraphQLError[]> {
     let cause: Cause | undefined
@@ -114,8 +117,9 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
       if (carries && (carries === "events") !== (operation.operation === "subscription")) {
         throw badInput("query", `This connection carries ${carries} alone.`)
       }
+      const kind = operation.operation
       const person = personOf(asker)
-      if (operation.operation !== "subscription") lanes.check(person, operation.operation)
+      if (kind !== "subscription") lanes.check(person, kind, bytes)
       const isWaitedFor = () => isConnected() && cancellation.reason === undefined
       const work = turns.work({
         person,
@@ -141,7 +145,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
         operationName: params.operationName,
         variableValues: params.variables,
         contextValue,
-        operation: { call, work, cancellation, kind: operation.operation, person },
+        operation: { call, work, cancellation, kind, person, bytes },
       }
     } catch (error) {
       return [publicError(wrap(error), logFor(log, cause))]
@@ -158,9 +162,9 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
    * is not done by then. Its place among its person's operations is free once its last resolver has ended.
    */
   function run(args: RunArgs): ExecutionResult | Promise<ExecutionResult> {
-    const { kind, person, cancellation } = args.operation
+    const { kind, person, bytes, cancellation } = args.operation
     if (kind === "subscription") throw new Error("A subscription is not run but opened.")
-    const entered = lanes.enter(person, kind)
+    const entered = lanes.enter(person, kind, bytes, cancellation)
     let executed: ReturnType<typeof execute>
     try {
       executed = entered ? entered.then(() => begin(args)) : begin(args)
@@ -173,7 +177,11 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
       return finish(args, executed)
     }
     return new Promise((resolve, reject) => {
-      const giveUp = () => resolve(finish(args, {}))
+      let isOver = false
+      const giveUp = () => {
+        isOver = true
+        resolve(finish(args, {}))
+      }
       const end = () => {
         lanes.leave(person, kind)
         deadlines.end(cancellation)
@@ -184,7 +192,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
       executed.then(
         (result) => {
           end()
-          resolve(finish(args, result))
+          if (!isOver) resolve(finish(args, result))
         },
         (error) => {
           end()

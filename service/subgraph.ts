@@ -125,7 +125,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       const { raw } = request
       const isConnected = () => !raw.signal.aborted
       const cancellation = cancellationOf(raw.signal)
-      const args = await prepare(params as Params, extensionsOf(raw), isConnected, cancellation)
+      const bytes = Number(raw.headers.get("content-length"))
+      const extensions = extensionsOf(raw)
+      const args = await prepare(params as Params, extensions, isConnected, cancellation, bytes)
       return args as OperationArgs<never>
     },
     onOperation(_request, args, result) {
@@ -164,8 +166,9 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
     },
     async onSubscribe(connection, id, payload) {
       const { socket, gate, ends, link, carries } = connection.extra
+      const { frameSize = 0 } = socket.data
       try {
-        const paused = gate?.enter(socket.data.frameSize ?? 0)
+        const paused = gate?.enter(frameSize)
         if (paused) {
           await paused
           // Told to no client: by now the operation has been completed, or its connection is gone.
@@ -176,7 +179,8 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       }
       const isConnected = () => socket.readyState === WebSocket.OPEN
       const cancellation = new Cancellation()
-      const args = await prepare(payload, payload.extensions, isConnected, cancellation, carries)
+      const { extensions } = payload
+      const args = await prepare(payload, extensions, isConnected, cancellation, frameSize, carries)
       return "schema" in args ? ({ ...args, id, link, ends } as LinkArgs) : args
     },
     onClose({ extra }) {
