@@ -46,6 +46,11 @@ export interface Sessions {
    * asked another one since, and would never hear of the successor. Nothing changes then: UNAVAILABLE.
    */
   refresh(token: string, isWaitedFor?: () => boolean): Promise<SignedIn>
+  /**
+   * Gives the viewer's session a refresh token that none of the tokens before it leads to: a copy of one is refused from
+   * then on, and ends the session. Undefined where the session has ended.
+   */
+  moveOn(viewer: Viewer): Promise<SignedIn | undefined>
   /** @throws ParleyError UNAUTHENTICATED where the viewer's session has ended, whatever their token says. */
   mustBeLive(viewer: Viewer): Promise<void>
   list(user: string): Promise<Session[]>
@@ -133,6 +138,18 @@ export function createSessions(options: SessionsOptions): Sessions {
       return signedIn(user, id, 1)
     },
     refresh,
+    async moveOn({ session: id }) {
+      for (;;) {
+        const session = await store.session(id)
+        if (!session || session.endedAt !== null) return undefined
+        // Two generations on: the token right before the new one would be given the new one.
+        const generation = session.generation + 2
+        const next = await renewal(id, generation, clock.now())
+        if (await store.rotateSession(id, session.generation, next)) {
+          return signedIn(session.user, id, generation)
+        }
+      }
+    },
     async mustBeLive(viewer) {
       const session = await store.session(viewer.session)
       if (session?.user !== viewer.user || session.endedAt !== null) throw ended()
