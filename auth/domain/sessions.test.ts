@@ -6,6 +6,7 @@ import { REFRESH_GRACE_MS, REFRESH_LIFETIME } from "./sessions.ts"
 
 const refused = { code: "UNAUTHENTICATED" }
 const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 
 describe("refresh tokens", () => {
   test("go on for ever, each with a successor of its own", async () => {
@@ -193,13 +194,59 @@ describe("sessions", () => {
 
   test("remember when they were seen: at the sign-in and at each renewal", async () => {
     await using parts = await startParts()
-    const { refreshToken } = await parts.sessions.begin("alice", "phone")
+    const { refreshToken, session } = await parts.sessions.begin("alice", "phone")
     const began = parts.clock.now()
     parts.clock.pass(7 * MINUTE)
     await parts.sessions.refresh(refreshToken)
-    expect(await parts.sessions.list("alice")).toMatchObject([
-      { device: "phone", createdAt: began, lastSeenAt: began + 7 * MINUTE },
+    expect(await parts.store.session(session)).toMatchObject({
+      device: "phone",
+      createdAt: began,
+      lastSeenAt: began + 7 * MINUTE,
+    })
+  })
+
+  test("are listed without telling when they were renewed, but for the hour", async () => {
+    await using parts = await startParts()
+    const began = parts.clock.now()
+    expect(began % HOUR).toBe(0)
+    parts.clock.pass(20 * MINUTE)
+    const tokens = new Map<string, string>()
+    for (const device of ["phone", "laptop"]) {
+      tokens.set(device, (await parts.sessions.begin("alice", device)).refreshToken)
+      parts.clock.pass(MINUTE)
+    }
+    const renew = async (device: string) =>
+      tokens.set(device, (await parts.sessions.refresh(tokens.get(device)!)).refreshToken)
+    const shown = async () =>
+      (await parts.sessions.list("alice")).map(({ device, lastSeenAt }) => [
+        device,
+        (lastSeenAt - began) / MINUTE,
+      ])
+    // Never before they began.
+    const first = [
+      ["laptop", 21],
+      ["phone", 20],
+    ]
+    expect(await shown()).toEqual(first)
+    await renew("phone")
+    expect(await shown()).toEqual(first)
+    parts.clock.pass(60 * MINUTE)
+    await renew("phone")
+    const later = [
+      ["phone", 60],
+      ["laptop", 21],
+    ]
+    expect(await shown()).toEqual(later)
+    parts.clock.pass(7 * MINUTE)
+    await renew("laptop")
+    const both = await shown()
+    expect(both).toEqual([
+      ["laptop", 60],
+      ["phone", 60],
     ])
+    parts.clock.pass(7 * MINUTE)
+    await renew("phone")
+    expect(await shown()).toEqual(both)
   })
 
   test("are bounded per account: the one that was seen least recently makes room", async () => {

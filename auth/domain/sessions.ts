@@ -12,6 +12,8 @@ import type { RefreshTokens } from "./refresh-tokens.ts"
 export const REFRESH_LIFETIME = 30 * 24 * 60 * 60
 /** Within this time a refresh token that was just replaced is asked with by two tabs; later, an answer was lost. */
 export const REFRESH_GRACE_MS = 10_000
+/** How exactly a user is told when a session was seen. */
+const SEEN_TO_MS = 60 * 60 * 1000
 /** Twice the life of an access token: by then no token of an ended session is valid any more. */
 const ENDED_SESSIONS_MS = 20 * 60 * 1000
 
@@ -53,6 +55,7 @@ export interface Sessions {
   moveOn(viewer: Viewer): Promise<SignedIn | undefined>
   /** @throws ParleyError UNAUTHENTICATED where the viewer's session has ended, whatever their token says. */
   mustBeLive(viewer: Viewer): Promise<void>
+  /** The live ones as their user sees them, the one seen last first: when one was seen is told to the hour. */
   list(user: string): Promise<Session[]>
   end(session: string): Promise<void>
   /** Ends the session that a refresh token belongs to, whichever of its tokens it is; the session's id, where it is one. */
@@ -154,7 +157,13 @@ export function createSessions(options: SessionsOptions): Sessions {
       const session = await store.session(viewer.session)
       if (session?.user !== viewer.user || session.endedAt !== null) throw ended()
     },
-    list: (user) => store.liveSessions(user, clock.now()),
+    async list(user) {
+      const live = await store.liveSessions(user, clock.now())
+      // Neither a time nor the order tells of a single renewal.
+      return live
+        .map((session) => ({ ...session, lastSeenAt: shownSeenAt(session) }))
+        .sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.createdAt - a.createdAt)
+    },
     async end(session) {
       await store.endSession(session)
     },
@@ -188,6 +197,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
   }
 }
+
+/**
+ * To the hour, rounded down, and never before the session began. A thief with a copy of the refresh token goes unnoticed
+ * only within REFRESH_GRACE_MS of the owner's renewals: the list does not tell when those are.
+ */
+const shownSeenAt = ({ createdAt, lastSeenAt }: Session) =>
+  Math.max(createdAt, lastSeenAt - (lastSeenAt % SEEN_TO_MS))
 
 const ENDED = "This session has ended: sign in again."
 const ended = () => unauthenticated(ENDED)
