@@ -30,6 +30,7 @@ import {
   NETWORK_FACTOR,
   PROFILE_CHANGES_PER_ACCOUNT,
   PROFILE_CHANGES_WINDOW_MS,
+  REFRESHES_PER_SESSION,
   SEARCHES_PER_ACCOUNT,
   SIGN_INS_AT_ONCE,
   SIGN_INS_AT_ONCE_PER_ACCOUNT,
@@ -107,6 +108,7 @@ export async function createAuthContext(
     ids,
     accessTokens: createAccessTokens(keys, config.publicUrl, clock),
     refreshTokens: createRefreshTokens(keys.refreshSecret),
+    limits: { refreshes: createTokenBuckets(REFRESHES_PER_SESSION) },
   })
   const sessions = figures ? figures.sessions(plainSessions) : plainSessions
   const devices = createDevices(keys.refreshSecret)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { MAX_LATE_REFRESHES } from "../limits.ts"
+import { MAX_LATE_REFRESHES, REFRESHES_PER_SESSION } from "../limits.ts"
 import { startParts } from "../test/parts.ts"
 import { createRefreshTokens } from "./refresh-tokens.ts"
 import { REFRESH_GRACE_MS, REFRESH_LIFETIME } from "./sessions.ts"
@@ -128,6 +128,35 @@ describe("refresh tokens", () => {
     }
     parts.clock.pass(REFRESH_GRACE_MS + 1)
     await parts.sessions.refresh(next.refreshToken)
+  })
+
+  test("of one session are asked with so many times at once, and then at their pace; others go on", async () => {
+    let looks = 0
+    await using parts = await startParts((store) => ({
+      session(id) {
+        looks += 1
+        return store.session(id)
+      },
+    }))
+    const first = await parts.sessions.begin("alice", "phone")
+    const other = await parts.sessions.begin("alice", "laptop")
+    const { burst, perSecond } = REFRESHES_PER_SESSION
+    // Whichever of the session's tokens it is.
+    const { refreshToken } = await parts.sessions.refresh(first.refreshToken)
+    for (let i = 1; i < burst; i++) await parts.sessions.refresh(first.refreshToken)
+    looks = 0
+    for (const token of [first.refreshToken, refreshToken]) {
+      await expect(parts.sessions.refresh(token)).rejects.toMatchObject({
+        code: "RATE_LIMITED",
+        details: { retryAfterMs: 1_000 / perSecond },
+      })
+    }
+    expect(looks).toBe(0)
+    await parts.sessions.refresh(other.refreshToken)
+    // A token that is none of the session's costs it nothing.
+    await parts.sessions.refresh(`${other.refreshToken}x`).catch(() => {})
+    parts.clock.pass(1_000 / perSecond)
+    await parts.sessions.refresh(refreshToken)
   })
 
   test("of a session that ends during the renewal are refused", async () => {

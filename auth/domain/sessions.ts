@@ -1,12 +1,13 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { notFound, ParleyError, unauthenticated, unavailable } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
+import type { TokenBuckets } from "@parley/service/token-bucket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import { MAX_ENDED_SESSIONS, MAX_SESSIONS } from "../limits.ts"
 import type { Session, Store } from "../store/store.ts"
 import type { AccessTokens } from "./access-tokens.ts"
 import { createLateRefreshes } from "./late-refreshes.ts"
-import type { RefreshTokens } from "./refresh-tokens.ts"
+import type { RefreshClaim, RefreshTokens } from "./refresh-tokens.ts"
 
 /** A refresh token lives so long after it was issued, in seconds. */
 export const REFRESH_LIFETIME = 30 * 24 * 60 * 60
@@ -43,7 +44,7 @@ export interface Sessions {
    * The token before the present one stays good, and gets the same successor again, until the present one has been
    * presented: whose answer was lost asks again, at any time.
    * @throws ParleyError UNAUTHENTICATED where the token is not valid; TokenReused where its successor has been presented
-   * already: there is a copy of it, and the whole session ends.
+   * already: there is a copy of it, and the whole session ends; RATE_LIMITED where the session is renewed too often.
    * @param isWaitedFor says whether whoever asked is still there: where a process was frozen meanwhile, the owner may have
    * asked another one since, and would never hear of the successor. Nothing changes then: UNAVAILABLE.
    */
@@ -75,10 +76,11 @@ export interface SessionsOptions {
   ids: IdSource
   accessTokens: AccessTokens
   refreshTokens: RefreshTokens
+  limits: { refreshes: TokenBuckets }
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, clock, ids, accessTokens, refreshTokens } = options
+  const { store, clock, ids, accessTokens, refreshTokens, limits } = options
   const late = createLateRefreshes(store, clock, REFRESH_LIFETIME * 1000)
 
   async function signedIn(user: string, session: string, generation: number): Promise<SignedIn> {
@@ -97,7 +99,19 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   async function refresh(token: string, isWaitedFor = () => true): Promise<SignedIn> {
     const claim = await refreshTokens.read(token)
-    const session = claim && (await store.session(claim.session))
+    if (!claim) throw ended()
+    const taken = limits.refreshes.take(claim.session, 1, clock.now())
+    if (taken.ok) return renew(token, claim, isWaitedFor)
+    const { retryAfterMs } = taken
+    throw new ParleyError("RATE_LIMITED", "Too many renewals: wait a moment.", { retryAfterMs })
+  }
+
+  async function renew(
+    token: string,
+    claim: RefreshClaim,
+    isWaitedFor: () => boolean,
+  ): Promise<SignedIn> {
+    const session = await store.session(claim.session)
     const now = clock.now()
     if (!session || session.endedAt !== null || session.expiresAt <= now) throw ended()
     if (!isWaitedFor()) throw unavailable("Nobody waits for this session any more.")
@@ -108,7 +122,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const next = await renewal(id, generation + 1, now)
       if (await store.rotateSession(id, generation, next)) return signedIn(user, id, generation + 1)
       // Another tab was faster, or the session has just ended: look again.
-      return refresh(token, isWaitedFor)
+      return renew(token, claim, isWaitedFor)
     }
     if (claim.generation === generation - 1) {
       const isLate = now - session.rotatedAt > REFRESH_GRACE_MS
