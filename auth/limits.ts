@@ -76,5 +76,5 @@ export const MAX_LATE_REFRESHES = 5
 export const MAX_ACCOUNTS_PER_DEVICE = 8
 /** Audit lines a second that say that a limit refused a request; how many were left out, the next line says. */
 export const AUDIT_LIMITED_PER_SECOND = 20
-/** Characters of a username, as it was given, in an audit line. */
-export const AUDIT_USERNAME_LENGTH = 64
+/** Characters of a device's name, and of what stands for an address, in an audit line. */
+export const AUDIT_TEXT_LENGTH = 64
