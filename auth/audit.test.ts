@@ -84,17 +84,40 @@ const call = { address: "203.0.113.7", userAgent: "", cause: { requestId: "r-1" 
 test("what comes from outside is cut short and escaped", () => {
   const { all, log } = lines()
   const audit = createAudit(log)
-  const username = `a\n\u202e\u001b[31m"${"x".repeat(100_000)}`
-  const hostile = { ...call, address: "nowhere\n" }
-  audit.failed("sign-in", hostile, { username, device: "\u0000" }, unauthenticated())
+  const hostile = { ...call, address: `a\n\u202e\u001b[31m"${"x".repeat(100_000)}` }
+  const device = `${"x".repeat(60)}éé`
+  audit.failed("sign-in", hostile, { username: "alice", device }, unauthenticated())
+  audit.failed("sign-in", call, { username: "alice", device: "\u0000" }, unauthenticated())
   expect(all[0]).toEqual({
     event: "sign-in failed",
     audit: true,
-    username: `a\\u{a}\\u{202e}\\u{1b}[31m"${"x".repeat(55)}…`,
-    address: "nowhere\\u{a}",
-    device: expect.any(String),
+    username: "alice",
+    address: `a\\u{a}\\u{202e}\\u{1b}[31m"${"x".repeat(55)}…`,
+    device: `${"x".repeat(60)}\\u{e9}\\u{e9}`,
     requestId: "r-1",
   })
+  expect(all[1]).toMatchObject({ address: call.address, device: "not a name" })
+})
+
+test("a username is written where it can be one, and nothing else that was typed in its place", () => {
+  const { all, log } = lines()
+  const audit = createAudit(log)
+  const written = (username: string) => {
+    audit.failed("sign-in", call, { username }, unauthenticated())
+    return all.at(-1)?.username
+  }
+  expect(written("alice")).toBe("alice")
+  expect(written(" Alice.B_9 ")).toBe("alice.b_9")
+  for (const typed of [
+    "correct horse battery",
+    "s3cret!pass",
+    "x".repeat(33),
+    "",
+    "a\nb",
+    "Ａlice",
+  ]) {
+    expect(written(typed)).toBe("(not a username)")
+  }
 })
 
 test("a flood of refused requests is a bounded number of lines, and says how many it left out", () => {

@@ -4,7 +4,8 @@ import { ParleyError } from "@parley/service/errors.ts"
 import type { Logger } from "@parley/service/log.ts"
 import { deviceName } from "./domain/device.ts"
 import { TokenReused } from "./domain/sessions.ts"
-import { AUDIT_LIMITED_PER_SECOND, AUDIT_USERNAME_LENGTH } from "./limits.ts"
+import { usernameIn } from "./domain/usernames.ts"
+import { AUDIT_LIMITED_PER_SECOND, AUDIT_TEXT_LENGTH } from "./limits.ts"
 
 /** What is done with accounts and login sessions. docs/operations.md shows the lines. */
 export type AuditedAction =
@@ -25,7 +26,7 @@ export interface AuditedCall {
 export interface AuditFacts {
   user?: string
   session?: string
-  /** As it was given. */
+  /** As it was given. It is written only where it can be one: people type passwords into the wrong field. */
   username?: string
   /** The name of the device as it was given. */
   device?: string | null
@@ -34,7 +35,7 @@ export interface AuditFacts {
 /**
  * Writes one line at level info, with `audit: true`, for each sign-up, sign-in, sign-out, end of a session and change
  * of a password, for those that failed for a wrong password or that a limit refused, and for a refresh with a token that
- * was used before. A line holds neither passwords nor tokens. Texts from outside are cut short and escaped.
+ * was used before. A line holds neither passwords nor tokens, unless a password was typed as a username and could be one. Texts from outside are cut short and escaped.
  */
 export interface Audit {
   done(action: AuditedAction, call: AuditedCall, facts: AuditFacts): void
@@ -51,8 +52,8 @@ export function createAudit(log: Logger, elapsed = () => performance.now()): Aud
     log.info(event, {
       audit: true,
       ...facts,
-      ...(username !== undefined && { username: escaped(username, AUDIT_USERNAME_LENGTH) }),
-      address: isIP(call.address) === 0 ? escaped(call.address, 64) : call.address,
+      ...(username !== undefined && { username: usernameIn(username) ?? "(not a username)" }),
+      address: isIP(call.address) === 0 ? escaped(call.address, AUDIT_TEXT_LENGTH) : call.address,
       device: nameOf(device, call.userAgent),
       requestId: call.cause?.requestId,
     })
@@ -91,7 +92,7 @@ export function createAudit(log: Logger, elapsed = () => performance.now()): Aud
 
 function nameOf(given: string | null | undefined, userAgent: string): string {
   try {
-    return escaped(deviceName(given, userAgent), AUDIT_USERNAME_LENGTH)
+    return escaped(deviceName(given, userAgent), AUDIT_TEXT_LENGTH)
   } catch {
     return "not a name"
   }

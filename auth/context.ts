@@ -4,7 +4,7 @@ import { type IdSource, uuidv7Source } from "@parley/service/ids.ts"
 import { createLogger, type Logger } from "@parley/service/log.ts"
 import type { Metrics } from "@parley/service/metrics.ts"
 import { openMetrics } from "@parley/service/metrics-server.ts"
-import { createTokenBuckets } from "@parley/service/token-bucket.ts"
+import { type BucketSize, createTokenBuckets } from "@parley/service/token-bucket.ts"
 import { createTokenVerifier, type TokenVerifier } from "@parley/service/tokens.ts"
 import { openTracer, type Tracer } from "@parley/service/tracing.ts"
 import { type Audit, createAudit } from "./audit.ts"
@@ -30,6 +30,7 @@ import {
   NETWORK_FACTOR,
   PROFILE_CHANGES_PER_ACCOUNT,
   PROFILE_CHANGES_WINDOW_MS,
+  REFRESHES_PER_SESSION,
   SEARCHES_PER_ACCOUNT,
   SIGN_INS_AT_ONCE,
   SIGN_INS_AT_ONCE_PER_ACCOUNT,
@@ -101,20 +102,28 @@ export async function createAuthContext(
     await store[Symbol.asyncDispose]()
     throw error
   })
+  const buckets = (name: string, size: BucketSize) => {
+    const plain = createTokenBuckets(size)
+    return figures ? figures.buckets(name, plain) : plain
+  }
   const plainSessions = createSessions({
     store,
     clock,
     ids,
     accessTokens: createAccessTokens(keys, config.publicUrl, clock),
     refreshTokens: createRefreshTokens(keys.refreshSecret),
+    limits: { refreshes: buckets("refresh/session", REFRESHES_PER_SESSION) },
   })
   const sessions = figures ? figures.sessions(plainSessions) : plainSessions
   const devices = createDevices(keys.refreshSecret)
   const hasher = await createHasher({ ...HASHING, ...overrides.hashing })
-  const rateLimit = (name: string, limit: number, windowMs: number, message: string) => {
-    const plain = createRateLimit({ store, clock, name, limit, windowMs, message })
+  const plainLimit = (name: string, limit: number, windowMs: number, message: string) =>
+    createRateLimit({ store, clock, name, limit, windowMs, message })
+  const rateLimit: typeof plainLimit = (name, ...rest) => {
+    const plain = plainLimit(name, ...rest)
     return figures ? figures.limit(name, plain) : plain
   }
+  const turns = createTurns({ store, clock, message: TOO_MANY_GUESSES })
   const guessLimit = (subject: string, limit: number) =>
     rateLimit(`guess/${subject}`, limit, GUESS_WINDOW_MS, TOO_MANY_GUESSES)
   const guesses = createGuesses({
@@ -123,11 +132,12 @@ export async function createAuthContext(
       network: guessLimit("network", config.guessesPerAddress * NETWORK_FACTOR),
       accountAndAddress: guessLimit("account-address", GUESSES_PER_ACCOUNT_AND_ADDRESS),
       accountAndNetwork: guessLimit("account-network", GUESSES_PER_ACCOUNT_AND_NETWORK),
-      account: guessLimit("account", GUESSES_PER_ACCOUNT),
+      // It refuses no request itself: beyond it there are turns.
+      account: plainLimit("guess/account", GUESSES_PER_ACCOUNT, GUESS_WINDOW_MS, TOO_MANY_GUESSES),
       device: guessLimit("device", GUESSES_PER_DEVICE),
       session: guessLimit("session", GUESSES_PER_SESSION),
     },
-    turns: createTurns({ store, clock, message: TOO_MANY_GUESSES }),
+    turns: figures ? figures.turns("guess/turn", turns) : turns,
   })
   const gate = createFairGate({
     concurrency: SIGN_INS_AT_ONCE,
@@ -162,7 +172,7 @@ export async function createAuthContext(
         PROFILE_CHANGES_WINDOW_MS,
         TOO_MANY_PROFILE_CHANGES,
       ),
-      searches: createTokenBuckets(SEARCHES_PER_ACCOUNT),
+      searches: buckets("search/account", SEARCHES_PER_ACCOUNT),
     },
   })
   return {

@@ -41,6 +41,12 @@ export const PROFILE_CHANGES_WINDOW_MS = HOUR
 /** Searches for people by one account, at each process: all at once, and what comes back in a second. A person types. */
 export const SEARCHES_PER_ACCOUNT = { burst: 300, perSecond: 5 } as const
 
+/**
+ * Renewals of one login session, at each process: all at once, and what comes back in a second. A client renews every
+ * few minutes, and each tab of a browser may do so at the same moment.
+ */
+export const REFRESHES_PER_SESSION = { burst: 100, perSecond: 0.5 } as const
+
 /** Hashes that are computed at the same time: 19 MiB and one core each. */
 export const HASHES_AT_ONCE = 2
 /** Sign-ins, sign-ups and changes of passwords under way: two hash while two count. */
@@ -70,5 +76,5 @@ export const MAX_LATE_REFRESHES = 5
 export const MAX_ACCOUNTS_PER_DEVICE = 8
 /** Audit lines a second that say that a limit refused a request; how many were left out, the next line says. */
 export const AUDIT_LIMITED_PER_SECOND = 20
-/** Characters of a username, as it was given, in an audit line. */
-export const AUDIT_USERNAME_LENGTH = 64
+/** Characters of a device's name, and of what stands for an address, in an audit line. */
+export const AUDIT_TEXT_LENGTH = 64

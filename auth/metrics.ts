@@ -1,10 +1,12 @@
 import { ParleyError } from "@parley/service/errors.ts"
 import type { Metrics } from "@parley/service/metrics.ts"
 import { storeTimings, timed } from "@parley/service/timed.ts"
+import type { TokenBuckets } from "@parley/service/token-bucket.ts"
 import type { Accounts } from "./domain/accounts.ts"
 import type { FairGate } from "./domain/fair-gate.ts"
 import type { RateLimit } from "./domain/rate-limits.ts"
 import type { Sessions } from "./domain/sessions.ts"
+import type { Turns } from "./domain/turns.ts"
 import type { Store } from "./store/store.ts"
 
 /** The figures of an auth process; docs/observability.md says what each tells. Each answers the same, watched. */
@@ -13,6 +15,8 @@ export interface AuthMetrics {
   accounts(accounts: Accounts): Accounts
   sessions(sessions: Sessions): Sessions
   limit(name: string, limit: RateLimit): RateLimit
+  buckets(name: string, buckets: TokenBuckets): TokenBuckets
+  turns(name: string, turns: Turns): Turns
   gate(gate: FairGate): FairGate
 }
 
@@ -53,6 +57,16 @@ export function createAuthMetrics(metrics: Metrics): AuthMetrics {
       }
     }
 
+  /** Counts what a limit of that name refuses. */
+  const refusing = (name: string) => {
+    const count = refused.of(name)
+    return <T>(attempt: Promise<T>): Promise<T> =>
+      attempt.catch((error) => {
+        if (codeOf(error) === "RATE_LIMITED") count.inc()
+        throw error
+      })
+  }
+
   return {
     store: (store) => timed(store, OPERATIONS, storeTimings(metrics, "auth")),
     accounts: (accounts) => ({
@@ -63,13 +77,25 @@ export function createAuthMetrics(metrics: Metrics): AuthMetrics {
     }),
     sessions: (sessions) => ({ ...sessions, refresh: counted("refresh", sessions.refresh) }),
     limit(name, limit) {
+      const watched = refusing(name)
+      return { take: (subject) => watched(limit.take(subject)) }
+    },
+    buckets(name, buckets) {
       const count = refused.of(name)
       return {
-        take: (subject) =>
-          limit.take(subject).catch((error) => {
-            if (codeOf(error) === "RATE_LIMITED") count.inc()
-            throw error
-          }),
+        ...buckets,
+        take(...asked) {
+          const taken = buckets.take(...asked)
+          if (!taken.ok) count.inc()
+          return taken
+        },
+      }
+    },
+    turns(name, turns) {
+      const watched = refusing(name)
+      return {
+        mustNotBeEarly: (...address) => watched(turns.mustNotBeEarly(...address)),
+        take: (...address) => watched(turns.take(...address)),
       }
     },
     gate(gate) {

@@ -160,6 +160,18 @@ describe("refreshing", () => {
     expect((await world.endedSessions()).map(({ id }) => id)).toContain(current!.id)
   })
 
+  test("a change of the password sets a new token, and a copy of the old one is a stolen one", async () => {
+    const device = await newcomer("gina3")
+    const copy = world.device()
+    copy.cookies.set("parley_refresh", device.cookies.get("parley_refresh")!)
+    const change = "mutation($c: String!, $n: String!) { changePassword(current: $c, new: $n) }"
+    await device.ask(change, { c: PASSWORD, n: "a new horse, a new battery" })
+    expect(await device.isSignedIn()).toBeTrue()
+    expect((await device.refresh()).errors).toBeUndefined()
+    expect((await copy.refresh()).errors?.[0]?.extensions.code).toBe("UNAUTHENTICATED")
+    expect(await device.code("{ sessions { id } }")).toBe("UNAUTHENTICATED")
+  })
+
   test.each(["", "nonsense", "a.b.c"])("the token %j is refused", async (token) => {
     const device = world.device()
     if (token) device.cookies.set("parley_refresh", token)

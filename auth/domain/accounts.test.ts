@@ -114,6 +114,61 @@ describe("a change of the password", () => {
     expect(replaced).toBeTrue()
   })
 
+  test("moves its own session to a token that no copy of the old one leads to", async () => {
+    const before = armed()
+    await using parts = await startParts((store) => ({
+      async replacePassword(...change) {
+        await before.fire()
+        return store.replacePassword(...change)
+      },
+    }))
+    const refused = { code: "UNAUTHENTICATED" }
+    for (const [username, copyIsFaster] of [
+      ["alice", false],
+      ["bob", true],
+    ] as const) {
+      const owner = await parts.accounts.signUp({ ...alice, username }, origin)
+      let copy = owner.refreshToken
+      if (copyIsFaster) {
+        before.arm(async () => {
+          copy = (await parts.sessions.refresh(copy)).refreshToken
+        })
+      }
+      const moved = await parts.accounts.changePassword(viewerOf(owner), PASSWORD, NEXT, origin)
+      expect(moved).toMatchObject({ user: owner.user, session: owner.session })
+      const next = await parts.sessions.refresh(moved!.refreshToken)
+      const { session } = owner
+      await expect(parts.sessions.refresh(copy)).rejects.toMatchObject({ ...refused, session })
+      await expect(parts.sessions.refresh(next.refreshToken)).rejects.toMatchObject(refused)
+    }
+  })
+
+  test("refuses the old token also to the one who comes first with it", async () => {
+    await using parts = await startParts()
+    const owner = await parts.accounts.signUp(alice, origin)
+    const moved = await parts.accounts.changePassword(viewerOf(owner), PASSWORD, NEXT, origin)
+    for (const { refreshToken } of [owner, moved!]) {
+      await expect(parts.sessions.refresh(refreshToken)).rejects.toMatchObject({
+        code: "UNAUTHENTICATED",
+      })
+    }
+  })
+
+  test("leaves a session alone that ended meanwhile", async () => {
+    const before = armed()
+    await using parts = await startParts((store) => ({
+      async rotateSession(...rotation) {
+        await before.fire()
+        return store.rotateSession(...rotation)
+      },
+    }))
+    const owner = await parts.accounts.signUp(alice, origin)
+    before.arm(() => parts.sessions.end(owner.session))
+    const moved = await parts.accounts.changePassword(viewerOf(owner), PASSWORD, NEXT, origin)
+    expect(moved).toBeUndefined()
+    await parts.accounts.signIn({ ...alice, password: NEXT }, origin)
+  })
+
   test("that comes second is a CONFLICT", async () => {
     const before = armed()
     await using parts = await startParts((store) => ({

@@ -45,10 +45,15 @@ export interface Accounts {
   /** @throws ParleyError UNAUTHENTICATED, the same for an unknown user and a wrong password; BAD_INPUT, RATE_LIMITED. */
   signIn(input: SignInInput, origin: Origin): Promise<SignedIn>
   /**
-   * Ends every other session.
+   * Ends every other session, and moves the viewer's own to a new refresh token; undefined where it has ended meanwhile.
    * @throws ParleyError BAD_INPUT that names `current` or `new`; RATE_LIMITED; CONFLICT where two change it at once.
    */
-  changePassword(viewer: Viewer, current: string, next: string, origin: Origin): Promise<void>
+  changePassword(
+    viewer: Viewer,
+    current: string,
+    next: string,
+    origin: Origin,
+  ): Promise<SignedIn | undefined>
   /** @throws ParleyError BAD_INPUT that names the field; RATE_LIMITED. */
   updateProfile(viewer: Viewer, input: ProfileInput): Promise<User>
   byUsername(username: string): Promise<User | undefined>
@@ -169,6 +174,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
         throw new ParleyError("CONFLICT", "The password was changed elsewhere just now.")
       }
       await sessions.endOthers(viewer)
+      return sessions.moveOn(viewer)
     },
 
     async updateProfile(viewer, input) {

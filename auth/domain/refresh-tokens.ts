@@ -1,5 +1,10 @@
 import { timingSafeEqual } from "node:crypto"
 
+export interface RefreshClaim {
+  session: string
+  generation: number
+}
+
 /**
  * Refresh tokens are derived, not stored: the token of a session's n-th generation is always the same, so a client
  * that asks again because an answer was lost gets the same successor, while the store holds no more than a hash.
@@ -7,7 +12,7 @@ import { timingSafeEqual } from "node:crypto"
 export interface RefreshTokens {
   issue(session: string, generation: number): Promise<string>
   /** What a token of ours says; undefined for everything else. */
-  read(token: string): Promise<{ session: string; generation: number } | undefined>
+  read(token: string): Promise<RefreshClaim | undefined>
   /** sha256, hexadecimal: what the store keeps. */
   hash(token: string): string
 }

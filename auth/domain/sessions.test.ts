@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test"
-import { MAX_LATE_REFRESHES } from "../limits.ts"
+import { MAX_LATE_REFRESHES, REFRESHES_PER_SESSION } from "../limits.ts"
 import { startParts } from "../test/parts.ts"
 import { createRefreshTokens } from "./refresh-tokens.ts"
 import { REFRESH_GRACE_MS, REFRESH_LIFETIME } from "./sessions.ts"
 
 const refused = { code: "UNAUTHENTICATED" }
 const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 
 describe("refresh tokens", () => {
   test("go on for ever, each with a successor of its own", async () => {
@@ -129,6 +130,35 @@ describe("refresh tokens", () => {
     await parts.sessions.refresh(next.refreshToken)
   })
 
+  test("of one session are asked with so many times at once, and then at their pace; others go on", async () => {
+    let looks = 0
+    await using parts = await startParts((store) => ({
+      session(id) {
+        looks += 1
+        return store.session(id)
+      },
+    }))
+    const first = await parts.sessions.begin("alice", "phone")
+    const other = await parts.sessions.begin("alice", "laptop")
+    const { burst, perSecond } = REFRESHES_PER_SESSION
+    // Whichever of the session's tokens it is.
+    const { refreshToken } = await parts.sessions.refresh(first.refreshToken)
+    for (let i = 1; i < burst; i++) await parts.sessions.refresh(first.refreshToken)
+    looks = 0
+    for (const token of [first.refreshToken, refreshToken]) {
+      await expect(parts.sessions.refresh(token)).rejects.toMatchObject({
+        code: "RATE_LIMITED",
+        details: { retryAfterMs: 1_000 / perSecond },
+      })
+    }
+    expect(looks).toBe(0)
+    await parts.sessions.refresh(other.refreshToken)
+    // A token that is none of the session's costs it nothing.
+    await parts.sessions.refresh(`${other.refreshToken}x`).catch(() => {})
+    parts.clock.pass(1_000 / perSecond)
+    await parts.sessions.refresh(refreshToken)
+  })
+
   test("of a session that ends during the renewal are refused", async () => {
     let end: (() => Promise<unknown>) | undefined
     await using parts = await startParts((store) => ({
@@ -193,13 +223,59 @@ describe("sessions", () => {
 
   test("remember when they were seen: at the sign-in and at each renewal", async () => {
     await using parts = await startParts()
-    const { refreshToken } = await parts.sessions.begin("alice", "phone")
+    const { refreshToken, session } = await parts.sessions.begin("alice", "phone")
     const began = parts.clock.now()
     parts.clock.pass(7 * MINUTE)
     await parts.sessions.refresh(refreshToken)
-    expect(await parts.sessions.list("alice")).toMatchObject([
-      { device: "phone", createdAt: began, lastSeenAt: began + 7 * MINUTE },
+    expect(await parts.store.session(session)).toMatchObject({
+      device: "phone",
+      createdAt: began,
+      lastSeenAt: began + 7 * MINUTE,
+    })
+  })
+
+  test("are listed without telling when they were renewed, but for the hour", async () => {
+    await using parts = await startParts()
+    const began = parts.clock.now()
+    expect(began % HOUR).toBe(0)
+    parts.clock.pass(20 * MINUTE)
+    const tokens = new Map<string, string>()
+    for (const device of ["phone", "laptop"]) {
+      tokens.set(device, (await parts.sessions.begin("alice", device)).refreshToken)
+      parts.clock.pass(MINUTE)
+    }
+    const renew = async (device: string) =>
+      tokens.set(device, (await parts.sessions.refresh(tokens.get(device)!)).refreshToken)
+    const shown = async () =>
+      (await parts.sessions.list("alice")).map(({ device, lastSeenAt }) => [
+        device,
+        (lastSeenAt - began) / MINUTE,
+      ])
+    // Never before they began.
+    const first = [
+      ["laptop", 21],
+      ["phone", 20],
+    ]
+    expect(await shown()).toEqual(first)
+    await renew("phone")
+    expect(await shown()).toEqual(first)
+    parts.clock.pass(60 * MINUTE)
+    await renew("phone")
+    const later = [
+      ["phone", 60],
+      ["laptop", 21],
+    ]
+    expect(await shown()).toEqual(later)
+    parts.clock.pass(7 * MINUTE)
+    await renew("laptop")
+    const both = await shown()
+    expect(both).toEqual([
+      ["laptop", 60],
+      ["phone", 60],
     ])
+    parts.clock.pass(7 * MINUTE)
+    await renew("phone")
+    expect(await shown()).toEqual(both)
   })
 
   test("are bounded per account: the one that was seen least recently makes room", async () => {

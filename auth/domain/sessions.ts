@@ -1,17 +1,20 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { notFound, ParleyError, unauthenticated, unavailable } from "@parley/service/errors.ts"
 import type { IdSource } from "@parley/service/ids.ts"
+import type { TokenBuckets } from "@parley/service/token-bucket.ts"
 import type { Viewer } from "@parley/service/tokens.ts"
 import { MAX_ENDED_SESSIONS, MAX_SESSIONS } from "../limits.ts"
 import type { Session, Store } from "../store/store.ts"
 import type { AccessTokens } from "./access-tokens.ts"
 import { createLateRefreshes } from "./late-refreshes.ts"
-import type { RefreshTokens } from "./refresh-tokens.ts"
+import type { RefreshClaim, RefreshTokens } from "./refresh-tokens.ts"
 
 /** A refresh token lives so long after it was issued, in seconds. */
 export const REFRESH_LIFETIME = 30 * 24 * 60 * 60
 /** Within this time a refresh token that was just replaced is asked with by two tabs; later, an answer was lost. */
 export const REFRESH_GRACE_MS = 10_000
+/** How exactly a user is told when a session was seen. */
+const SEEN_TO_MS = 60 * 60 * 1000
 /** Twice the life of an access token: by then no token of an ended session is valid any more. */
 const ENDED_SESSIONS_MS = 20 * 60 * 1000
 
@@ -41,13 +44,19 @@ export interface Sessions {
    * The token before the present one stays good, and gets the same successor again, until the present one has been
    * presented: whose answer was lost asks again, at any time.
    * @throws ParleyError UNAUTHENTICATED where the token is not valid; TokenReused where its successor has been presented
-   * already: there is a copy of it, and the whole session ends.
+   * already: there is a copy of it, and the whole session ends; RATE_LIMITED where the session is renewed too often.
    * @param isWaitedFor says whether whoever asked is still there: where a process was frozen meanwhile, the owner may have
    * asked another one since, and would never hear of the successor. Nothing changes then: UNAVAILABLE.
    */
   refresh(token: string, isWaitedFor?: () => boolean): Promise<SignedIn>
+  /**
+   * Gives the viewer's session a refresh token that none of the tokens before it leads to: a copy of one is refused from
+   * then on, and ends the session. Undefined where the session has ended.
+   */
+  moveOn(viewer: Viewer): Promise<SignedIn | undefined>
   /** @throws ParleyError UNAUTHENTICATED where the viewer's session has ended, whatever their token says. */
   mustBeLive(viewer: Viewer): Promise<void>
+  /** The live ones as their user sees them, the one seen last first: when one was seen is told to the hour. */
   list(user: string): Promise<Session[]>
   end(session: string): Promise<void>
   /** Ends the session that a refresh token belongs to, whichever of its tokens it is; the session's id, where it is one. */
@@ -67,10 +76,11 @@ export interface SessionsOptions {
   ids: IdSource
   accessTokens: AccessTokens
   refreshTokens: RefreshTokens
+  limits: { refreshes: TokenBuckets }
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, clock, ids, accessTokens, refreshTokens } = options
+  const { store, clock, ids, accessTokens, refreshTokens, limits } = options
   const late = createLateRefreshes(store, clock, REFRESH_LIFETIME * 1000)
 
   async function signedIn(user: string, session: string, generation: number): Promise<SignedIn> {
@@ -89,7 +99,19 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   async function refresh(token: string, isWaitedFor = () => true): Promise<SignedIn> {
     const claim = await refreshTokens.read(token)
-    const session = claim && (await store.session(claim.session))
+    if (!claim) throw ended()
+    const taken = limits.refreshes.take(claim.session, 1, clock.now())
+    if (taken.ok) return renew(token, claim, isWaitedFor)
+    const { retryAfterMs } = taken
+    throw new ParleyError("RATE_LIMITED", "Too many renewals: wait a moment.", { retryAfterMs })
+  }
+
+  async function renew(
+    token: string,
+    claim: RefreshClaim,
+    isWaitedFor: () => boolean,
+  ): Promise<SignedIn> {
+    const session = await store.session(claim.session)
     const now = clock.now()
     if (!session || session.endedAt !== null || session.expiresAt <= now) throw ended()
     if (!isWaitedFor()) throw unavailable("Nobody waits for this session any more.")
@@ -100,7 +122,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const next = await renewal(id, generation + 1, now)
       if (await store.rotateSession(id, generation, next)) return signedIn(user, id, generation + 1)
       // Another tab was faster, or the session has just ended: look again.
-      return refresh(token, isWaitedFor)
+      return renew(token, claim, isWaitedFor)
     }
     if (claim.generation === generation - 1) {
       const isLate = now - session.rotatedAt > REFRESH_GRACE_MS
@@ -133,11 +155,29 @@ export function createSessions(options: SessionsOptions): Sessions {
       return signedIn(user, id, 1)
     },
     refresh,
+    async moveOn({ session: id }) {
+      for (;;) {
+        const session = await store.session(id)
+        if (!session || session.endedAt !== null) return undefined
+        // Two generations on: the token right before the new one would be given the new one.
+        const generation = session.generation + 2
+        const next = await renewal(id, generation, clock.now())
+        if (await store.rotateSession(id, session.generation, next)) {
+          return signedIn(session.user, id, generation)
+        }
+      }
+    },
     async mustBeLive(viewer) {
       const session = await store.session(viewer.session)
       if (session?.user !== viewer.user || session.endedAt !== null) throw ended()
     },
-    list: (user) => store.liveSessions(user, clock.now()),
+    async list(user) {
+      const live = await store.liveSessions(user, clock.now())
+      // Neither a time nor the order tells of a single renewal.
+      return live
+        .map((session) => ({ ...session, lastSeenAt: shownSeenAt(session) }))
+        .sort((a, b) => b.lastSeenAt - a.lastSeenAt || b.createdAt - a.createdAt)
+    },
     async end(session) {
       await store.endSession(session)
     },
@@ -171,6 +211,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
   }
 }
+
+/**
+ * To the hour, rounded down, and never before the session began. A thief with a copy of the refresh token goes unnoticed
+ * only within REFRESH_GRACE_MS of the owner's renewals: the list does not tell when those are.
+ */
+const shownSeenAt = ({ createdAt, lastSeenAt }: Session) =>
+  Math.max(createdAt, lastSeenAt - (lastSeenAt % SEEN_TO_MS))
 
 const ENDED = "This session has ended: sign in again."
 const ended = () => unauthenticated(ENDED)

@@ -55,11 +55,14 @@ export function newUsername(given: string): string {
   return spelling
 }
 
-/** The same spelling for a username that is looked up. What cannot be a username stays as it is, and names no account. */
-export const foldUsername = (given: string): string => {
+/** The same spelling of what can be a username; undefined for everything else. */
+export function usernameIn(given: string): string | undefined {
   const username = given.trim()
-  return USERNAME.test(username) ? username.toLowerCase() : username
+  return USERNAME.test(username) ? username.toLowerCase() : undefined
 }
+
+/** The same for a username that is looked up. What cannot be a username stays as it is, and names no account. */
+export const foldUsername = (given: string): string => usernameIn(given) ?? given.trim()
 
 function words(list: string): string[] {
   return list.trim().split(/\s+/)

@@ -138,7 +138,8 @@ const Mutation = {
     const viewer = await operation.viewer()
     const { user, session } = viewer
     const change = () => auth.accounts.changePassword(viewer, args.current, args.new, call)
-    await audited("password-change", operation, { user, session }, change)
+    const moved = await audited("password-change", operation, { user, session }, change)
+    if (moved) setCookies(call, auth.config, moved)
     await rememberDevice(operation, user)
     return true
   },

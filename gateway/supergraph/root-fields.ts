@@ -10,14 +10,14 @@ import {
 export interface RootFields {
   /** Every root field may be asked for without a login; true also for introspection and `__typename`. */
   allPublic: boolean
-  /** Some root field needs nobody to be signed in because it signs somebody in or out: those deal in cookies. */
+  /** Some root field sets the cookies of a login session. */
   dealsInCookies: boolean
   /** No root field but introspection's. */
   introspectionOnly: boolean
 }
 
 /**
- * Reads the directive `@public` off the root fields of a valid operation, those in fragments included. Fields under
+ * Reads the directives `@public` and `@cookies` off the root fields of a valid operation, those in fragments included. Fields under
  * `@skip` and `@include` count as selected: a login must not depend on a variable.
  */
 export function rootFieldsOf(
@@ -26,14 +26,15 @@ export function rootFieldsOf(
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): RootFields {
   const fields = marked.getRootType(operation.operation)?.getFields() ?? {}
-  const isPublic = ({ name }: FieldNode) =>
-    fields[name.value]?.astNode?.directives?.some(({ name }) => name.value === "public") ?? false
+  const has = (directive: string) => (field: FieldNode) =>
+    fields[field.name.value]?.astNode?.directives?.some(({ name }) => name.value === directive) ??
+    false
   const own = selectedFields(operation.selectionSet, fragments).filter(
     ({ name }) => !name.value.startsWith("__"),
   )
   return {
-    allPublic: own.every(isPublic),
-    dealsInCookies: operation.operation === "mutation" && own.some(isPublic),
+    allPublic: own.every(has("public")),
+    dealsInCookies: own.some(has("cookies")),
     introspectionOnly: own.length === 0,
   }
 }

@@ -24,15 +24,23 @@ test("the API has none of the federation's machinery", () => {
   expect(api.getDirectives().map(({ name }) => name)).not.toContain("viewer")
 })
 
-test("the public root fields are those that a visitor needs", () => {
+function rootFieldsWith(directive: string): string[] {
   const { marked } = loadGraph(sdl)
-  const fields = [marked.getQueryType()!, marked.getMutationType()!].flatMap((type) =>
-    Object.values(type.getFields()),
-  )
-  const open = fields.filter(({ astNode }) =>
-    astNode?.directives?.some(({ name }) => name.value === "public"),
-  )
-  expect(open.map(({ name }) => name).sort()).toEqual(
+  return [marked.getQueryType()!, marked.getMutationType()!]
+    .flatMap((type) => Object.values(type.getFields()))
+    .filter(({ astNode }) => astNode?.directives?.some(({ name }) => name.value === directive))
+    .map(({ name }) => name)
+    .sort()
+}
+
+test("the public root fields are those that a visitor needs", () => {
+  expect(rootFieldsWith("public")).toEqual(
     ["me", "refreshSession", "signIn", "signOut", "signUp"].sort(),
+  )
+})
+
+test("the root fields that set cookies say so", () => {
+  expect(rootFieldsWith("cookies")).toEqual(
+    ["changePassword", "refreshSession", "signIn", "signOut", "signUp"].sort(),
   )
 })

@@ -8,7 +8,7 @@ export interface Graph {
   api: GraphQLSchema
   /** The same in the planner's own model: what `executeQueryPlan` wants. */
   apiModel: ReturnType<Supergraph["apiSchema"]>
-  /** With `@public` and `@viewer` on its fields. */
+  /** With `@public`, `@cookies` and `@viewer` on its fields. */
   marked: GraphQLSchema
   /** Each subgraph's own schema, by name. */
   subgraphs: ReadonlyMap<string, GraphQLSchema>

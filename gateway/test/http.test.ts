@@ -138,6 +138,8 @@ describe("whoever is not signed in", () => {
     })
     const bearer = { authorization: "Bearer old" }
     expect(code(await world.ask(signIn, {}, bearer))).toEqual(["UNAUTHENTICATED"])
+    const change = `mutation { changePassword(current: "x", new: "y") }`
+    expect(code(await world.ask(change, {}, cookie))).toEqual(["UNAUTHENTICATED"])
     expect(code(await world.ask("{ me { id } }", {}, cookie))).toEqual(["UNAUTHENTICATED"])
   })
 })

@@ -175,6 +175,8 @@ describe("operations on a socket", () => {
       "mutation { refreshSession { id } }",
       "mutation { signOut }",
       "mutation { ...F } fragment F on Mutation { signOut }",
+      `mutation { changePassword(current: "x", new: "y") }`,
+      `mutation { ...F } fragment F on Mutation { again: changePassword(current: "x", new: "y") }`,
     ]) {
       socket.subscribe(query, query)
       const { payload } = await socket.next("error", query)
