@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setSystemTime, test } from "bun:test"
 import { type Client, CombinedError } from "@urql/core"
 import { GraphQLError } from "graphql"
 import {
@@ -296,6 +296,19 @@ describe("keeping in step", () => {
     deliver(ready([]))
     await until(() => lists() === 2)
     stop()
+  })
+
+  test("resumes by the server's times, though the clock of the device is a day ahead", async () => {
+    setSystemTime(new Date(Date.now() + 24 * 60 * 60 * 1000))
+    const { started, reconnect, deliver, sent, resumeAt, stop } = scene(6, 5)
+    await started()
+    deliver(ready([]))
+    deliver(sent(6))
+    reconnect()
+    const since = new Date(Date.parse(aMessage(6, BOB).at) - 60_000).toISOString()
+    expect(resumeAt()).toMatchObject({ since })
+    stop()
+    setSystemTime()
   })
 
   test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {
