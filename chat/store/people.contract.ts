@@ -137,9 +137,7 @@ export function peopleContract(name: string, prepare: () => Promise<StorePlace>)
         await store.append([gone.changed(departed, { left: [one] })])
         const others = [friend, former, departed, stranger]
         expect(await other.people.contacts(one, others)).toEqual(new Set([friend]))
-        expect(await store.people.contacts(stranger, [friend, one])).toEqual(
-          new Set([friend]),
-        )
+        expect(await store.people.contacts(stranger, [friend, one])).toEqual(new Set([friend]))
         expect(await store.people.contacts(person(), others)).toEqual(new Set())
         expect(await store.people.contacts(one, [])).toEqual(new Set())
       })
