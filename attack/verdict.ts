@@ -20,7 +20,7 @@ const LATE = 1_500
  */
 export const CACHES: Memory = {
   gateway: 320 * MIB,
-  auth: 96 * MIB,
+  auth: 104 * MIB,
   chat: 352 * MIB,
   web: 128 * MIB,
 }

@@ -22,8 +22,6 @@ export const MAX_CONVERSATIONS = 10_000
 export const MAX_RECEIPT_SPAN = 500
 /** People that a refusal names as not to be added: as many as a screen shows. */
 export const MAX_REFUSED_NAMED = 100
-/** Memberships that one look for conversations in common reads: two people in 10,000 conversations each, in some 10 ms. */
-export const MAX_COMMON_READS = 20_000
 
 /**
  * What an operator may set, by the environment variable of that name. A person who types, pastes or flushes the outbox
@@ -109,6 +107,8 @@ export const MAX_KNOWN_ACCOUNTS = 100_000
 export const COUNTED_AT_A_TIME = 20_000
 /** Memberships that MongoDB sends at a time where only their keys are read: some 500 KB. */
 export const KEYS_AT_A_TIME = 5_000
+/** Conversations of a person in which one query of MongoDB looks for others: some 12 KB of ids. */
+export const COMMON_PER_QUERY = 200
 // --- bus and cluster
 
 /**

@@ -5,6 +5,7 @@ import {
   answerInstead,
   composer,
   conversations,
+  isAlive,
   message,
   openBrowser,
   pageOf,
@@ -352,4 +353,28 @@ test("several messages of a killed tab are sent by two that open at once: in ord
   expect(sent.length).toBe(3)
   expect(new Set(sent).size).toBe(3)
   await context.close()
+}, 60_000)
+
+test("what is begun is there after a reload, for each conversation, and leaves with its person", async () => {
+  const page = await pageOf(browser, await alice.onAnotherDevice(), { at: `/c/${chat}` })
+  await composer(page).fill("Dear Bob, I have")
+  await page.reload()
+  await until(
+    async () => (await composer(page).inputValue()) === "Dear Bob, I have",
+    "the text that was begun",
+  )
+  await isAlive(page)
+  await composer(page).fill("Never mind")
+  await page.keyboard.press("Enter")
+  await message(page, "Never mind").waitFor()
+  await page.reload()
+  await isAlive(page)
+  expect(await composer(page).inputValue()).toBe("")
+  await composer(page).fill("A secret")
+  expect((await kept(page)).some((name) => name.startsWith("parley.draft."))).toBe(true)
+  await page.getByRole("button", { name: "Account" }).click()
+  await page.getByRole("button", { name: "Sign out" }).click()
+  await page.getByRole("button", { name: "Sign in" }).waitFor()
+  await until(async () => (await kept(page)).length === 0, "the disk to be empty")
+  await page.context().close()
 }, 60_000)

@@ -41,6 +41,10 @@ export const DEVICE_REST_MS = 10_000
 export const WRITE_AHEAD_MESSAGES = 64
 /** Characters written ahead in localStorage: a fifth of what a browser gives an origin. */
 export const WRITE_AHEAD_CHARACTERS = 1_000_000
+/** Conversations in which something that was begun is kept in localStorage: more than a person leaves unfinished. */
+export const DRAFTS = 50
+/** Characters of all these drafts together: 25 of the longest texts, in a twentieth of what a browser gives an origin. */
+export const DRAFT_CHARACTERS = 250_000
 
 // What the browser tells by itself
 

@@ -159,12 +159,12 @@ export function createHub(options: HubOptions): Hub {
       const mine = users.get(session.user)
       if (mine) mine.add(session)
       else users.set(session.user, new Set([session]))
-      rooms.beginPlacing()
+      const endPlacing = rooms.beginPlacing()
       try {
         await hold(partitionOf(session.user, bus.partitions))
         return await placeAll(session, pause)
       } finally {
-        rooms.endPlacing()
+        endPlacing()
       }
     },
 

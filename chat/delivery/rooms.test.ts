@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test"
 import { unavailable } from "@parley/service/errors.ts"
+import { silentLogger } from "@parley/service/log.ts"
 import { until } from "@parley/service/test/until.ts"
 import type { ChatContainer } from "../context.ts"
 import type { Entry } from "../domain/entry.ts"
@@ -18,6 +19,7 @@ import type { MembershipView, Store } from "../store/store.ts"
 import { createLog, type LogBuilder } from "../test/log-builder.ts"
 import { openSession } from "../test/subscriber.ts"
 import { createWorld, type World } from "../test/world.ts"
+import { createRooms } from "./rooms.ts"
 
 const group = "group"
 let world: World
@@ -269,4 +271,35 @@ test("a room whose log is being read keeps 1,000 of the events that come meanwhi
   expect(node.hub.stats().queued.all).toBeWithin(1_000, 1_002)
   resolve()
   await until(() => bob.entries().at(-1)?.seq === 1_502, "the last message")
+})
+
+test("what passes while sessions are placed is forgotten with the sessions that could have missed it", () => {
+  const { store, sessionsOf } = { store: world.store, sessionsOf: () => new Set<never>() }
+  const rooms = createRooms({ ...node, store, sessionsOf, log: silentLogger } as never)
+  const pass = (conversation: string) => {
+    const entry = createLog(conversation).founded("alice")
+    rooms.take({ kind: "entry", entry }, [])
+  }
+  pass("before all")
+  expect(rooms.strays).toBe(0)
+  let end = rooms.beginPlacing()
+  // There is always one more session being placed when another one is done.
+  for (let i = 0; i < 1_000; i++) {
+    pass(`during ${i}`)
+    pass("again and again")
+    const next = rooms.beginPlacing()
+    expect(rooms.strays).toBe(2)
+    end()
+    expect(rooms.strays).toBe(0)
+    end = next
+  }
+  // One that began earlier may still need what passed when a later one is done.
+  const early = rooms.beginPlacing()
+  const late = rooms.beginPlacing()
+  pass("late")
+  end()
+  late()
+  expect(rooms.strays).toBe(1)
+  early()
+  expect(rooms.strays).toBe(0)
 })

@@ -25,9 +25,8 @@ export interface Rooms {
    * come by that entry. A room that is past it has let the session in again by a later joining.
    */
   takeOut(session: Session, conversation: string, until: number): void
-  /** Between these two a session reads its memberships, and misses nothing that passes meanwhile. */
-  beginPlacing(): void
-  endPlacing(): void
+  /** From here to the call of what it returns a session reads its memberships, and misses nothing that passes meanwhile. */
+  beginPlacing(): () => void
   /** Forgets what only the session's replay needed. */
   settle(session: Session): void
   /** The session leaves every room; one that has ended is told of nothing any more, so many rooms may take a while. */
@@ -35,6 +34,8 @@ export interface Rooms {
   /** How many rooms the session is in. */
   placesOf(session: Session): number
   readonly size: number
+  /** Conversations without a room of which is remembered that something passed while sessions are being placed. */
+  readonly strays: number
   /** What waits in the rooms: in all of them, and in the fullest. */
   queued(): { all: number; fullest: number }
 }
@@ -54,9 +55,14 @@ export function createRooms(options: RoomsOptions): Rooms {
   const { store, log, sessionsOf } = options
   const rooms = new Map<string, Room>()
   const roomsOf = new Map<Session, Set<Room>>()
-  /** While sessions are being placed: the newest entry of conversations that had no room when it passed. */
-  const strays = new Map<string, number>()
-  let placing = 0
+  /**
+   * The newest entry of conversations that had no room when it passed, and the epoch of that; in the order of epochs. An
+   * epoch begins with the placing of a session, and is of no use once all placings that began by then are over.
+   */
+  const strays = new Map<string, { seq: number; epoch: number }>()
+  let epoch = 0
+  /** The epochs of the placings under way, in their order. */
+  const placings = new Set<number>()
   const leave = createLeaving<Session, Room>((session, room) => exit(room, session))
 
   function openRoom(conversation: string, tail: number): Room {
@@ -90,8 +96,19 @@ export function createRooms(options: RoomsOptions): Rooms {
 
   /** Who is being placed may have read of the conversation before that entry, and finds no room that knows of it. */
   function noteStray(conversation: string, seq: number): void {
-    if (placing === 0) return
-    strays.set(conversation, Math.max(seq, strays.get(conversation) ?? 0))
+    if (placings.size === 0) return
+    const known = strays.get(conversation)?.seq ?? 0
+    strays.delete(conversation)
+    strays.set(conversation, { seq: Math.max(seq, known), epoch })
+  }
+
+  function endPlacing(began: number): void {
+    placings.delete(began)
+    const [oldest = Number.POSITIVE_INFINITY] = placings
+    for (const [conversation, stray] of strays) {
+      if (stray.epoch >= oldest) return
+      strays.delete(conversation)
+    }
   }
 
   function takeEntry(event: BusEvent & { kind: "entry" }): void {
@@ -309,7 +326,7 @@ export function createRooms(options: RoomsOptions): Rooms {
       enter(room, session)
       // The replay reads up to the head; the room may still be on its way there.
       session.covered.set(conversation, head)
-      room.known = Math.max(room.known, head, strays.get(conversation) ?? 0)
+      room.known = Math.max(room.known, head, strays.get(conversation)?.seq ?? 0)
       if (!room.busy && room.known > room.tail) pump(room)
       return true
     },
@@ -320,12 +337,9 @@ export function createRooms(options: RoomsOptions): Rooms {
     },
 
     beginPlacing() {
-      placing += 1
-    },
-
-    endPlacing() {
-      placing -= 1
-      if (placing === 0) strays.clear()
+      const began = ++epoch
+      placings.add(began)
+      return () => endPlacing(began)
     },
 
     settle(session) {
@@ -346,6 +360,10 @@ export function createRooms(options: RoomsOptions): Rooms {
 
     get size() {
       return rooms.size
+    },
+
+    get strays() {
+      return strays.size
     },
 
     queued() {

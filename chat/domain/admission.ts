@@ -1,6 +1,6 @@
 import type { Clock } from "@parley/service/clock.ts"
 import { ParleyError } from "@parley/service/errors.ts"
-import { MAX_COMMON_READS, MAX_CONVERSATIONS, MAX_REFUSED_NAMED } from "../limits.ts"
+import { MAX_CONVERSATIONS, MAX_REFUSED_NAMED } from "../limits.ts"
 import type { People } from "../store/people.ts"
 import type { UsageStore } from "../store/usage.ts"
 import type { OnLimited } from "./allowance.ts"
@@ -54,7 +54,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const [settings, counts, contacts] = await Promise.all([
       store.settings(people),
       store.countConversations(people, MAX_CONVERSATIONS),
-      store.contacts(by, people, MAX_COMMON_READS),
+      store.contacts(by, people),
     ])
     const allow = (user: string): boolean => {
       const { mayAdd } = settings.get(user) ?? DEFAULT_SETTINGS

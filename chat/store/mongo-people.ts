@@ -1,5 +1,5 @@
 import type { Mongo } from "@parley/service/mongo.ts"
-import { KEYS_AT_A_TIME } from "../limits.ts"
+import { COMMON_PER_QUERY, KEYS_AT_A_TIME } from "../limits.ts"
 import type { MemberDocument, SettingsDocument } from "./mongo-shapes.ts"
 import type { People } from "./people.ts"
 
@@ -7,12 +7,24 @@ export function mongoPeople(mongo: Mongo): People {
   const members = mongo.collection<MemberDocument>("members")
   const settings = mongo.collection<SettingsDocument>("settings")
 
-  const present = (users: readonly string[], limit: number) =>
-    members
-      .find({ user: { $in: [...users] }, until: null })
-      .project<Pick<MemberDocument, "conversation" | "user">>({ _id: 0, conversation: 1, user: 1 })
-      .limit(limit)
-      .batchSize(Math.min(limit, KEYS_AT_A_TIME))
+  async function conversationsOf(user: string): Promise<string[]> {
+    const found = members
+      .find({ user, until: null })
+      .project<Pick<MemberDocument, "conversation">>({ _id: 0, conversation: 1 })
+      .batchSize(KEYS_AT_A_TIME)
+    return (await found.toArray()).map(({ conversation }) => conversation)
+  }
+
+  /** Those of these people who are in one of these conversations. MongoDB answers from the index of both, with each once. */
+  async function presentIn(conversations: string[], users: string[]): Promise<string[]> {
+    const found = await members
+      .aggregate<{ _id: string }>([
+        { $match: { user: { $in: users }, until: null, conversation: { $in: conversations } } },
+        { $group: { _id: "$user" } },
+      ])
+      .toArray()
+    return found.map(({ _id }) => _id)
+  }
 
   return {
     settings: (users) =>
@@ -41,15 +53,16 @@ export function mongoPeople(mongo: Mongo): People {
         return counts
       }),
 
-    contacts: (user, others, limit) =>
+    contacts: (user, others) =>
       mongo.run(async () => {
         const found = new Set<string>()
         if (others.length === 0) return found
-        const own = new Set<string>()
-        for await (const { conversation } of present([user], limit)) own.add(conversation)
-        if (own.size === 0) return found
-        for await (const member of present(others, limit)) {
-          if (own.has(member.conversation)) found.add(member.user)
+        const own = await conversationsOf(user)
+        let sought = [...others]
+        for (let from = 0; from < own.length && sought.length > 0; from += COMMON_PER_QUERY) {
+          const some = own.slice(from, from + COMMON_PER_QUERY)
+          for (const other of await presentIn(some, sought)) found.add(other)
+          sought = sought.filter((other) => !found.has(other))
         }
         return found
       }),

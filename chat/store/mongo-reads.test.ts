@@ -93,6 +93,27 @@ test("a node that has not heard of a conversation for long looks for its end whe
   expect(query?.args[0]).toEqual({ $or: [{ conversation: "conversation", seq: { $gt: 101 } }] })
 })
 
+test("memberships that have ended cost no look for the ends of their logs", async () => {
+  await using database = newDatabase(server)
+  const { store, operations } = await openCounted(database.url)
+  await using _ = store
+  await using other = await openMongoStore(database.url, silentLogger)
+  for (const name of ["past", "present"]) {
+    const log = createLog(name)
+    const left = name === "past" ? ["bob"] : []
+    const entries = [log.founded("alice", ["bob"]), log.changed("alice", { left })]
+    for (const entry of [...entries, log.message("alice")]) await other.append([entry])
+  }
+  operations.length = 0
+  expect(await store.memberships("bob")).toMatchObject([
+    { conversation: "past", until: 2, head: 2 },
+    { conversation: "present", until: null, head: 3 },
+  ])
+  const asked = JSON.stringify(operations.filter(({ name }) => !name.startsWith("members.")))
+  expect(asked).toContain("present")
+  expect(asked).not.toContain("past")
+})
+
 /** Alice's list, as a node says that has just started. */
 async function list(store: Store): Promise<unknown> {
   await using world = await createWorld(1, () => ({ store }))

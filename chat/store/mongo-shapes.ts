@@ -39,8 +39,9 @@ export interface ConversationDocument {
 }
 
 export interface MemberDocument extends Member {
-  /** The seq of the entry that this document was last changed by. */
+  /** The seq of the entry that this document was last changed by, and its time; older documents lack the time. */
   changed: number
+  changedAt?: number
 }
 
 /** A change of members that somebody may have begun and not finished. */
@@ -113,7 +114,7 @@ export function changesOf(entry: MembersEntry): Map<string, Partial<MemberDocume
   const { seq, at } = entry
   const changes = new Map<string, Partial<MemberDocument>>()
   const change = (user: string, fields: Partial<MemberDocument>) =>
-    changes.set(user, { ...changes.get(user), ...fields, changed: seq })
+    changes.set(user, { ...changes.get(user), ...fields, changed: seq, changedAt: at })
   const role = (role: Role) => (user: string) => change(user, { role })
 
   // Whoever joins again starts anew: what was before their return is not theirs to see.

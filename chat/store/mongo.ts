@@ -156,7 +156,9 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   }
 
   async function viewsOf(user: string, found: WithId<MemberDocument>[]): Promise<MembershipView[]> {
-    const tops = await logs.tops(found.map(({ conversation }) => conversation))
+    // Of a membership that has ended, its document says enough: how its log goes on is not its user's to see.
+    const asked = found.filter(({ until, changedAt }) => until === null || changedAt === undefined)
+    const tops = await logs.tops(asked.map(({ conversation }) => conversation))
     // Where members have changed since, it may have been this one, and the head may be beyond their end by now.
     const doubtful = found.filter(
       ({ conversation, changed, until }) =>
@@ -172,7 +174,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     return [...newest.values()].map((member) => {
       const top = tops.get(member.conversation)
       const head = Math.max(top?.seq ?? 0, member.changed)
-      return { ...memberOf(member), head, headAt: top?.at ?? member.joinedAt }
+      return { ...memberOf(member), head, headAt: top?.at ?? member.changedAt ?? member.joinedAt }
     })
   }
 

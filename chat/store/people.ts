@@ -10,9 +10,6 @@ export interface People {
   /** In how many conversations each of these people is now, counted up to a limit. */
   countConversations(users: readonly string[], limit: number): Promise<Map<string, number>>
 
-  /**
-   * Those of the others who are in a conversation in which the user is, too. At most `limit` memberships of the others
-   * are read in all; who would be found beyond them is not.
-   */
-  contacts(user: string, others: readonly string[], limit: number): Promise<Set<string>>
+  /** Those of the others who are in a conversation in which the user is, too. */
+  contacts(user: string, others: readonly string[]): Promise<Set<string>>
 }

@@ -26,6 +26,20 @@ export function sqlitePeople(db: Database, write: GroupCommit["write"]): People 
 
   const countOf = reading((user: string, limit: number) => count.get(user, limit)!.n)
 
+  const conversationsOf = reading((user: string) =>
+    present.all(user).map(({ conversation }) => conversation),
+  )
+
+  /** Whether the user is in one of these conversations, and how many memberships have been read to know it. */
+  const meetingOf = reading((user: string, conversations: ReadonlySet<string>) => {
+    let read = 0
+    for (const { conversation } of present.iterate(user)) {
+      read += 1
+      if (conversations.has(conversation)) return { is: true, read }
+    }
+    return { is: false, read }
+  })
+
   return {
     settings: reading((users) => {
       const chosen = users.map((user) => [user, settingsOf.get(user)] as const)
@@ -51,20 +65,19 @@ export function sqlitePeople(db: Database, write: GroupCommit["write"]): People 
       return counts
     },
 
-    contacts: reading((user, others, limit) => {
+    async contacts(user, others) {
+      const own = new Set(await conversationsOf(user))
       const found = new Set<string>()
-      const own = new Set(present.all(user).map(({ conversation }) => conversation))
-      let left = limit
+      let read = 0
       for (const other of others) {
-        for (const { conversation } of present.iterate(other)) {
-          if (left === 0) return found
-          left -= 1
-          if (!own.has(conversation)) continue
-          found.add(other)
-          break
-        }
+        const meeting = await meetingOf(other, own)
+        if (meeting.is) found.add(other)
+        read += meeting.read
+        if (read < COUNTED_AT_A_TIME) continue
+        read = 0
+        await new Promise(setImmediate)
       }
       return found
-    }),
+    },
   }
 }

@@ -227,8 +227,10 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
           ...{ conversation: present.conversation, user, role: "MEMBER", since: 2, joinedAt },
           ...{ until: null, delivered: 2, read: 2, head: 2, headAt: joinedAt },
         })
-        const headAt = past.entries[3]!.at
-        expect(of(past.conversation)).toMatchObject({ since: 2, until: 3, head: 4, headAt })
+        expect(of(past.conversation)).toMatchObject({ since: 2, until: 3 })
+        const { head, headAt } = of(past.conversation)!
+        expect(head).toBeGreaterThanOrEqual(3)
+        expect(headAt).toBe(past.entries[head - 1]!.at)
       })
 
       test("is read a stretch of memberships at a time", async () => {

@@ -24,8 +24,9 @@ export interface Member {
 
 /** A membership beside the state of its conversation's log. */
 export interface MembershipView extends Member {
+  /** The newest entry; where the membership has ended, that entry or one between it and the end of the membership. */
   head: number
-  /** The time of the newest entry, in ms since the epoch. */
+  /** The time of that entry, in ms since the epoch. */
   headAt: number
 }
 

@@ -2,6 +2,7 @@ import type { Client, CombinedError } from "@urql/core"
 import { createGraphClient } from "./client.ts"
 import { createDevice } from "./device.ts"
 import { LeaveConversation, MarkDelivered, MarkRead, SendMessage, SignOut } from "./documents.ts"
+import { createDrafts, type Drafts } from "./drafts.ts"
 import { failureOf } from "./errors.ts"
 import { isAtEnd } from "./log.ts"
 import { createMarks } from "./marks.ts"
@@ -20,6 +21,7 @@ export interface Live {
   client: Client
   socket: LiveSocket
   sync: Sync
+  drafts: Drafts
   /** Begins to listen and to send; returns what ends it. Browser only. */
   start(): () => void
   /** Returns whether the outbox holds the text: from then on it is not lost. */
@@ -74,6 +76,7 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       }),
     )
 
+  const drafts = createDrafts(viewer)
   let outbox: Outbox | undefined
 
   return {
@@ -81,6 +84,7 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
     client,
     socket,
     sync,
+    drafts,
     start() {
       const device = createDevice(viewer)
       const writeAhead = createWriteAhead(viewer)
@@ -96,6 +100,7 @@ export function createLive(initial: LiveState, moreAfter: string | null): Live {
       const eraseAll = async () => {
         opened.close()
         writeAhead.erase()
+        drafts.erase()
         await device.erase()
       }
       const ended = new AbortController()

@@ -1,6 +1,7 @@
 import { aLocalStorage, until } from "./testing.ts"
 import "fake-indexeddb/auto"
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { createDrafts } from "./drafts.ts"
 import { openDeviceDb } from "./outbox-db.ts"
 import { beforeLeaving, belongTo, rememberAccount, renewSessionAnew } from "./session.ts"
 import { createWriteAhead } from "./write-ahead.ts"
@@ -20,6 +21,7 @@ const aLetter = { id: "m1", conversation: "c1", text: "Hi", createdAt: 1 }
 test("who signs in finds nothing of the person before, and all of their own", async () => {
   for (const user of ["alice", "bob"]) {
     createWriteAhead(user).keep(aLetter)
+    createDrafts(user).keep("c1", "Begun")
     const db = await openDeviceDb(user)
     await db.outbox.put(aLetter)
     db.close()
@@ -28,6 +30,8 @@ test("who signs in finds nothing of the person before, and all of their own", as
   expect(createWriteAhead("bob").all().length).toBe(1)
   await rememberAccount("bob")
   expect(createWriteAhead("alice").all()).toEqual([])
+  expect(createDrafts("alice").of("c1")).toBe("")
+  expect(createDrafts("bob").of("c1")).toBe("Begun")
   expect(createWriteAhead("bob").all().length).toBe(1)
   const names = (await indexedDB.databases()).map(({ name }) => name)
   expect(names).toContain("parley-bob")

@@ -1,4 +1,5 @@
 import { DEVICE_WITHIN_MS, REQUEST_TIMEOUT_MS } from "../limits.ts"
+import { eraseDrafts } from "./drafts.ts"
 import { eraseDeviceDbs } from "./outbox-db.ts"
 import { within } from "./within.ts"
 import { eraseWriteAhead } from "./write-ahead.ts"
@@ -159,6 +160,7 @@ export async function eraseTraces(): Promise<boolean> {
 
 async function eraseKept(of: (owner: string) => boolean): Promise<void> {
   eraseWriteAhead(of)
+  eraseDrafts(of)
   await within(eraseDeviceDbs(of), DEVICE_WITHIN_MS).catch(() => {})
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, spyOn, test } from "bun:test"
+import { describe, expect, setSystemTime, spyOn, test } from "bun:test"
 import { type Client, CombinedError } from "@urql/core"
 import { GraphQLError } from "graphql"
 import { createAsking } from "./asking.ts"
@@ -288,19 +288,30 @@ describe("keeping in step", () => {
     stop()
   })
 
-  test("receipts are asked for where the line broke before the stream was ready, and only then", async () => {
-    const { started, deliver, asked, stop } = scene(5, 5)
+  test("receipts that moved since the page was rendered are asked for at the first Ready, and at each one", async () => {
+    const { started, reconnect, deliver, asked, stop } = scene(5, 5)
+    await started()
+    const lists = () => asked.filter((what) => what === "list").length
+    expect(lists()).toBe(0)
+    deliver(ready([]))
+    await until(() => lists() === 1)
+    reconnect()
+    deliver(ready([]))
+    await until(() => lists() === 2)
+    stop()
+  })
+
+  test("resumes by the server's times, though the clock of the device is a day ahead", async () => {
+    setSystemTime(new Date(Date.now() + 24 * 60 * 60 * 1000))
+    const { started, reconnect, deliver, sent, resumeAt, stop } = scene(6, 5)
     await started()
     deliver(ready([]))
-    expect(asked).toEqual([])
+    deliver(sent(6))
+    reconnect()
+    const since = new Date(Date.parse(aMessage(6, BOB).at) - 60_000).toISOString()
+    expect(resumeAt()).toMatchObject({ since })
     stop()
-
-    const other = scene(5, 5)
-    await other.started()
-    other.reconnect()
-    other.deliver(ready([]))
-    await until(() => other.asked.includes("list"))
-    other.stop()
+    setSystemTime()
   })
 
   test("a line that breaks again and again while the server refuses: the receipts are asked for by one", async () => {

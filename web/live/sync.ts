@@ -66,12 +66,9 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
   const asking = createAsking(client, store)
   const { load } = createLoads(store, wake)
   const horizon = createHorizon(store.get())
-  /** How often the stream has begun: more than once before the first Ready, where the line was bad from the beginning. */
-  let begun = 0
 
   /** Asked anew for each stream that begins, also where only the socket is a new one. */
   function resume(): Resume {
-    begun += 1
     horizon.begin()
     return horizon.resume(store.get())
   }
@@ -197,13 +194,14 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
     }
   }
 
-  /** An interruption has ended since the receipts were asked for last. */
+  /** A stream has become ready since the receipts were asked for last. */
   let receiptsBehind = false
   let askingForReceipts = false
 
   /**
-   * Receipts are not replayed: after an interruption the newest conversations' are fetched. Once at a time, however often
-   * the line breaks; what is asked for after the last interruption counts.
+   * Receipts are not replayed: those of the newest conversations are fetched at each Ready. The first one included, for
+   * some may have moved since the server rendered the page. Once at a time, however often the line breaks; what is asked
+   * for after the last Ready counts.
    */
   async function catchUpReceipts(stop: AbortSignal): Promise<void> {
     receiptsBehind = true
@@ -223,7 +221,7 @@ export function createSync({ client, store, moreAfter, arrived }: SyncOptions): 
       case "Ready":
         for (const { id } of event.reload) satisfy({ need: "conversation", conversation: id })
         horizon.ready()
-        if (begun > 1) void catchUpReceipts(stop)
+        void catchUpReceipts(stop)
         hurry()
         arrived()
         return

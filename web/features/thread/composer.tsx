@@ -8,15 +8,18 @@ import styles from "./thread.module.css"
 /** The server's limit, in characters (code points). */
 const MAX_TEXT_LENGTH = 8_000
 
-/** What was begun in other conversations, as long as the page is open. */
-const drafts = new Map<string, string>()
-
 export function Composer({ conversation }: { conversation: string }) {
-  const { send } = useLive()
-  const [text, setText] = useState(() => drafts.get(conversation) ?? "")
+  const { send, drafts } = useLive()
+  const [text, setText] = useState("")
   const field = useRef<HTMLTextAreaElement>(null)
   const over = text.length > MAX_TEXT_LENGTH ? [...text].length - MAX_TEXT_LENGTH : 0
   const sendable = text.trim() !== "" && over <= 0
+
+  // Not at the first render: the server, which renders the same, knows of no draft.
+  useLayoutEffect(
+    () => setText((typed) => typed || drafts.of(conversation)),
+    [drafts, conversation],
+  )
 
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) field.current?.focus()
@@ -32,8 +35,7 @@ export function Composer({ conversation }: { conversation: string }) {
 
   function change(next: string) {
     setText(next)
-    if (next) drafts.set(conversation, next)
-    else drafts.delete(conversation)
+    drafts.keep(conversation, next)
   }
 
   function submit() {
