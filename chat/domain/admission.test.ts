@@ -248,21 +248,3 @@ test("a refusal names at most a hundred people", async () => {
     cannotBeAdded(...many.slice(0, 100)),
   )
 })
-
-test("a look for contacts reads a bounded number of memberships", async () => {
-  const read: number[] = []
-  await using world = await createWorld(1, (store) => ({
-    store: {
-      ...store,
-      people: {
-        ...store.people,
-        contacts(by, users, most) {
-          read.push(most)
-          return store.people.contacts(by, users, most)
-        },
-      },
-    },
-  }))
-  await groupsOf(world).create("alice", "Friends", ["bob"])
-  expect(read).toEqual([20_000])
-})
