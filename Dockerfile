@@ -9,18 +9,21 @@ WORKDIR /parley
 COPY package.json bun.lock bunfig.toml ./
 COPY patches patches
 COPY auth/package.json auth/
-COPY bench/package.json bench/
+COPY cli/bench/package.json cli/bench/
 COPY chat/package.json chat/
-COPY dev/package.json dev/
+COPY engines/package.json engines/
 COPY gateway/package.json gateway/
-COPY service/package.json service/
+COPY link/package.json link/
+COPY platform/package.json platform/
+COPY testing/package.json testing/
 COPY web/package.json web/
 RUN bun install --frozen-lockfile
 
 FROM packages AS sources
 ENV NODE_ENV=production NEXT_TELEMETRY_DISABLED=1
 COPY tsconfig.json ./
-COPY service service
+COPY platform platform
+COPY link link
 COPY auth auth
 COPY chat chat
 COPY gateway gateway

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import { ParleyError, unauthenticated } from "@parley/service/errors.ts"
-import { type LogFields, silentLogger } from "@parley/service/log.ts"
+import { ParleyError, unauthenticated } from "@parley/platform/errors.ts"
+import { type LogFields, silentLogger } from "@parley/platform/log.ts"
 import { createAudit } from "./audit.ts"
 import { AUDIT_LIMITED_PER_SECOND } from "./limits.ts"
 import { PASSWORD, startWorld } from "./test/world.ts"

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync } from "node:fs"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import { createTokenVerifier, remoteKeys } from "@parley/service/tokens.ts"
+import { newDatabase, openTestMongo } from "@parley/engines/test/mongo.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { createTokenVerifier, remoteKeys } from "@parley/platform/tokens.ts"
 import { decodeJwt } from "jose"
-import { newDatabase, openTestMongo } from "../dev/engines/test/mongo.ts"
 import { FRESH_TURN_EVERY_MS } from "./limits.ts"
 import { type Device, PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"
 

@@ -7,13 +7,13 @@ import {
   port,
   readConfig,
   url,
-} from "@parley/service/config.ts"
-import type { LogLevel } from "@parley/service/log.ts"
+} from "@parley/platform/config.ts"
+import type { LogLevel } from "@parley/platform/log.ts"
 import {
   type Observability,
   observability,
   observabilityVariables,
-} from "@parley/service/observability.ts"
+} from "@parley/platform/observability.ts"
 import * as v from "valibot"
 
 export interface AuthConfig {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import type { LogFields } from "@parley/service/log.ts"
-import { silentLogger } from "@parley/service/log.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import type { LogFields } from "@parley/platform/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import {
   FRESH_TURN_EVERY_MS,
   GUESSES_PER_ACCOUNT,

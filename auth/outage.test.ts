@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import { until } from "@parley/service/test/until.ts"
-import type { Mongo } from "../dev/engines/mongo.ts"
-import { startTestMongo } from "../dev/engines/test/mongo.ts"
-import { claimPorts } from "../launcher/ports.ts"
+import type { Mongo } from "@parley/engines/mongo.ts"
+import { startTestMongo } from "@parley/engines/test/mongo.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { claimPorts } from "@parley/platform/machine/ports.ts"
+import { until } from "@parley/testing/until.ts"
 import { Device, PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"
 
 /** On a busy machine; in ms. */

@@ -1,5 +1,5 @@
-import { isUnavailable } from "@parley/service/errors.ts"
-import { gatewayOnly } from "@parley/service/subgraph.ts"
+import { gatewayOnly } from "@parley/link/subgraph.ts"
+import { isUnavailable } from "@parley/platform/errors.ts"
 import { Elysia } from "elysia"
 import * as v from "valibot"
 import type { AuthContext } from "./context.ts"

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { SECRET_HEADER } from "@parley/service/link.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT, UnsecuredJWT } from "jose"
 import { KEY_PERIOD_MS } from "./domain/keys.ts"
 import { PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
+import { LIFTED_LIMITS } from "@parley/testing/lifted-limits.ts"
 import { readChatConfig } from "./config.ts"
 import { WRITE_LIMITS } from "./limits.ts"
 

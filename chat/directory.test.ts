@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test"
-import { SECRET_HEADER } from "@parley/service/link.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { createDirectory } from "./directory.ts"
 import { refusal } from "./test/world.ts"
 

@@ -1,7 +1,7 @@
-import { oneOf } from "@parley/service/equals.ts"
-import { unavailable } from "@parley/service/errors.ts"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import { LruMap } from "@parley/service/lru.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import { oneOf } from "@parley/platform/failover.ts"
+import { LruMap } from "@parley/platform/lru.ts"
 import * as v from "valibot"
 import { MAX_KNOWN_ACCOUNTS } from "./limits.ts"
 

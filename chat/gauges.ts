@@ -1,4 +1,4 @@
-import type { Metrics } from "@parley/service/metrics.ts"
+import type { Metrics } from "@parley/platform/metrics.ts"
 import type { Bus, BusStats } from "./bus/bus.ts"
 import type { Account } from "./cluster/account.ts"
 import type { Cluster } from "./cluster/cluster.ts"

@@ -1,4 +1,4 @@
-import { gatewayOnly } from "@parley/service/subgraph.ts"
+import { gatewayOnly } from "@parley/link/subgraph.ts"
 import { Elysia } from "elysia"
 import type { NodeAddress } from "./cluster/cluster.ts"
 

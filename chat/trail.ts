@@ -1,6 +1,6 @@
-import type { Cause } from "@parley/service/cause.ts"
-import type { Logger } from "@parley/service/log.ts"
-import type { Attributes, StepKind, Tracer } from "@parley/service/tracing.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
+import type { Attributes, StepKind, Tracer } from "@parley/platform/tracing.ts"
 import type { BusEvent } from "./bus/bus.ts"
 import type { Entry } from "./domain/entry.ts"
 

@@ -1,7 +1,7 @@
 import { chromium } from "playwright-core"
-import { startParley } from "../e2e/parley.ts"
-import type { Person } from "../e2e/person.ts"
-import { findChromium } from "../launcher/chromium.ts"
+import { findChromium } from "../platform/machine/chromium.ts"
+import { startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
 
 /** Takes the pictures of README.md from the running app: `bun docs/picture.ts [folder]`. */
 const folder = process.argv[2] ?? import.meta.dir

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { type Parley, startParley } from "./parley.ts"
-import type { Answer, Person } from "./person.ts"
-import { TOPOLOGIES } from "./topologies.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import type { Answer, Person } from "../testing/person.ts"
+import { TOPOLOGIES } from "../testing/topologies.ts"
 
 const GROUPS = 5
 const STRANGERS = 12

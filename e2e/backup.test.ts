@@ -2,9 +2,9 @@ import { afterAll, expect, test } from "bun:test"
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { ROOT } from "../launcher/root.ts"
-import { startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
+import { ROOT } from "../platform/machine/root.ts"
+import { startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "parley-backup-"))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
-import { inRoot, ROOT } from "../launcher/root.ts"
-import { walk } from "../launcher/walk.ts"
+import { inRoot, ROOT } from "../platform/machine/root.ts"
+import { walk } from "../platform/machine/walk.ts"
 
 /** A number of the code that bounds something. */
 export interface Bound {
@@ -23,7 +23,7 @@ export interface Row {
 }
 
 /** What has bounds of its own: its code runs where clients reach it. */
-export const PRODUCT = ["auth", "chat", "gateway", "service", "web"] as const
+export const PRODUCT = ["auth", "chat", "gateway", "link", "platform", "web"] as const
 
 const UNITS: Record<string, number> = {
   Ki: 1024,

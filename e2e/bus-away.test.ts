@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
-import { type Kafka, startKafka } from "../dev/engines/kafka.ts"
-import { newDatabase } from "../dev/engines/test/mongo.ts"
-import { launch } from "./launch.ts"
-import { Person } from "./person.ts"
-import type { Reading } from "./reading.ts"
-import { sharedEngines } from "./topologies.ts"
+import { until } from "@parley/testing/until.ts"
+import { type Kafka, startKafka } from "../engines/kafka.ts"
+import { newDatabase } from "../engines/test/mongo.ts"
+import { launch } from "../testing/launch.ts"
+import { Person } from "../testing/person.ts"
+import type { Reading } from "../testing/reading.ts"
+import { sharedEngines } from "../testing/topologies.ts"
 
 setDefaultTimeout(120_000)
 

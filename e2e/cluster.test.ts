@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { until } from "@parley/service/test/until.ts"
-import { newDatabase } from "../dev/engines/test/mongo.ts"
-import { launch } from "./launch.ts"
-import { Person } from "./person.ts"
-import { processes } from "./processes.ts"
-import { sharedEngines } from "./topologies.ts"
+import { until } from "@parley/testing/until.ts"
+import { newDatabase } from "../engines/test/mongo.ts"
+import { launch } from "../testing/launch.ts"
+import { Person } from "../testing/person.ts"
+import { processes } from "../testing/processes.ts"
+import { sharedEngines } from "../testing/topologies.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "parley-cluster-"))
 const DATA_DIR = join(folder, "data")

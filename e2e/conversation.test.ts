@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
-import { type Parley, startParley } from "./parley.ts"
-import { PASSWORD, Person } from "./person.ts"
-import { Reading } from "./reading.ts"
-import { TOPOLOGIES } from "./topologies.ts"
+import { until } from "@parley/testing/until.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import { PASSWORD, Person } from "../testing/person.ts"
+import { Reading } from "../testing/reading.ts"
+import { TOPOLOGIES } from "../testing/topologies.ts"
 
 describe.each(TOPOLOGIES)("on %s", (topology) => {
   let parley: Parley

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
-import { type Parley, startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
-import type { Reading } from "./reading.ts"
-import { TOPOLOGIES, type Topology } from "./topologies.ts"
+import { until } from "@parley/testing/until.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
+import type { Reading } from "../testing/reading.ts"
+import { TOPOLOGIES, type Topology } from "../testing/topologies.ts"
 
 const SENDERS = 4
 const EACH = 60

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import type { Browser, Page } from "playwright-core"
-import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
 import {
   answerInstead,
   composer,
@@ -12,10 +11,11 @@ import {
   pageOf,
   unavailable,
   write,
-} from "./browser.ts"
-import { type Line, openLine } from "./line.ts"
-import { type Parley, startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
+} from "../testing/browser.ts"
+import { LIFTED_LIMITS } from "../testing/lifted-limits.ts"
+import { type Line, openLine } from "../testing/line.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
 
 let parley: Parley
 let browser: Browser

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test"
-import { silentLogger } from "@parley/service/log.ts"
-import { createMetrics } from "@parley/service/metrics.ts"
-import { openMetrics } from "@parley/service/metrics-server.ts"
-import { watchSockets } from "@parley/service/socket-watch.ts"
+import { watchSockets } from "@parley/link/socket-metrics.ts"
+import { silentLogger } from "@parley/platform/log.ts"
+import { createMetrics } from "@parley/platform/metrics.ts"
+import { openMetrics } from "@parley/platform/metrics-server.ts"
 import { createAuthMetrics } from "../auth/metrics.ts"
 import { createChatMetrics } from "../chat/metrics.ts"
 import { createGatewayMetrics } from "../gateway/metrics.ts"
-import { ROOT } from "../launcher/root.ts"
+import { ROOT } from "../platform/machine/root.ts"
 
 const page = await Bun.file(`${ROOT}/docs/observability.md`).text()
 
@@ -40,7 +40,7 @@ test("docs/observability.md has every figure, and none besides", () => {
 })
 
 test("docs/observability.md has every variable", async () => {
-  const source = await Bun.file(`${ROOT}/service/observability.ts`).text()
+  const source = await Bun.file(`${ROOT}/platform/observability.ts`).text()
   const variables = [...source.matchAll(/^ {2}([A-Z_]+): v\./gm)].map(([, name]) => name!)
   expect(variables).toHaveLength(6)
   for (const name of variables) expect(page).toContain(`\`${name}\``)

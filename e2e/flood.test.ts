@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { silentLogger } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { silentLogger } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import { WRITE_LIMITS } from "../chat/limits.ts"
 import { messageId } from "../chat/test/log-builder.ts"
 import { everyone, type Node, startNode, temporaryFolder } from "../chat/test/node.ts"

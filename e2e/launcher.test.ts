@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { join } from "node:path"
-import { until } from "@parley/service/test/until.ts"
-import { isReady, launch } from "./launch.ts"
-import { processes } from "./processes.ts"
+import { until } from "@parley/testing/until.ts"
+import { isReady, launch } from "../testing/launch.ts"
+import { processes } from "../testing/processes.ts"
 
 describe("a running Parley", () => {
   let alice: ReturnType<typeof launch>

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import {
   answerInstead,
@@ -11,9 +11,9 @@ import {
   pageOf,
   unavailable,
   write,
-} from "./browser.ts"
-import { type Parley, startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
+} from "../testing/browser.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
 
 let parley: Parley
 let browser: Browser

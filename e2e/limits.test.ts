@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
-import { inRoot } from "../launcher/root.ts"
+import { inRoot } from "../platform/machine/root.ts"
 import {
   type Bound,
   exportedBounds,
@@ -15,7 +15,7 @@ const rows = readRows(readFileSync(inRoot("docs/limits.md"), "utf8"))
 
 /** Names that look like those of bounds, with what they are instead. */
 const NO_BOUNDS: Record<string, string> = {
-  "auth/store/mongo-keys.ts TAG_BYTES": "the length of AES-GCM's tag",
+  "auth/store/mongo/keys.ts TAG_BYTES": "the length of AES-GCM's tag",
 }
 
 const missing = (bounds: readonly Bound[]) =>

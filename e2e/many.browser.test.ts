@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import type { Browser } from "playwright-core"
-import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
-import { answerInstead, conversations, openBrowser, pageOf } from "./browser.ts"
-import { type Line, openLine } from "./line.ts"
-import { type Parley, startParley } from "./parley.ts"
+import { answerInstead, conversations, openBrowser, pageOf } from "../testing/browser.ts"
+import { LIFTED_LIMITS } from "../testing/lifted-limits.ts"
+import { type Line, openLine } from "../testing/line.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
 
 let parley: Parley
 let browser: Browser

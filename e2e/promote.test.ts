@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { type Db, MongoClient } from "mongodb"
-import { newDatabase } from "../dev/engines/test/mongo.ts"
-import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
-import { inRoot } from "../launcher/root.ts"
-import { type Parley, startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
-import { sharedEngines } from "./topologies.ts"
+import { newDatabase } from "../engines/test/mongo.ts"
+import { inRoot } from "../platform/machine/root.ts"
+import { LIFTED_LIMITS } from "../testing/lifted-limits.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
+import { sharedEngines } from "../testing/topologies.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "parley-promote-"))
 const dataDir = join(folder, "data")
@@ -53,7 +53,7 @@ async function live(parley: Parley): Promise<void> {
 }
 
 function promote(environment: Record<string, string>) {
-  const child = Bun.spawn([process.execPath, inRoot("parley.ts"), "promote"], {
+  const child = Bun.spawn([process.execPath, inRoot("cli/main.ts"), "promote"], {
     env: { ...process.env, DATA_DIR: dataDir, ...environment },
     stdin: "ignore",
     stdout: "pipe",

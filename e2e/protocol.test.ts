@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
-import { ERROR_CODES } from "@parley/service/errors.ts"
+import { ERROR_CODES } from "@parley/platform/errors.ts"
 import { buildASTSchema, isUnionType, parse } from "graphql"
-import { ROOT } from "../launcher/root.ts"
+import { ROOT } from "../platform/machine/root.ts"
 
 const read = (path: string) => Bun.file(`${ROOT}/${path}`).text()
 const protocol = await read("docs/protocol.md")
@@ -21,7 +21,7 @@ test("docs/protocol.md documents every event", async () => {
 
 test("docs/protocol.md documents every close code that is used", async () => {
   const used = new Set<string>()
-  for await (const path of new Bun.Glob("{gateway,service,chat}/**/*.ts").scan(ROOT)) {
+  for await (const path of new Bun.Glob("{gateway,link,platform,chat}/**/*.ts").scan(ROOT)) {
     if (path.includes("test") || path.includes("node_modules")) continue
     for (const [, code] of (await read(path)).matchAll(/\b(?:close|quit)\((\d{4})\b/g)) {
       used.add(code!)

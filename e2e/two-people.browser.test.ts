@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
-import { findChromium } from "../launcher/chromium.ts"
-import { type Parley, startParley } from "./parley.ts"
+import { findChromium } from "../platform/machine/chromium.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
 
 let parley: Parley
 let browser: Browser

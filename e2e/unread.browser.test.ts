@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import type { Browser, Page } from "playwright-core"
-import { LIFTED_LIMITS } from "../dev/lifted-limits.ts"
-import { conversations, isAlive, message, openBrowser, pageOf, write } from "./browser.ts"
-import { type Parley, startParley } from "./parley.ts"
-import type { Person } from "./person.ts"
+import { conversations, isAlive, message, openBrowser, pageOf, write } from "../testing/browser.ts"
+import { LIFTED_LIMITS } from "../testing/lifted-limits.ts"
+import { type Parley, startParley } from "../testing/parley.ts"
+import type { Person } from "../testing/person.ts"
 
 let parley: Parley
 let browser: Browser

@@ -1,5 +1,5 @@
-import type { ErrorCode } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
+import type { ErrorCode } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import type { Operation } from "./operations/operation.ts"
 import { nameOf } from "./operations/operation-name.ts"
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { readConfig } from "@parley/service/config.ts"
+import { readConfig } from "@parley/platform/config.ts"
 import * as v from "valibot"
 import { clientAddress, networks } from "./addresses.ts"
 import { ALICE } from "./test/fake-auth.ts"

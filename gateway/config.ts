@@ -8,13 +8,13 @@ import {
   readConfig,
   url,
   urls,
-} from "@parley/service/config.ts"
-import type { LogLevel } from "@parley/service/log.ts"
+} from "@parley/platform/config.ts"
+import type { LogLevel } from "@parley/platform/log.ts"
 import {
   type Observability,
   observability,
   observabilityVariables,
-} from "@parley/service/observability.ts"
+} from "@parley/platform/observability.ts"
 import * as v from "valibot"
 import type { AccessLogSetting } from "./access-log.ts"
 import { networks } from "./addresses.ts"

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { MAX_TOKEN_LENGTH } from "@parley/service/tokens.ts"
+import { MAX_TOKEN_LENGTH } from "@parley/platform/tokens.ts"
 import { bearerToken, cookieNames, readCredentials, readUserAgent } from "./credentials.ts"
 import { MAX_DEVICE_COOKIE_LENGTH, MAX_USER_AGENT_LENGTH } from "./limits.ts"
 

@@ -1,4 +1,4 @@
-import { MAX_TOKEN_LENGTH } from "@parley/service/tokens.ts"
+import { MAX_TOKEN_LENGTH } from "@parley/platform/tokens.ts"
 import { MAX_DEVICE_COOKIE_LENGTH, MAX_USER_AGENT_LENGTH } from "./limits.ts"
 
 /** The tokens that a request or a handshake brings, not yet checked. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import { silentLogger as log } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { silentLogger as log } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import { followEndedSessions } from "./ended-sessions.ts"
 
 /** Some auths on one store, whose clock stands still until a test moves it, and a gateway's view of it. */

@@ -1,7 +1,7 @@
-import { oneOf } from "@parley/service/equals.ts"
-import { every } from "@parley/service/every.ts"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import type { Logger } from "@parley/service/log.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { every } from "@parley/platform/every.ts"
+import { oneOf } from "@parley/platform/failover.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import * as v from "valibot"
 import { FEED_REACH_MS, SESSIONS_PER_QUESTION } from "./limits.ts"
 

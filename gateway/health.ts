@@ -1,5 +1,5 @@
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import { secretCheck } from "@parley/service/subgraph.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { secretCheck } from "@parley/link/subgraph.ts"
 import { CHECK_WITHIN_MS, READINESS_KEPT_MS } from "./limits.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 

@@ -1,5 +1,5 @@
-import { LATENCY, type Metrics } from "@parley/service/metrics.ts"
-import { timed } from "@parley/service/timed.ts"
+import { LATENCY, type Metrics } from "@parley/platform/metrics.ts"
+import { timed } from "@parley/platform/timed.ts"
 import type { Operation } from "./operations/operation.ts"
 import type { Upstreamed } from "./upstream/link.ts"
 import type { Pool } from "./upstream/pool.ts"

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import { MAX_BODIES_PER_ADDRESS } from "./limits.ts"
 import { createBodies } from "./params.ts"
 

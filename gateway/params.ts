@@ -1,5 +1,5 @@
-import { addressGroup } from "@parley/service/address-group.ts"
-import { badInput, ParleyError, unavailable } from "@parley/service/errors.ts"
+import { addressGroup } from "@parley/platform/address-group.ts"
+import { badInput, ParleyError, unavailable } from "@parley/platform/errors.ts"
 import { MAX_BODIES, MAX_BODIES_PER_ADDRESS, MAX_BODY_BYTES, SMALL_BODY_BYTES } from "./limits.ts"
 
 /** The parameters of a GraphQL request (GraphQL over HTTP §5.1), their shapes checked. */

@@ -1,4 +1,4 @@
-import { addressGroup } from "@parley/service/address-group.ts"
+import { addressGroup } from "@parley/platform/address-group.ts"
 import { MAX_PENDING_SOCKETS, MAX_PENDING_SOCKETS_PER_ADDRESS } from "./limits.ts"
 
 /** Counts the sockets that are open but have not said yet whose they are, by the group of their address. */

@@ -1,4 +1,4 @@
-import type { Logger } from "@parley/service/log.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import { MAX_PROXIED_BODIES, MAX_PROXIED_BODY_BYTES } from "./limits.ts"
 import { plain } from "./responses.ts"
 import { ADDRESS_HEADER, type Visitors } from "./visitors.ts"

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto"
-import type { Clock } from "@parley/service/clock.ts"
-import { unauthenticated, unavailable } from "@parley/service/errors.ts"
-import { ACCESS_TOKEN, type TokenVerifier, type Viewer } from "@parley/service/tokens.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { unauthenticated, unavailable } from "@parley/platform/errors.ts"
+import { ACCESS_TOKEN, type TokenVerifier, type Viewer } from "@parley/platform/tokens.ts"
 import { gradually } from "./gradually.ts"
 import {
   EXPIRED_SOCKET_GRACE_MS,

@@ -1,15 +1,15 @@
-import { Cancellation } from "@parley/service/cancellation.ts"
+import { Cancellation } from "@parley/link/cancellation.ts"
+import { SingleAnswer } from "@parley/link/single-answer.ts"
+import type { BunSocket } from "@parley/link/socket.ts"
 import {
   badInput,
   type ErrorCode,
   ParleyError,
   unauthenticated,
   unavailable,
-} from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
-import { SingleAnswer } from "@parley/service/single-answer.ts"
-import type { BunSocket } from "@parley/service/socket.ts"
-import type { Viewer } from "@parley/service/tokens.ts"
+} from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import type { Viewer } from "@parley/platform/tokens.ts"
 import { type ExecutionArgs, GraphQLError } from "graphql"
 import { type Context, makeServer, type Server, type SubscribePayload } from "graphql-ws"
 import type { AccessLog } from "./access-log.ts"

@@ -1,4 +1,4 @@
-import { type Environment, logLevel, port, readConfig, url } from "@parley/service/config.ts"
+import { type Environment, logLevel, port, readConfig, url } from "@parley/platform/config.ts"
 import * as v from "valibot"
 
 const WebEnvironment = v.object({

@@ -1,5 +1,5 @@
-import { createLogger } from "@parley/service/log.ts"
-import { runProcess } from "@parley/service/process.ts"
+import { createLogger } from "@parley/platform/log.ts"
+import { runProcess } from "@parley/platform/process.ts"
 import { readWebConfig } from "./config.ts"
 import { startWeb } from "./start.ts"
 

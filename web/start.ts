@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { ConfigError } from "@parley/service/config.ts"
-import type { Running } from "@parley/service/process.ts"
+import { ConfigError } from "@parley/platform/config.ts"
+import type { Running } from "@parley/platform/process.ts"
 import type { NextConfig } from "next"
 import type { WebConfig } from "./config.ts"
 

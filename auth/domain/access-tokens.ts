@@ -1,5 +1,5 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { ACCESS_TOKEN } from "@parley/platform/tokens.ts"
 import { SignJWT } from "jose"
 import type { Keys } from "./keys.ts"
 

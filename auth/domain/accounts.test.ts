@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
-import type { ParleyError } from "@parley/service/errors.ts"
-import { until } from "@parley/service/test/until.ts"
+import type { ParleyError } from "@parley/platform/errors.ts"
+import { until } from "@parley/testing/until.ts"
 import {
   FRESH_TURN_EVERY_MS,
   GUESS_WINDOW_MS,

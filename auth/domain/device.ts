@@ -1,4 +1,4 @@
-import { lineOfText } from "@parley/service/names.ts"
+import { lineOfText } from "@parley/platform/names.ts"
 
 /** The first that fits counts: most browsers also name the ones that they descend from. */
 const BROWSERS: [RegExp, string][] = [

@@ -1,4 +1,4 @@
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 
 export interface FairGateOptions {
   /** How many run at the same time, and of these for one account. */

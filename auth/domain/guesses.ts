@@ -1,5 +1,5 @@
-import { addressGroup, wideAddressGroup } from "@parley/service/address-group.ts"
-import { ParleyError } from "@parley/service/errors.ts"
+import { addressGroup, wideAddressGroup } from "@parley/platform/address-group.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import type { RateLimit } from "./rate-limits.ts"
 import type { Turns } from "./turns.ts"
 

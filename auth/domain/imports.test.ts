@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test"
 
 const ALLOWED = [
-  // Its own files and limits, and what is common to all services but knows no GraphQL.
+  // Its own files and limits, and what is common to all platforms but knows no GraphQL.
   /^\.\/[\w-]+\.(ts|txt)$/,
-  /^@parley\/service\/(address-group|clock|errors|ids|names|token-bucket|tokens)\.ts$/,
+  /^@parley\/platform\/(address-group|clock|errors|ids|names|token-bucket|tokens)\.ts$/,
   /^jose$/,
   /^\.\.\/limits\.ts$/,
   /^node:(crypto|net)$/,

@@ -1,6 +1,6 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { ParleyError, unavailable } from "@parley/service/errors.ts"
-import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { ParleyError, unavailable } from "@parley/platform/errors.ts"
+import { ACCESS_TOKEN } from "@parley/platform/tokens.ts"
 import {
   calculateJwkThumbprint,
   createLocalJWKSet,

@@ -1,4 +1,4 @@
-import type { Clock } from "@parley/service/clock.ts"
+import type { Clock } from "@parley/platform/clock.ts"
 import { MAX_LATE_REFRESHES } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 

@@ -1,5 +1,5 @@
-import { badInput } from "@parley/service/errors.ts"
-import { mustBeText } from "@parley/service/names.ts"
+import { badInput } from "@parley/platform/errors.ts"
+import { mustBeText } from "@parley/platform/names.ts"
 import list from "./common-passwords.txt" with { type: "text" }
 
 const MIN_CHARACTERS = 10

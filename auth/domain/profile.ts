@@ -1,5 +1,5 @@
-import { badInput } from "@parley/service/errors.ts"
-import { lineOfText, mixesLookalikes, mustBeText } from "@parley/service/names.ts"
+import { badInput } from "@parley/platform/errors.ts"
+import { lineOfText, mixesLookalikes, mustBeText } from "@parley/platform/names.ts"
 import type { ProfileChange } from "../store/store.ts"
 import { nameTerms } from "./search.ts"
 

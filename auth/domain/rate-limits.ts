@@ -1,5 +1,5 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { ParleyError, unavailable } from "@parley/service/errors.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { ParleyError, unavailable } from "@parley/platform/errors.ts"
 import type { Counter, Store } from "../store/store.ts"
 
 export interface RateLimitOptions {

@@ -1,5 +1,5 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { ParleyError } from "@parley/service/errors.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import {
   FRESH_TURN_EVERY_MS,
   TURN_KEPT_MS,

@@ -1,4 +1,4 @@
-import { badInput } from "@parley/service/errors.ts"
+import { badInput } from "@parley/platform/errors.ts"
 
 const USERNAME = /^[A-Za-z0-9_.]{3,32}$/
 /** Dots part words: a username neither begins nor ends with one, and no two stand side by side. */

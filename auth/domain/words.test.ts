@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { addressGroup, wideAddressGroup } from "@parley/service/address-group.ts"
+import { addressGroup, wideAddressGroup } from "@parley/platform/address-group.ts"
 import { startParts } from "../test/parts.ts"
 import { deviceName } from "./device.ts"
 import { givenPassword, newPassword } from "./passwords.ts"

@@ -1,5 +1,5 @@
-import type { Call } from "@parley/service/subgraph.ts"
-import { ACCESS_TOKEN } from "@parley/service/tokens.ts"
+import type { Call } from "@parley/link/subgraph.ts"
+import { ACCESS_TOKEN } from "@parley/platform/tokens.ts"
 import type { AuthConfig } from "../config.ts"
 import { REFRESH_LIFETIME, type SignedIn } from "../domain/sessions.ts"
 

@@ -1,8 +1,8 @@
-import { createBatch } from "@parley/service/batch.ts"
-import { unauthenticated } from "@parley/service/errors.ts"
-import type { Call } from "@parley/service/subgraph.ts"
-import type { Viewer } from "@parley/service/tokens.ts"
-import type { Work } from "@parley/service/work.ts"
+import type { Call } from "@parley/link/subgraph.ts"
+import type { Work } from "@parley/link/work.ts"
+import { createBatch } from "@parley/platform/batch.ts"
+import { unauthenticated } from "@parley/platform/errors.ts"
+import type { Viewer } from "@parley/platform/tokens.ts"
 import type { AuthContext } from "../context.ts"
 import type { User } from "../store/store.ts"
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import type { Call } from "@parley/service/subgraph.ts"
-import type { Work } from "@parley/service/work.ts"
+import type { Call } from "@parley/link/subgraph.ts"
+import type { Work } from "@parley/link/work.ts"
 import { execute, parse } from "graphql"
 import { startParts } from "../test/parts.ts"
 import { createInFlight } from "./in-flight.ts"

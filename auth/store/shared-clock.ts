@@ -1,5 +1,5 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { unavailable } from "@parley/service/errors.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { unavailable } from "@parley/platform/errors.ts"
 
 export interface SharedClock extends Clock, Disposable {
   /** Asks for the time. Rejects where it cannot be had; what was known before then stays. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import type { NewUser, Session, Store, StoredKeys } from "./store.ts"
 
 /** An empty place of its own for one engine's data. Each `open` is another process's handle on the same data. */

@@ -1,8 +1,8 @@
-import type { Clock } from "@parley/service/clock.ts"
-import type { Logger } from "@parley/service/log.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import type { AuthConfig } from "../config.ts"
-import { openMongoStore } from "./mongo.ts"
-import { openSqliteStore } from "./sqlite.ts"
+import { openMongoStore } from "./mongo/mongo.ts"
+import { openSqliteStore } from "./sqlite/sqlite.ts"
 
 /** What anyone signed in may know of a user. Times are ms since the epoch, here and below. */
 export interface User {

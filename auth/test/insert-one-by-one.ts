@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs"
-import { openSqliteStore } from "../store/sqlite.ts"
+import { openSqliteStore } from "../store/sqlite/sqlite.ts"
 
 /** Inserts some users, each after the one before is stored, and says so on stderr after each. */
 const [folder, count] = process.argv.slice(2) as [string, string]

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import type { AuthConfig } from "../config.ts"
 import { createAuthContext } from "../context.ts"
-import { openSqliteStore } from "../store/sqlite.ts"
+import { openSqliteStore } from "../store/sqlite/sqlite.ts"
 import type { Store } from "../store/store.ts"
 import { CHEAP, configFor } from "./world.ts"
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
-import { partitionOf } from "@parley/service/partition.ts"
-import { until } from "@parley/service/test/until.ts"
+import { partitionOf } from "@parley/platform/partition.ts"
+import { until } from "@parley/testing/until.ts"
 import { createLog } from "../test/log-builder.ts"
 import type { Bus, BusEvent, BusRecord } from "./bus.ts"
 

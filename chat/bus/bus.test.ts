@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { partitionOf } from "@parley/service/partition.ts"
+import { partitionOf } from "@parley/platform/partition.ts"
 import { createLog } from "../test/log-builder.ts"
 import { toRecords } from "./bus.ts"
 

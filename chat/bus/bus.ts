@@ -1,6 +1,6 @@
-import type { Cause } from "@parley/service/cause.ts"
-import type { Logger } from "@parley/service/log.ts"
-import { partitionOf } from "@parley/service/partition.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import { partitionOf } from "@parley/platform/partition.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import type { ChatConfig } from "../config.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
@@ -102,7 +102,7 @@ export function toRecords(
  */
 export async function openBus({ cluster }: Pick<ChatConfig, "cluster">, log: Logger): Promise<Bus> {
   if (cluster) {
-    const { openKafkaBus } = await import("./kafka.ts")
+    const { openKafkaBus } = await import("./kafka/kafka.ts")
     return openKafkaBus({ brokers: cluster.kafkaBrokers, partitions: cluster.partitions, log })
   }
   const { createInProcessExchange } = await import("./in-process.ts")

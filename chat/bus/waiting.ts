@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises"
-import { unavailable } from "@parley/service/errors.ts"
+import { unavailable } from "@parley/platform/errors.ts"
 
 /** Resolves after so many ms, or at once when the signal says that nobody waits any more. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "bun:test"
-import { unavailable } from "@parley/service/errors.ts"
-import { until } from "@parley/service/test/until.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import { until } from "@parley/testing/until.ts"
 import type { Bus } from "../bus/bus.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import type { ChatContainer } from "../context.ts"

@@ -1,5 +1,5 @@
-import { every } from "@parley/service/every.ts"
-import type { Logger } from "@parley/service/log.ts"
+import { every } from "@parley/platform/every.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import type { NodeRecord, Nodes } from "../store/nodes.ts"
 import type { Account } from "./account.ts"
 import type { Announcer } from "./announcer.ts"

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import type { Nodes } from "../store/nodes.ts"
 import type { Stretch } from "./account.ts"
 import { createHeir } from "./heir.ts"

@@ -1,4 +1,4 @@
-import type { Logger } from "@parley/service/log.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import type { NodeRecord, Nodes } from "../store/nodes.ts"
 import type { Announcer } from "./announcer.ts"
 

@@ -1,5 +1,5 @@
-import { ParleyError, unavailable } from "@parley/service/errors.ts"
-import { partitionOf } from "@parley/service/partition.ts"
+import { ParleyError, unavailable } from "@parley/platform/errors.ts"
+import { partitionOf } from "@parley/platform/partition.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
 import {
   MEMBERSHIP_PAUSE_MS,

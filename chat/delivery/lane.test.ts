@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import type { ChatContainer } from "../context.ts"
 import { LANE_BYTES, LANE_EVENTS } from "../limits.ts"
 import { openSession, plainProgram } from "../test/subscriber.ts"

@@ -1,5 +1,5 @@
-import { unavailable } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { LANE_BYTES, LANE_EVENTS, LANE_WAIT_MS } from "../limits.ts"
 import { endAll, eventBytes, type Session } from "./session.ts"

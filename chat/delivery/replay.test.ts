@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
-import { unavailable } from "@parley/service/errors.ts"
-import { until } from "@parley/service/test/until.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import { until } from "@parley/testing/until.ts"
 import {
   BUFFER_EVENTS,
   REPLAY_LINK_BYTES,

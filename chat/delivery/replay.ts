@@ -1,7 +1,7 @@
-import { ParleyError, unavailable } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
-import type { Turns } from "@parley/service/turns.ts"
-import type { Work } from "@parley/service/work.ts"
+import type { Turns } from "@parley/link/turns.ts"
+import type { Work } from "@parley/link/work.ts"
+import { ParleyError, unavailable } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import {
   MISSED_IN_ALL,
   MISSED_IN_ONE,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import fc from "fast-check"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import type { ChatContainer } from "../context.ts"

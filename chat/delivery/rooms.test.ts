@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test"
-import { unavailable } from "@parley/service/errors.ts"
-import { silentLogger } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import { silentLogger } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import type { ChatContainer } from "../context.ts"
 import type { Entry } from "../domain/entry.ts"
 import {

@@ -1,4 +1,4 @@
-import { unavailable } from "@parley/service/errors.ts"
+import { unavailable } from "@parley/platform/errors.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
 import { REPLAY_PAGE_BYTES, ROOM_BYTES, ROOM_EVENTS, ROOM_WAIT_MS } from "../limits.ts"

@@ -1,4 +1,4 @@
-import type { Cause } from "@parley/service/cause.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
 import type { Entry } from "../domain/entry.ts"
 import { audience, type Picture } from "../domain/picture.ts"

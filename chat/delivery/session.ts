@@ -1,7 +1,7 @@
-import type { Cause } from "@parley/service/cause.ts"
-import type { ParleyError } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
-import type { Link } from "@parley/service/subgraph.ts"
+import type { Link } from "@parley/link/subgraph.ts"
+import type { ParleyError } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { entryBytes } from "../domain/entry-bytes.ts"
 

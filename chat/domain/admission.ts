@@ -1,5 +1,5 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { ParleyError } from "@parley/service/errors.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import { MAX_CONVERSATIONS, MAX_REFUSED_NAMED } from "../limits.ts"
 import type { People } from "../store/people.ts"
 import type { UsageStore } from "../store/usage.ts"

@@ -1,5 +1,5 @@
-import { ParleyError } from "@parley/service/errors.ts"
-import { createTokenBuckets, type TokenBuckets } from "@parley/service/token-bucket.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
+import { createTokenBuckets, type TokenBuckets } from "@parley/platform/token-bucket.ts"
 import {
   BYTES_PER_SEND,
   CHANGE_BURST,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { MAX_WAITING_OF_ONE } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"

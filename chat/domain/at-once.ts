@@ -1,4 +1,4 @@
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import { MAX_AT_ONCE, MAX_WAITING_OF_ONE } from "../limits.ts"
 
 /** What one person wants done, by methods whose first argument is that person. */

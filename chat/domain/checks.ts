@@ -1,6 +1,6 @@
-import { badInput } from "@parley/service/errors.ts"
-import { isUuidv7, uuidv7Time } from "@parley/service/ids.ts"
-import { lineOfText, mustBeText } from "@parley/service/names.ts"
+import { badInput } from "@parley/platform/errors.ts"
+import { isUuidv7, uuidv7Time } from "@parley/platform/ids.ts"
+import { lineOfText, mustBeText } from "@parley/platform/names.ts"
 import { MAX_ID_AHEAD, MAX_ID_LENGTH, MAX_TEXT_LENGTH, MAX_TITLE_LENGTH } from "../limits.ts"
 
 /** @throws ParleyError BAD_INPUT where the text has no or more than 8,000 characters, a NUL or half a surrogate pair. */

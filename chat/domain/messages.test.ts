@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { unavailable } from "@parley/service/errors.ts"
-import { until } from "@parley/service/test/until.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import { until } from "@parley/testing/until.ts"
 import { WRITE_LIMITS } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { partitionOf } from "@parley/service/partition.ts"
+import { partitionOf } from "@parley/platform/partition.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import { CATCH_UP_PAGE } from "../limits.ts"
 import { createWorld, logOf, send } from "../test/world.ts"

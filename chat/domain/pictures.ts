@@ -1,4 +1,4 @@
-import { createWeighedCache } from "@parley/service/weighed-cache.ts"
+import { createWeighedCache } from "@parley/platform/weighed-cache.ts"
 import { CATCH_UP_PAGE, PAGE_BYTES, PICTURES_BYTES } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { textBytes } from "./entry-bytes.ts"

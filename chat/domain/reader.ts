@@ -1,5 +1,5 @@
-import { createBatch } from "@parley/service/batch.ts"
-import { notFound } from "@parley/service/errors.ts"
+import { createBatch } from "@parley/platform/batch.ts"
+import { notFound } from "@parley/platform/errors.ts"
 import { PAGE_BYTES } from "../limits.ts"
 import type { ListPlace, Member, MembershipView, Range, Store } from "../store/store.ts"
 import { checkId } from "./checks.ts"

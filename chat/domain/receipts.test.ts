@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test"
-import { openSqliteStore } from "../store/sqlite.ts"
+import { openSqliteStore } from "../store/sqlite/sqlite.ts"
 import { unlimited } from "../test/lifted.ts"
 import { createLog, type LogBuilder } from "../test/log-builder.ts"
 import { refusal } from "../test/world.ts"

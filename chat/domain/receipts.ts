@@ -1,5 +1,5 @@
-import type { Cause } from "@parley/service/cause.ts"
-import { badInput, notFound } from "@parley/service/errors.ts"
+import { badInput, notFound } from "@parley/platform/errors.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import { MAX_RECEIPT_SPAN, MAX_SEQ } from "../limits.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
 import type { Allowance } from "./allowance.ts"

@@ -1,7 +1,7 @@
-import type { Clock } from "@parley/service/clock.ts"
-import { ParleyError } from "@parley/service/errors.ts"
-import { every } from "@parley/service/every.ts"
-import type { Logger } from "@parley/service/log.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
+import { every } from "@parley/platform/every.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import { LRUCache } from "lru-cache"
 import {
   COUNT_AGAIN_AFTER,

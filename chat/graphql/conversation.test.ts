@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import { execute, isInterfaceType, isObjectType, isUnionType, parse } from "graphql"
 import type { ChatContainer } from "../context.ts"
 import { createLog } from "../test/log-builder.ts"

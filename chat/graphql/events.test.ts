@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { SHARED_NEXT } from "@parley/service/link.ts"
-import { until } from "@parley/service/test/until.ts"
+import { SHARED_NEXT } from "@parley/link/protocol.ts"
+import { until } from "@parley/testing/until.ts"
 import { POSITIONS, POSITIONS_PER_PERSON, SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
 import { openStore } from "../store/store.ts"
 import { openLink } from "../test/link.ts"

@@ -1,7 +1,7 @@
-import { logFor } from "@parley/service/cause.ts"
-import type { Clock } from "@parley/service/clock.ts"
-import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
-import type { Subscription } from "@parley/service/subgraph.ts"
+import type { Subscription } from "@parley/link/subgraph.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { badInput, ParleyError, unauthenticated } from "@parley/platform/errors.ts"
+import { logFor } from "@parley/platform/request-context.ts"
 import {
   type GraphQLSchema,
   getArgumentValues,

@@ -1,4 +1,4 @@
-import { inTurn, type Work } from "@parley/service/work.ts"
+import { inTurn, type Work } from "@parley/link/work.ts"
 import type { GraphQLResolveInfo } from "graphql"
 import type { MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"

@@ -1,4 +1,4 @@
-import { badInput } from "@parley/service/errors.ts"
+import { badInput } from "@parley/platform/errors.ts"
 import { checkCount } from "../domain/checks.ts"
 import { LIST_PAGE } from "../limits.ts"
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import { parse } from "graphql"
 import { EVENT_VARIABLES, VARIANT_LENGTH, VARIANTS } from "../limits.ts"
 import { createLog } from "../test/log-builder.ts"

@@ -1,11 +1,11 @@
-import { logFor } from "@parley/service/cause.ts"
-import { ParleyError, unavailable } from "@parley/service/errors.ts"
-import { withoutRootArguments } from "@parley/service/event-documents.ts"
-import { publicResult } from "@parley/service/graphql-errors.ts"
-import type { Logger } from "@parley/service/log.ts"
-import { selectsMarked } from "@parley/service/marked-fields.ts"
-import type { Turns } from "@parley/service/turns.ts"
-import type { Work } from "@parley/service/work.ts"
+import { withoutRootArguments } from "@parley/link/event-documents.ts"
+import { publicResult } from "@parley/link/graphql-errors.ts"
+import { selectsMarked } from "@parley/link/marked-fields.ts"
+import type { Turns } from "@parley/link/turns.ts"
+import type { Work } from "@parley/link/work.ts"
+import { ParleyError, unavailable } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import { logFor } from "@parley/platform/request-context.ts"
 import {
   type DocumentNode,
   type ExecutionArgs,

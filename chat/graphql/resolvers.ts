@@ -1,5 +1,5 @@
-import { badInput } from "@parley/service/errors.ts"
-import { bytesOf } from "@parley/service/work.ts"
+import { bytesOf } from "@parley/link/work.ts"
+import { badInput } from "@parley/platform/errors.ts"
 import { type GraphQLResolveInfo, GraphQLScalarType, Kind } from "graphql"
 import type { SessionEvent } from "../delivery/session.ts"
 import type { MembersEntry, MessageEntry } from "../domain/entry.ts"

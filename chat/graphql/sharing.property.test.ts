@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { unavailable } from "@parley/service/errors.ts"
-import { silentLogger } from "@parley/service/log.ts"
+import { unavailable } from "@parley/platform/errors.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import fc from "fast-check"
 import {
   type GraphQLField,

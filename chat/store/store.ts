@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { ConfigError } from "@parley/service/config.ts"
-import { type Logger, silentLogger } from "@parley/service/log.ts"
+import { ConfigError } from "@parley/platform/config.ts"
+import { type Logger, silentLogger } from "@parley/platform/log.ts"
 import type { Entry, MessageEntry, Origin } from "../domain/entry.ts"
 import type { Picture, Role } from "../domain/picture.ts"
 import type { Nodes, Stamp } from "./nodes.ts"
@@ -173,7 +173,7 @@ export interface StoreConfig {
  */
 export async function openStore(config: StoreConfig, log: Logger = silentLogger): Promise<Store> {
   if (config.cluster) {
-    const { openMongoStore } = await import("./mongo.ts")
+    const { openMongoStore } = await import("./mongo/mongo.ts")
     return openMongoStore(config.cluster.mongodbUrl, log)
   }
   const folder = join(config.dataDir, "chat")
@@ -184,6 +184,6 @@ export async function openStore(config: StoreConfig, log: Logger = silentLogger)
   } catch (error) {
     throw new ConfigError(`${folder} cannot be made: ${(error as Error).message}.`)
   }
-  const { openSqliteStore } = await import("./sqlite.ts")
+  const { openSqliteStore } = await import("./sqlite/sqlite.ts")
   return openSqliteStore(join(folder, "chat.sqlite"))
 }

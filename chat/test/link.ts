@@ -1,5 +1,5 @@
-import { readSharedNext } from "@parley/service/link.ts"
-import { until } from "@parley/service/test/until.ts"
+import { readSharedNext } from "@parley/link/protocol.ts"
+import { until } from "@parley/testing/until.ts"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 import { SECRET } from "./node.ts"
 

@@ -1,5 +1,5 @@
-import { unavailable } from "@parley/service/errors.ts"
-import type { Turns } from "@parley/service/turns.ts"
+import type { Turns } from "@parley/link/turns.ts"
+import { unavailable } from "@parley/platform/errors.ts"
 
 /** Work of a test that calls a node's graph without its endpoint: as much as it likes. */
 export const unlimitedWork = (turns: Turns) =>

@@ -1,5 +1,5 @@
-import { ParleyError } from "@parley/service/errors.ts"
-import { createTokenBuckets } from "@parley/service/token-bucket.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
+import { createTokenBuckets } from "@parley/platform/token-bucket.ts"
 import {
   CHARACTERS_AN_OPERATION,
   FRAMES_AN_OPERATION,

@@ -1,7 +1,7 @@
-import { isLongerThan } from "@parley/service/bytes.ts"
-import { ERROR_CODES, type ErrorCode, isErrorCode, ParleyError } from "@parley/service/errors.ts"
-import type { Logger } from "@parley/service/log.ts"
-import { answerTooLarge } from "@parley/service/work.ts"
+import { answerTooLarge } from "@parley/link/work.ts"
+import { isLongerThan } from "@parley/platform/bytes.ts"
+import { ERROR_CODES, type ErrorCode, isErrorCode, ParleyError } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import type { WireError } from "../upstream/link.ts"
 
 /** What an operation came to, ready to be sent. */

@@ -1,5 +1,5 @@
-import { withCode } from "@parley/service/graphql-errors.ts"
-import { createWeighedCache } from "@parley/service/weighed-cache.ts"
+import { withCode } from "@parley/link/graphql-errors.ts"
+import { createWeighedCache } from "@parley/platform/weighed-cache.ts"
 import {
   type DocumentNode,
   type FragmentDefinitionNode,

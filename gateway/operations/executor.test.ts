@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import { loadGraph } from "../supergraph/supergraph.ts"
 import sdl from "../supergraph.graphql" with { type: "text" }
 import { NOBODY } from "../upstream/caller.ts"

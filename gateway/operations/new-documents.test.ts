@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import { NEW_DOCUMENTS_PER_PERSON } from "../limits.ts"
 import { createNewDocuments, payerKey } from "./new-documents.ts"
 

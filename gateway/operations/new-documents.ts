@@ -1,6 +1,6 @@
-import { addressGroup } from "@parley/service/address-group.ts"
-import { ParleyError } from "@parley/service/errors.ts"
-import { createTokenBuckets, type TokenBuckets } from "@parley/service/token-bucket.ts"
+import { addressGroup } from "@parley/platform/address-group.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
+import { createTokenBuckets, type TokenBuckets } from "@parley/platform/token-bucket.ts"
 import {
   MAX_WAITING_DOCUMENTS,
   MAX_WAITING_PER_CALLER,

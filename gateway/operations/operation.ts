@@ -1,6 +1,6 @@
 import { buildOperationContext } from "@apollo/gateway"
 import type { QueryPlan } from "@apollo/query-planner"
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import {
   type DocumentNode,
   type FragmentDefinitionNode,

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import { createPlayground } from "./playground.ts"
 
 test("what was bundled beforehand is served as it is", async () => {

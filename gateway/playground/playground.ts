@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import type { Logger } from "@parley/service/log.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import { plain, SECURITY_HEADERS } from "../responses.ts"
 import { ASSETS } from "./build.ts"
 

@@ -1,4 +1,4 @@
-import type { Cause } from "@parley/service/cause.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import { NOBODY } from "../upstream/caller.ts"
 import type { Watchers } from "../watchers.ts"
 import type { Delivery, Subscriber } from "./subscriber.ts"

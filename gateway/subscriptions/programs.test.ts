@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { silentLogger as log } from "@parley/service/log.ts"
+import { silentLogger as log } from "@parley/platform/log.ts"
 import { MAX_EVENT_VARIABLES, MAX_VARIANT_CHARACTERS, MAX_VARIANTS } from "../limits.ts"
 import { createDocuments } from "../operations/documents.ts"
 import { loadGraph } from "../supergraph/supergraph.ts"

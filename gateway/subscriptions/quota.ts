@@ -1,4 +1,4 @@
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import {
   MAX_SUBSCRIBED_BYTES,
   MAX_SUBSCRIPTIONS,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { ParleyError } from "@parley/service/errors.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import { MAX_WAITING_EVENT_BYTES, MAX_WAITING_EVENTS } from "../limits.ts"
 import { type Delivery, Subscriber } from "./subscriber.ts"
 

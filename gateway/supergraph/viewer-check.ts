@@ -1,5 +1,5 @@
-import { selectsMarked } from "@parley/service/marked-fields.ts"
-import { createWeighedCache } from "@parley/service/weighed-cache.ts"
+import { selectsMarked } from "@parley/link/marked-fields.ts"
+import { createWeighedCache } from "@parley/platform/weighed-cache.ts"
 import { type GraphQLSchema, parse } from "graphql"
 import { VIEWER_CHECK_BYTES } from "../limits.ts"
 

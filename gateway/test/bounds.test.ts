@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { connect } from "node:net"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import {
   CLIENT_QUEUED_BYTES,
   MAX_EVENT_VARIABLES,

@@ -1,13 +1,13 @@
 import { buildSubgraphSchema } from "@apollo/subgraph"
-import type { Clock } from "@parley/service/clock.ts"
-import { badInput, ParleyError, unauthenticated } from "@parley/service/errors.ts"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import type { Logger } from "@parley/service/log.ts"
-import { type Call, createSubgraph } from "@parley/service/subgraph.ts"
-import { createTokenVerifier } from "@parley/service/tokens.ts"
+import typeDefs from "@parley/auth/graphql/schema.graphql" with { type: "text" }
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { type Call, createSubgraph } from "@parley/link/subgraph.ts"
+import type { Clock } from "@parley/platform/clock.ts"
+import { badInput, ParleyError, unauthenticated } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import { createTokenVerifier } from "@parley/platform/tokens.ts"
 import { parse } from "graphql"
 import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from "jose"
-import typeDefs from "../../auth/graphql/schema.graphql" with { type: "text" }
 
 export const SECRET = "the link secret of a gateway under test"
 

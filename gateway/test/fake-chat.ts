@@ -1,14 +1,14 @@
 import { buildSubgraphSchema } from "@apollo/subgraph"
-import { badInput, notFound, unauthenticated } from "@parley/service/errors.ts"
-import { publicResult } from "@parley/service/graphql-errors.ts"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import type { Logger } from "@parley/service/log.ts"
-import { selectsMarked } from "@parley/service/marked-fields.ts"
-import type { BunSocket } from "@parley/service/socket.ts"
-import { type Call, createSubgraph, type Subscription } from "@parley/service/subgraph.ts"
-import type { TokenVerifier } from "@parley/service/tokens.ts"
+import typeDefs from "@parley/chat/graphql/schema.graphql" with { type: "text" }
+import { publicResult } from "@parley/link/graphql-errors.ts"
+import { selectsMarked } from "@parley/link/marked-fields.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import type { BunSocket } from "@parley/link/socket.ts"
+import { type Call, createSubgraph, type Subscription } from "@parley/link/subgraph.ts"
+import { badInput, notFound, unauthenticated } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import type { TokenVerifier } from "@parley/platform/tokens.ts"
 import { type ExecutionResult, execute, parse, print } from "graphql"
-import typeDefs from "../../chat/graphql/schema.graphql" with { type: "text" }
 import { ALICE, BOB, SECRET } from "./fake-auth.ts"
 
 const AT = "2026-01-01T00:00:00Z"

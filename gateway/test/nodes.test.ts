@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { type Cluster, QUICK, startCluster } from "./cluster.ts"
 import { startFreezer } from "./freezer.ts"
 import { type Reader, startReader } from "./reader.ts"

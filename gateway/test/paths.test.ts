@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { silentLogger as log } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { silentLogger as log } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import fc from "fast-check"
 import type { GatewayConfig } from "../config.ts"
 import { createGateway, type GatewayContext } from "../context.ts"

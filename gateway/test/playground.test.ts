@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { parse, validate } from "graphql"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { examples } from "../playground/examples.ts"

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, spyOn, test } from "bun:test"
 import { connect } from "node:net"
-import { silentLogger } from "@parley/service/log.ts"
+import { silentLogger } from "@parley/platform/log.ts"
 import { createProxy } from "../proxy.ts"
 import { createVisitors } from "../visitors.ts"
 import { SECRET } from "./fake-auth.ts"

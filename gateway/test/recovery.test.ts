@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { ALICE } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
 import { startWorld } from "./world.ts"

@@ -1,5 +1,5 @@
 import { describe, expect, jest, spyOn, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { MAX_SOCKETS_PER_PERSON, MAX_SOCKETS_PER_SESSION } from "../limits.ts"
 import { createPendingSockets } from "../pending-sockets.ts"
 import { createSessions } from "../sessions.ts"

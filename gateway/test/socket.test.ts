@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { ALICE, BOB } from "./fake-auth.ts"
 import { startWorld, type World } from "./world.ts"
 

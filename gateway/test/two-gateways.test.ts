@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { startCluster } from "./cluster.ts"
 import { ALICE } from "./fake-auth.ts"
 import { startReader } from "./reader.ts"

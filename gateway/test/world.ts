@@ -1,5 +1,5 @@
-import { createLogger, silentLogger } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { createLogger, silentLogger } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import type { GatewayConfig } from "../config.ts"
 import type { GatewayOverrides } from "../context.ts"
 import { startGateway } from "../start.ts"

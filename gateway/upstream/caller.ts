@@ -1,6 +1,6 @@
-import type { Cancellation } from "@parley/service/cancellation.ts"
-import type { Cause } from "@parley/service/cause.ts"
-import type { LinkExtensions } from "@parley/service/link.ts"
+import type { Cancellation } from "@parley/link/cancellation.ts"
+import type { LinkExtensions } from "@parley/link/protocol.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import type { Upstreamed } from "./link.ts"
 import type { Pool } from "./pool.ts"
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import { type Logger, silentLogger as log } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { type Logger, silentLogger as log } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import { type Connection, createConnection, TIMES } from "./connection.ts"
 
 /** A peer that acknowledges, and answers pings as long as it is not frozen. */

@@ -1,4 +1,4 @@
-import type { Logger } from "@parley/service/log.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 import { MAX_LINK_QUEUED_BYTES } from "../limits.ts"
 

@@ -1,5 +1,5 @@
 import { expect, jest, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import {
   MAX_LOOKUPS_UNDER_WAY,
   MAX_OPERATION_REPRESENTATIONS,

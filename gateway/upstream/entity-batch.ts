@@ -1,4 +1,4 @@
-import { ParleyError, unavailable } from "@parley/service/errors.ts"
+import { ParleyError, unavailable } from "@parley/platform/errors.ts"
 import {
   LOOKUP_WITHIN_MS,
   MAX_LOOKUPS_UNDER_WAY,

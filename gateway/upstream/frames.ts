@@ -1,7 +1,7 @@
-import { isLongerThan } from "@parley/service/bytes.ts"
-import { ParleyError } from "@parley/service/errors.ts"
-import { LINK_FRAME_BYTES } from "@parley/service/limits.ts"
-import type { LinkExtensions } from "@parley/service/link.ts"
+import { LINK_FRAME_BYTES } from "@parley/link/limits.ts"
+import type { LinkExtensions } from "@parley/link/protocol.ts"
+import { isLongerThan } from "@parley/platform/bytes.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
 import type { Ask } from "./link.ts"
 
 const NEXT_START = '{"id":"'

@@ -1,14 +1,14 @@
-import { type Cancellation, notWaitedFor } from "@parley/service/cancellation.ts"
-import type { Cause } from "@parley/service/cause.ts"
-import { type ErrorCode, ParleyError, unavailable } from "@parley/service/errors.ts"
+import { type Cancellation, notWaitedFor } from "@parley/link/cancellation.ts"
 import {
   CAUSE,
   type Carries,
   type LinkExtensions,
   readSharedNext,
   SHARED_NEXT,
-} from "@parley/service/link.ts"
-import type { Logger } from "@parley/service/log.ts"
+} from "@parley/link/protocol.ts"
+import { type ErrorCode, ParleyError, unavailable } from "@parley/platform/errors.ts"
+import type { Logger } from "@parley/platform/log.ts"
+import type { Cause } from "@parley/platform/request-context.ts"
 import { gradually } from "../gradually.ts"
 import { MAX_IN_FLIGHT } from "../limits.ts"
 import {
@@ -119,7 +119,7 @@ const TIMEOUT_MS = 5_000
 const SWEEP_EVERY_MS = 250
 
 /**
- * Two graphql-transport-ws connections to one subgraph node, for the operations of all users (service/link.ts): one for
+ * Two graphql-transport-ws connections to one subgraph node, for the operations of all users (link/protocol.ts): one for
  * queries and mutations, one for subscriptions. Where one of them breaks, what is on the other goes on.
  */
 export function createLink<S extends Upstreamed>(options: LinkOptions<S>): Link<S> {

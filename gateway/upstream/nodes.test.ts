@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
-import { silentLogger as log } from "@parley/service/log.ts"
-import { until } from "@parley/service/test/until.ts"
+import { silentLogger as log } from "@parley/platform/log.ts"
+import { until } from "@parley/testing/until.ts"
 import { followNodes, nodeUrl } from "./nodes.ts"
 
 const SECRET = "the secret of the link"

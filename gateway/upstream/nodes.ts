@@ -1,6 +1,6 @@
-import { every } from "@parley/service/every.ts"
-import { SECRET_HEADER } from "@parley/service/link.ts"
-import type { Logger } from "@parley/service/log.ts"
+import { SECRET_HEADER } from "@parley/link/protocol.ts"
+import { every } from "@parley/platform/every.ts"
+import type { Logger } from "@parley/platform/log.ts"
 import * as v from "valibot"
 import { type ListedNode, PARTITIONS } from "./pool.ts"
 

@@ -1,4 +1,4 @@
-import { murmur2 } from "@parley/service/partition.ts"
+import { murmur2 } from "@parley/platform/partition.ts"
 
 /**
  * Rendezvous hashing (highest random weight; Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates",

@@ -1,6 +1,6 @@
-import { ParleyError } from "@parley/service/errors.ts"
-import { ANSWER_BYTES } from "@parley/service/limits.ts"
-import { answerTooLarge } from "@parley/service/work.ts"
+import { answerTooLarge } from "@parley/link/work.ts"
+import { ParleyError } from "@parley/platform/errors.ts"
+import { ANSWER_BYTES } from "@parley/platform/limits.ts"
 import { FETCHED_PER_ANSWER, MAX_OPERATION_REPRESENTATIONS } from "../limits.ts"
 
 /** What one operation has fetched from subgraphs so far, and how much it may. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { MAX_WAITING_SUBSCRIPTION_BYTES } from "../limits.ts"
 import { createWaiting } from "./waiting.ts"
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { keepFresh } from "./keep-fresh.ts"
 
 test("the session is renewed before its access token runs out, by one of the tabs, until it ends", async () => {

@@ -1,4 +1,4 @@
-import { until as waitUntil } from "@parley/service/test/until.ts"
+import { until as waitUntil } from "@parley/testing/until.ts"
 import type { Conversation, Entry } from "./model.ts"
 
 /** Shared by the tests of this folder: Alice is the viewer, Bob writes to her. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { isUuidv7, uuidv7Time } from "@parley/service/ids.ts"
+import { isUuidv7, uuidv7Time } from "@parley/platform/ids.ts"
 import { uuidv7 } from "./uuidv7.ts"
 
 test("makes ids as the server demands them, with the time inside", () => {

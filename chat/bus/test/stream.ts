@@ -1,4 +1,4 @@
-import { until } from "@parley/service/test/until.ts"
+import { until } from "@parley/testing/until.ts"
 import { createLog } from "../../test/log-builder.ts"
 import type { Bus, BusEvent } from "../bus.ts"
 

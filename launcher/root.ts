@@ -1,7 +1,0 @@
-import { dirname, resolve } from "node:path"
-
-/** The folder of the clone, absolute. */
-export const ROOT = dirname(import.meta.dir)
-
-/** A path inside the clone, absolute. */
-export const inRoot = (...path: string[]): string => resolve(ROOT, ...path)
