@@ -25,10 +25,10 @@ import { createAppender } from "./domain/appender.ts"
 import { fewAtOnce } from "./domain/at-once.ts"
 import { createGroups } from "./domain/groups.ts"
 import { createMessages } from "./domain/messages.ts"
-import { createPictures } from "./domain/pictures.ts"
 import { createReader } from "./domain/reader.ts"
 import { createReceipts } from "./domain/receipts.ts"
 import { createSettings } from "./domain/settings.ts"
+import { createStateCache } from "./domain/state-cache.ts"
 import { createStoredBytes } from "./domain/stored-bytes.ts"
 import type { Services } from "./graphql/context.ts"
 import { createEvents } from "./graphql/events.ts"
@@ -110,8 +110,8 @@ export async function createChat(
   const bus = others ? withLookout({ bus: engine, others, log, times: overrides.lookout }) : engine
   const turns = createTurns()
   const hub = createHub({ store, bus, log, trail })
-  const pictures = createPictures(store)
-  const router = createRouter({ hub, bus, pictures, trail })
+  const states = createStateCache(store)
+  const router = createRouter({ hub, bus, states, trail })
 
   const onStored = router.entryStored
   const limits = config.writeLimits ?? WRITE_LIMITS
@@ -121,23 +121,21 @@ export async function createChat(
   const admission = createAdmission({ people, usage, limits, clock, onLimited })
   const storedBytes = createStoredBytes({ usage, limits, clock, log, onLimited })
   const appender = createAppender({
-    ...{ store, pictures, clock, onStored, outbox, trail },
+    ...{ store, states, clock, onStored, outbox, trail },
     onRefused: () => onLimited?.("waiting"),
   })
   const messages = createMessages({ store, appender, clock, allowance, storedBytes })
   const services: Services = {
     store,
-    pictures,
+    states,
     reader: createReader(store),
     messages: figures ? figures.messages(messages) : messages,
     groups: fewAtOnce(
       createGroups({
-        ...{ appender, pictures, store, directory, admission, allowance, clock, newId },
+        ...{ appender, states, store, directory, admission, allowance, clock, newId },
       }),
     ),
-    receipts: fewAtOnce(
-      createReceipts({ store, pictures, allowance, onMoved: router.receiptMoved }),
-    ),
+    receipts: fewAtOnce(createReceipts({ store, states, allowance, onMoved: router.receiptMoved })),
     settings: createSettings(people, allowance),
   }
 
@@ -163,7 +161,7 @@ export async function createChat(
     join(url) {
       if (!nodes || !outbox || !others) return undefined
       const announce = router.entryStored
-      const announceStretch = createAnnouncer({ nodes, pictures, announce })
+      const announceStretch = createAnnouncer({ nodes, states, announce })
       const { beatEvery } = overrides
       cluster = joinCluster({
         ...{ nodes, account: outbox, announceStretch, url, log, beatEvery },

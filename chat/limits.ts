@@ -318,8 +318,8 @@ export const MEMBERSHIPS_PER_READ = 1_000
 export const MEMBERSHIP_READINGS = 20
 export const MEMBERSHIP_PAUSE_MS = 50
 
-/** Bytes of pictures that a node keeps: 20,000 conversations of two, or 150 of 1,024 members. */
-export const PICTURES_BYTES = 64 * 1024 * 1024
+/** Bytes of states that a node keeps: 20,000 conversations of two, or 150 of 1,024 members. */
+export const STATE_CACHE_BYTES = 64 * 1024 * 1024
 
-/** Entries that a picture is behind before it is loaded anew instead of being caught up. */
+/** Entries that a state is behind before it is loaded anew instead of being caught up. */
 export const CATCH_UP_PAGE = 500

@@ -21,7 +21,7 @@ export interface ChatMetrics {
 }
 
 const OPERATIONS = [
-  ...(["append", "picture", "origin", "entry", "entries", "seqAt", "messages"] as const),
+  ...(["append", "state", "origin", "entry", "entries", "seqAt", "messages"] as const),
   ...(["messagesById", "countMessages", "authors", "member", "members", "countMembers"] as const),
   ...(["memberships", "conversations", "moveMarks", "lowestMarks", "ping"] as const),
 ] satisfies (keyof Store)[]

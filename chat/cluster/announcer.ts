@@ -1,6 +1,6 @@
+import type { ConversationState } from "../domain/conversation-state.ts"
 import type { Entry } from "../domain/entry.ts"
-import type { Picture } from "../domain/picture.ts"
-import type { Pictures } from "../domain/pictures.ts"
+import type { StateCache } from "../domain/state-cache.ts"
 import type { Nodes } from "../store/nodes.ts"
 import type { Stretch } from "./account.ts"
 
@@ -8,9 +8,9 @@ const PAGE = 200
 
 export interface AnnouncerOptions {
   nodes: Pick<Nodes, "storedBy">
-  pictures: Pictures
+  states: StateCache
   /** Tells this node's sessions and the bus; resolves once the other nodes will hear of it. */
-  announce(entry: Entry, picture: Picture): Promise<void> | undefined
+  announce(entry: Entry, state: ConversationState): Promise<void> | undefined
 }
 
 /**
@@ -18,11 +18,11 @@ export interface AnnouncerOptions {
  * since then is told by the announcement of their leaving, before which a room reads what it has missed. An entry that
  * had been announced already harms nobody: everyone goes by its seq.
  */
-export function createAnnouncer({ nodes, pictures, announce }: AnnouncerOptions) {
+export function createAnnouncer({ nodes, states, announce }: AnnouncerOptions) {
   async function tell(entry: Entry): Promise<void> {
-    const picture = await pictures.get(entry.conversation)
-    if (picture.head < entry.seq) await pictures.catchUp(picture)
-    await announce(entry, picture)
+    const state = await states.get(entry.conversation)
+    if (state.head < entry.seq) await states.catchUp(state)
+    await announce(entry, state)
   }
 
   /** Goes through what a node stored under the numbers of a stretch. @throws where the store or the bus does not answer. */

@@ -91,7 +91,7 @@ describe("a room whose log is being read", () => {
     missed()
     expect(node.hub.stats().queued.all).toBeLessThanOrEqual(ROOM_BYTES / 8_000 + 1)
     resolve()
-    const { head } = await node.services.store.picture(group)
+    const { head } = await node.services.store.state(group)
     await until(() => bob.entries().at(-1)?.seq === head, "the last message")
     expect(bob.entries().map(({ seq }) => seq)).toEqual(
       Array.from({ length: head - 1 }, (_, i) => i + 2),

@@ -1,19 +1,19 @@
 import type { Cause } from "@parley/platform/request-context.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
+import { audience, type ConversationState } from "../domain/conversation-state.ts"
 import type { Entry } from "../domain/entry.ts"
-import { audience, type Picture } from "../domain/picture.ts"
-import type { Pictures } from "../domain/pictures.ts"
 import type { Receipt } from "../domain/receipts.ts"
+import type { StateCache } from "../domain/state-cache.ts"
 import type { Trail } from "../trail.ts"
 import type { Hub } from "./hub.ts"
 
 /** The one door out: only the router decides between this node's hub and the bus, and only it writes to either. */
 export interface Router {
   /**
-   * An entry is in the log; the picture stands at it. Resolves once the other nodes will hear of it, and rejects where
+   * An entry is in the log; the state stands at it. Resolves once the other nodes will hear of it, and rejects where
    * they may not; undefined where there are none.
    */
-  entryStored(entry: Entry, picture: Picture, cause?: Cause): Promise<void> | undefined
+  entryStored(entry: Entry, state: ConversationState, cause?: Cause): Promise<void> | undefined
   receiptMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
 }
 
@@ -21,16 +21,16 @@ export interface RouterOptions {
   hub: Hub
   bus: Bus
   /** Told of what others write. */
-  pictures: Pick<Pictures, "hear">
+  states: Pick<StateCache, "hear">
   trail?: Trail
 }
 
 /** Joins a hub to a bus. What other nodes publish reaches this node's sessions; what happens here reaches both. */
-export function createRouter({ hub, bus, pictures, trail }: RouterOptions): Router {
+export function createRouter({ hub, bus, states, trail }: RouterOptions): Router {
   bus.onRecord(({ event, users }) => {
     trail?.received(event)
     hub.take(event, users)
-    if (event.kind === "entry") pictures.hear(event.entry.conversation, event.entry.seq)
+    if (event.kind === "entry") states.hear(event.entry.conversation, event.entry.seq)
   })
 
   function publish(event: BusEvent, users: () => readonly string[]): Promise<void> | undefined {
@@ -43,10 +43,10 @@ export function createRouter({ hub, bus, pictures, trail }: RouterOptions): Rout
   }
 
   return {
-    entryStored(entry, picture, cause) {
+    entryStored(entry, state, cause) {
       const event = { kind: "entry", entry, cause } as const
       hub.take(event, [])
-      return publish(event, () => audience(picture, entry))
+      return publish(event, () => audience(state, entry))
     },
     receiptMoved(receipt, users, cause) {
       const event = { ...receipt, cause }

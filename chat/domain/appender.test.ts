@@ -192,7 +192,7 @@ test("an entry whose telling fails is acknowledged, and so is what follows it in
   const told: number[] = []
   const announced: (Promise<void> | undefined)[] = []
   const appender = createAppender({
-    ...{ store: world.store, pictures: node!.services.pictures, clock: world.clock },
+    ...{ store: world.store, states: node!.services.states, clock: world.clock },
     onStored({ seq }) {
       told.push(seq)
       if (seq === 3) throw new Error("the telling fails")

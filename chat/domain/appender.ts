@@ -5,11 +5,11 @@ import { MAX_LOST } from "../limits.ts"
 import type { Stamp } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
 import type { Trail } from "../trail.ts"
+import { type ConversationState, fold } from "./conversation-state.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
 import { Lane, type Queued } from "./lane.ts"
 import { type Outbox, stampAt } from "./outbox.ts"
-import { fold, type Picture } from "./picture.ts"
-import type { Pictures } from "./pictures.ts"
+import type { StateCache } from "./state-cache.ts"
 
 /** What an entry is to say, before it has a place in the log. */
 export type Draft =
@@ -27,9 +27,9 @@ export interface Intent<T> {
    * Checks the intent against the conversation as it is now and says what to append; undefined where there is nothing
    * to do. Writes nothing. Called again whenever another node was faster. @throws ParleyError where it is refused.
    */
-  check(picture: Picture): Draft | undefined
+  check(state: ConversationState): Draft | undefined
   /** The answer, once the entry is durable, or where there was nothing to do. */
-  result(picture: Picture, entry: Entry | undefined): T
+  result(state: ConversationState, entry: Entry | undefined): T
   /** What brought it about. */
   cause?: Cause
   /** The answer where the log already has a message of that id. @throws ParleyError where it is another one. */
@@ -45,13 +45,13 @@ export interface Appender {
 
 export interface AppenderOptions {
   store: Store
-  pictures: Pictures
+  states: StateCache
   clock: Clock
   /**
    * Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that
    * entry, or a little later. Resolves once the other nodes will hear of it; undefined where there are none.
    */
-  onStored(entry: Entry, picture: Picture, cause?: Cause): Promise<void> | undefined
+  onStored(entry: Entry, state: ConversationState, cause?: Cause): Promise<void> | undefined
   /** Where there are other nodes. */
   outbox?: Outbox
   trail?: Pick<Trail, "stored">
@@ -75,7 +75,7 @@ interface Checked {
  * another node took that seq, the entries it wrote are folded in, every intent is checked again, and the rest retried.
  */
 export function createAppender(options: AppenderOptions): Appender {
-  const { store, pictures, clock, onStored, outbox, trail, onRefused } = options
+  const { store, states, clock, onStored, outbox, trail, onRefused } = options
   const lanes = new Map<string, Lane<Waiting>>()
 
   async function drain(conversation: string, lane: Lane<Waiting>, first: Waiting): Promise<void> {
@@ -84,7 +84,7 @@ export function createAppender(options: AppenderOptions): Appender {
         await commit(conversation, batch)
       } catch (error) {
         // The write may or may not have happened: a client that retries by the same id finds out from the log.
-        pictures.forget(conversation)
+        states.forget(conversation)
         for (const waiting of batch) waiting.reject(error)
       }
     }
@@ -92,39 +92,39 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 
   async function commit(conversation: string, batch: Waiting[]): Promise<void> {
-    const picture = pictures.peek(conversation) ?? (await pictures.get(conversation))
+    const state = states.peek(conversation) ?? (await states.get(conversation))
     let rest = batch
     let isCurrent = false
     let lost = 0
     while (rest.length > 0) {
       if (lost === MAX_LOST) throw unavailable("This conversation is too busy just now.")
-      if (picture.heard > picture.head) {
-        await pictures.catchUp(picture)
+      if (state.heard > state.head) {
+        await states.catchUp(state)
         isCurrent = true
       }
-      const { head } = picture
-      const { checked, answers } = check(picture, rest)
-      // The picture may be behind other nodes. A yes is put to the test by the append; a no only counts once the
-      // picture has been compared with the log.
+      const { head } = state
+      const { checked, answers } = check(state, rest)
+      // The state may be behind other nodes. A yes is put to the test by the append; a no only counts once the
+      // state has been compared with the log.
       if (answers.length > 0 && !isCurrent) {
-        await pictures.catchUp(picture)
+        await states.catchUp(state)
         isCurrent = true
         continue
       }
       for (const answer of answers) answer()
       rest = checked.map(({ waiting }) => waiting)
-      await learnAuthors(picture, checked)
-      // A reader may have caught the picture up: what was checked at another head is checked again.
-      if (picture.head !== head) continue
+      await learnAuthors(state, checked)
+      // A reader may have caught the state up: what was checked at another head is checked again.
+      if (state.head !== head) continue
 
-      const entries = place(picture, checked)
+      const entries = place(state, checked)
       if (entries.length === 0) return
       const stamp = outbox?.stamp(entries.length)
       const beganAt = trail ? performance.now() : 0
       const stored = await write(entries, stamp)
       for (let i = 0; i < stored; i++) {
         trail?.stored(entries[i]!, checked[i]!.waiting.intent.cause, beganAt)
-        const published = acknowledge(picture, entries[i]!, checked[i]!.waiting)
+        const published = acknowledge(state, entries[i]!, checked[i]!.waiting)
         if (stamp) outbox?.stored(stampAt(stamp, i), published)
       }
       for (let i = stored; stamp && i < entries.length; i++) outbox?.unused(stampAt(stamp, i))
@@ -133,13 +133,13 @@ export function createAppender(options: AppenderOptions): Appender {
       const known = await answeredByLog(entries.slice(stored), rest)
       if (known.size > 0) rest = rest.filter((waiting) => !known.has(waiting))
       lost = known.size > 0 || stored > 0 ? 0 : lost + 1
-      await pictures.catchUp(picture)
+      await states.catchUp(state)
       // The seq is taken, and the log does not show it yet: the node that took it is about to be answered.
-      if (lost > 0 && picture.head === head) await Bun.sleep(lost)
+      if (lost > 0 && state.head === head) await Bun.sleep(lost)
       // The node that stored it may have failed before it told the others; being told twice harms none of them.
       const here = [...known].filter(([, message]) => message.conversation === conversation)
       here.sort(([, a], [, b]) => a.seq - b.seq)
-      for (const [{ intent }, message] of here) tell(message, picture, intent.cause)
+      for (const [{ intent }, message] of here) tell(message, state, intent.cause)
     }
   }
 
@@ -183,14 +183,14 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 
   /** What those intents that hold want appended, and how to answer the others. */
-  function check(picture: Picture, batch: Waiting[]) {
+  function check(state: ConversationState, batch: Waiting[]) {
     const checked: Checked[] = []
     const answers: (() => void)[] = []
     for (const waiting of batch) {
       try {
-        const draft = waiting.intent.check(picture)
+        const draft = waiting.intent.check(state)
         if (draft) checked.push({ draft, waiting })
-        else answers.push(() => waiting.resolve(waiting.intent.result(picture, undefined)))
+        else answers.push(() => waiting.resolve(waiting.intent.result(state, undefined)))
       } catch (error) {
         answers.push(() => waiting.reject(error))
       }
@@ -198,46 +198,46 @@ export function createAppender(options: AppenderOptions): Appender {
     return { checked, answers }
   }
 
-  /** Entries carry how many messages their author has written; for an author new to this picture, the log is asked. */
-  async function learnAuthors(picture: Picture, checked: Checked[]): Promise<void> {
+  /** Entries carry how many messages their author has written; for an author new to this state, the log is asked. */
+  async function learnAuthors(state: ConversationState, checked: Checked[]): Promise<void> {
     for (const { draft } of checked) {
-      if (picture.authored.has(draft.by)) continue
-      const { head } = picture
-      const count = await store.countMessages(picture.id, 0, head, draft.by)
-      // A reader who caught the picture up meanwhile may have learnt a newer count, or passed over it.
-      const isNewest = picture.head === head && !picture.authored.has(draft.by)
-      if (isNewest) picture.authored.set(draft.by, count)
+      if (state.authored.has(draft.by)) continue
+      const { head } = state
+      const count = await store.countMessages(state.id, 0, head, draft.by)
+      // A reader who caught the state up meanwhile may have learnt a newer count, or passed over it.
+      const isNewest = state.head === head && !state.authored.has(draft.by)
+      if (isNewest) state.authored.set(draft.by, count)
     }
   }
 
-  function place(picture: Picture, checked: Checked[]): Entry[] {
+  function place(state: ConversationState, checked: Checked[]): Entry[] {
     // Time may step back; the log's time does not.
-    const at = Math.max(clock.now(), picture.at)
+    const at = Math.max(clock.now(), state.at)
     const authored = new Map<string, number>()
-    let messages = picture.messages
+    let messages = state.messages
     return checked.map(({ draft }, index) => {
-      const seq = picture.head + 1 + index
+      const seq = state.head + 1 + index
       const isMessage = draft.kind === "message"
-      const before = authored.get(draft.by) ?? picture.authored.get(draft.by) ?? 0
+      const before = authored.get(draft.by) ?? state.authored.get(draft.by) ?? 0
       const ofAuthor = before + (isMessage ? 1 : 0)
       authored.set(draft.by, ofAuthor)
       if (isMessage) messages += 1
-      const members = isMessage ? picture.membersSeq : seq
-      return { ...draft, conversation: picture.id, seq, at, tally: { messages, ofAuthor, members } }
+      const members = isMessage ? state.membersSeq : seq
+      return { ...draft, conversation: state.id, seq, at, tally: { messages, ofAuthor, members } }
     })
   }
 
-  function acknowledge(picture: Picture, entry: Entry, waiting: Waiting) {
+  function acknowledge(state: ConversationState, entry: Entry, waiting: Waiting) {
     // A reader may have found it in the log before its writer heard that it was stored.
-    if (entry.seq > picture.head) fold(picture, entry)
-    waiting.resolve(waiting.intent.result(picture, entry))
-    return tell(entry, picture, waiting.intent.cause)
+    if (entry.seq > state.head) fold(state, entry)
+    waiting.resolve(waiting.intent.result(state, entry))
+    return tell(entry, state, waiting.intent.cause)
   }
 
   /** An entry that is stored stays stored where the telling fails, and so do those behind it: it has yet to be announced. */
-  function tell(entry: Entry, picture: Picture, cause: Cause | undefined) {
+  function tell(entry: Entry, state: ConversationState, cause: Cause | undefined) {
     try {
-      return onStored(entry, picture, cause)
+      return onStored(entry, state, cause)
     } catch (error) {
       const failed = Promise.reject(error)
       failed.catch(() => {})

@@ -9,9 +9,9 @@ import type { Adding, Admission } from "./admission.ts"
 import type { Allowance } from "./allowance.ts"
 import type { Appender, Draft } from "./appender.ts"
 import { checkClientId, checkId, checkTitle } from "./checks.ts"
+import type { ConversationState } from "./conversation-state.ts"
 import type { Entry, MembersEntry, Origin } from "./entry.ts"
-import type { Picture } from "./picture.ts"
-import type { Pictures } from "./pictures.ts"
+import type { StateCache } from "./state-cache.ts"
 
 export interface Groups {
   /** Gets or creates the one direct conversation of two users (or of one with themselves); answers its id. */
@@ -37,7 +37,7 @@ export interface Groups {
 
 export interface GroupsOptions {
   appender: Appender
-  pictures: Pictures
+  states: StateCache
   /** The first entry of a conversation says who began it. */
   store: Pick<Store, "entry">
   directory: Directory
@@ -51,7 +51,7 @@ type Founders = Pick<MembersEntry, "joined" | "promoted">
 
 /** Every rule is checked against the conversation as it is at the head of its log. */
 export function createGroups(options: GroupsOptions): Groups {
-  const { appender, pictures, store, directory, admission, allowance, clock, newId } = options
+  const { appender, states, store, directory, admission, allowance, clock, newId } = options
 
   /** What is being created by an id of a client's right now, by the creator and the id. */
   const underWay = new Map<string, Promise<string>>()
@@ -61,16 +61,16 @@ export function createGroups(options: GroupsOptions): Groups {
     by: string,
     conversation: string,
     cause: Cause | undefined,
-    check: (picture: Picture) => Draft | undefined,
+    check: (state: ConversationState) => Draft | undefined,
   ): Promise<boolean> {
-    const result = (_picture: Picture, entry: Entry | undefined) => entry !== undefined
+    const result = (_picture: ConversationState, entry: Entry | undefined) => entry !== undefined
     const intent = { by, bytes: 0, changesMembers: true, cause, check, result }
     return appender.append(conversation, intent)
   }
 
   const found = (id: string, by: string, origin: Origin, members: Founders, cause?: Cause) =>
-    change(by, id, cause, (picture) =>
-      picture.head > 0
+    change(by, id, cause, (state) =>
+      state.head > 0
         ? undefined
         : { kind: "members", by, ...members, left: [], demoted: [], created: origin },
     )
@@ -101,22 +101,22 @@ export function createGroups(options: GroupsOptions): Groups {
   }
 
   /**
-   * The picture in which the user is an admin. Before it counts that they are not, or that one of these is a member
+   * The state in which the user is an admin. Before it counts that they are not, or that one of these is a member
    * already, it is compared with the log.
    */
   async function pictureForAdmin(
     conversation: string,
     by: string,
     users: readonly string[],
-  ): Promise<Picture> {
-    const picture = await pictures.get(conversation)
-    const { members, heard, head } = picture
+  ): Promise<ConversationState> {
+    const state = await states.get(conversation)
+    const { members, heard, head } = state
     const isAdmin = members.get(by)?.role === "ADMIN"
     if (!isAdmin || heard > head || users.some((user) => members.has(user))) {
-      await pictures.catchUp(picture)
+      await states.catchUp(state)
     }
-    checkAdmin(picture, by)
-    return picture
+    checkAdmin(state, by)
+    return state
   }
 
   async function known(users: readonly string[], field: string): Promise<string[]> {
@@ -156,7 +156,7 @@ export function createGroups(options: GroupsOptions): Groups {
       checkId(other, "user")
       allowance.change(by)
       const id = directId(by, other)
-      if ((await pictures.get(id)).head > 0) return id
+      if ((await states.get(id)).head > 0) return id
       await known([other], "user")
       const joined = [...new Set([by, other])]
       const people = joined.filter((user) => user !== by)
@@ -193,10 +193,10 @@ export function createGroups(options: GroupsOptions): Groups {
       if (before.members.size + people.length > MAX_MEMBERS) throw tooMany("users")
       if (people.length === 0) return
       await admitted({ by, people }, () =>
-        change(by, conversation, cause, (picture) => {
-          checkAdmin(picture, by)
-          const joined = people.filter((user) => !picture.members.has(user))
-          if (picture.members.size + joined.length > MAX_MEMBERS) throw tooMany("users")
+        change(by, conversation, cause, (state) => {
+          checkAdmin(state, by)
+          const joined = people.filter((user) => !state.members.has(user))
+          if (state.members.size + joined.length > MAX_MEMBERS) throw tooMany("users")
           if (joined.length === 0) return undefined
           return { kind: "members", by, joined, left: [], promoted: [], demoted: [] }
         }),
@@ -207,59 +207,59 @@ export function createGroups(options: GroupsOptions): Groups {
       checkId(conversation, "conversation")
       checkId(user, "user")
       allowance.change(by)
-      await change(by, conversation, cause, (picture) => {
-        if (user === by) checkGroup(picture, by)
-        else checkAdmin(picture, by)
-        if (!picture.members.has(user)) throw notFound("member")
-        return departure(picture, by, user)
+      await change(by, conversation, cause, (state) => {
+        if (user === by) checkGroup(state, by)
+        else checkAdmin(state, by)
+        if (!state.members.has(user)) throw notFound("member")
+        return departure(state, by, user)
       })
     },
 
     async leave(by, conversation, cause) {
       checkId(conversation, "conversation")
       allowance.change(by)
-      await change(by, conversation, cause, (picture) => {
-        checkGroup(picture, by)
-        return departure(picture, by, by)
+      await change(by, conversation, cause, (state) => {
+        checkGroup(state, by)
+        return departure(state, by, by)
       })
     },
   }
 }
 
-function departure(picture: Picture, by: string, user: string): Draft {
+function departure(state: ConversationState, by: string, user: string): Draft {
   return {
     kind: "members",
     by,
     joined: [],
     left: [user],
-    promoted: heirOf(picture, user),
+    promoted: heirOf(state, user),
     demoted: [],
   }
 }
 
 /** A group is never without an admin: when the last one goes, the longest-standing member is promoted. */
-function heirOf(picture: Picture, leaving: string): string[] {
-  const others = [...picture.members].filter(([user]) => user !== leaving)
+function heirOf(state: ConversationState, leaving: string): string[] {
+  const others = [...state.members].filter(([user]) => user !== leaving)
   if (others.length === 0 || others.some(([, member]) => member.role === "ADMIN")) return []
   const [heir] = others.reduce((oldest, next) => (next[1].since < oldest[1].since ? next : oldest))
   return [heir]
 }
 
 /** @throws ParleyError NOT_FOUND to whoever is no member: to them there is no such conversation. */
-function checkMember(picture: Picture, user: string): void {
-  if (!picture.members.has(user)) throw notFound("conversation")
+function checkMember(state: ConversationState, user: string): void {
+  if (!state.members.has(user)) throw notFound("conversation")
 }
 
-function checkGroup(picture: Picture, user: string): void {
-  checkMember(picture, user)
-  if (picture.origin?.kind !== "GROUP") {
+function checkGroup(state: ConversationState, user: string): void {
+  checkMember(state, user)
+  if (state.origin?.kind !== "GROUP") {
     throw badInput("conversation", "The members of a direct conversation do not change.")
   }
 }
 
-function checkAdmin(picture: Picture, user: string): void {
-  checkGroup(picture, user)
-  if (picture.members.get(user)?.role !== "ADMIN") {
+function checkAdmin(state: ConversationState, user: string): void {
+  checkGroup(state, user)
+  if (state.members.get(user)?.role !== "ADMIN") {
     throw new ParleyError("FORBIDDEN", "Only an admin of the group may do that.")
   }
 }

@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { messageId } from "../test/log-builder.ts"
 import { createShaker, shakeStore } from "../test/shaker.ts"
 import { createWorld, logOf } from "../test/world.ts"
-import { emptyPicture, fold } from "./picture.ts"
+import { emptyState, fold } from "./conversation-state.ts"
 
 const users = ["alice", "bob", "carol", "dave"]
 const node = fc.nat({ max: 2 })
@@ -58,7 +58,7 @@ test("whatever happens at once on three nodes, a log is 1..n, each acknowledged 
 
       const underWay: Promise<unknown>[] = []
       for (const action of actions) {
-        const { groups, receipts, pictures } = services[action.node]!
+        const { groups, receipts, states } = services[action.node]!
         if (action.kind === "send") {
           const id = messageId(0)
           sent.push({ sender: action.user, id, text: `${sent.length}` })
@@ -72,7 +72,7 @@ test("whatever happens at once on three nodes, a log is 1..n, each acknowledged 
           underWay.push(attempt(groups.remove("alice", conversation, action.user)))
         } else {
           underWay.push(attempt(receipts.mark(action.user, conversation, "read", action.seq)))
-          underWay.push(pictures.get(conversation).then((picture) => pictures.catchUp(picture)))
+          underWay.push(states.get(conversation).then((state) => states.catchUp(state)))
         }
         await shaker.pause()
       }
@@ -85,18 +85,18 @@ test("whatever happens at once on three nodes, a log is 1..n, each acknowledged 
         Object.fromEntries(acknowledged),
       )
 
-      const picture = emptyPicture(conversation)
+      const state = emptyState(conversation)
       const authored = new Map<string, number>()
       for (const entry of log) {
-        const admitted = picture.members.has(entry.by) || entry.seq === 1
+        const admitted = state.members.has(entry.by) || entry.seq === 1
         expect([entry.seq, admitted]).toEqual([entry.seq, true])
         if (entry.kind === "message") authored.set(entry.by, (authored.get(entry.by) ?? 0) + 1)
         expect(entry.tally).toEqual({
-          messages: picture.messages + (entry.kind === "message" ? 1 : 0),
+          messages: state.messages + (entry.kind === "message" ? 1 : 0),
           ofAuthor: authored.get(entry.by) ?? 0,
-          members: entry.kind === "members" ? entry.seq : picture.membersSeq,
+          members: entry.kind === "members" ? entry.seq : state.membersSeq,
         })
-        fold(picture, entry)
+        fold(state, entry)
       }
     }),
     { numRuns: 150, endOnFailure: true },

@@ -55,8 +55,8 @@ export function createMessages(options: MessagesOptions): Messages {
         bytes,
         changesMembers: false,
         cause,
-        check(picture) {
-          if (!picture.members.has(sender)) throw notFound("conversation")
+        check(state) {
+          if (!state.members.has(sender)) throw notFound("conversation")
           return { kind: "message", by: sender, id, text }
         },
         result(_picture, entry) {

@@ -4,8 +4,8 @@ import { unlimited } from "../test/lifted.ts"
 import { createLog, type LogBuilder } from "../test/log-builder.ts"
 import { refusal } from "../test/world.ts"
 import type { Entry } from "./entry.ts"
-import { createPictures } from "./pictures.ts"
 import { createReceipts, type Receipt } from "./receipts.ts"
+import { createStateCache } from "./state-cache.ts"
 
 const group = "group"
 let store = openSqliteStore(":memory:")
@@ -13,7 +13,7 @@ let told: { receipt: Receipt; users: string[] }[] = []
 
 const receiptsOfNode = () =>
   createReceipts({
-    ...{ store, pictures: createPictures(store), allowance: unlimited },
+    ...{ store, states: createStateCache(store), allowance: unlimited },
     onMoved: (receipt, users) => told.push({ receipt, users: [...users].sort() }),
   })
 let receipts = receiptsOfNode()

@@ -4,7 +4,7 @@ import { MAX_RECEIPT_SPAN, MAX_SEQ } from "../limits.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
 import type { Allowance } from "./allowance.ts"
 import { checkCount, checkId } from "./checks.ts"
-import type { Pictures } from "./pictures.ts"
+import type { StateCache } from "./state-cache.ts"
 
 export interface Receipt {
   kind: "receipt"
@@ -27,22 +27,22 @@ export interface Receipts {
 
 export interface ReceiptsOptions {
   store: Store
-  pictures: Pictures
+  states: StateCache
   allowance: Pick<Allowance, "mark">
   /** Told of every watermark that moved, with those whom it concerns. */
   onMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
 }
 
 export function createReceipts(options: ReceiptsOptions): Receipts {
-  const { store, pictures, allowance, onMoved } = options
+  const { store, states, allowance, onMoved } = options
 
   /** @throws ParleyError BAD_INPUT beyond the head of the log, as any node knows it. */
   async function checkSeq(conversation: string, seq: number): Promise<void> {
     checkCount(seq, "seq", MAX_SEQ)
-    const picture = await pictures.get(conversation)
-    if (seq > picture.head) await pictures.catchUp(picture)
-    if (seq > picture.head) {
-      throw badInput("seq", `The conversation's newest entry is ${picture.head}.`)
+    const state = await states.get(conversation)
+    if (seq > state.head) await states.catchUp(state)
+    if (seq > state.head) {
+      throw badInput("seq", `The conversation's newest entry is ${state.head}.`)
     }
   }
 
@@ -56,7 +56,7 @@ export function createReceipts(options: ReceiptsOptions): Receipts {
     const [from, upTo] = [before[mark], now[mark]]
     const after = Math.max(from, upTo - MAX_RECEIPT_SPAN)
     const authors = await store.authors(now.conversation, after, upTo)
-    const { members } = await pictures.get(now.conversation)
+    const { members } = await states.get(now.conversation)
     return [...new Set([now.user, ...authors.filter((author) => members.has(author))])]
   }
 

@@ -3,16 +3,16 @@ import { unauthenticated } from "@parley/platform/errors.ts"
 import type { Cause } from "@parley/platform/request-context.ts"
 import type { Groups } from "../domain/groups.ts"
 import type { Messages } from "../domain/messages.ts"
-import type { Pictures } from "../domain/pictures.ts"
 import type { Reader } from "../domain/reader.ts"
 import type { Receipts } from "../domain/receipts.ts"
 import type { PersonalSettings } from "../domain/settings.ts"
+import type { StateCache } from "../domain/state-cache.ts"
 import type { Store } from "../store/store.ts"
 
 /** What the resolvers call: the domain, and nothing below it but plain look-ups. */
 export interface Services {
   store: Store
-  pictures: Pictures
+  states: StateCache
   reader: Reader
   messages: Messages
   groups: Groups

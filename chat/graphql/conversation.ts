@@ -4,7 +4,7 @@ import { shownLine } from "@parley/platform/names.ts"
 import type { GraphQLResolveInfo } from "graphql"
 import { checkCount } from "../domain/checks.ts"
 import type { MessageEntry } from "../domain/entry.ts"
-import type { Pictures } from "../domain/pictures.ts"
+import type { StateCache } from "../domain/state-cache.ts"
 import { LOG_PAGE } from "../limits.ts"
 import type { Created, Member, MembershipView } from "../store/store.ts"
 import { type ChatContext, viewerOf } from "./context.ts"
@@ -33,10 +33,8 @@ const MAX_SEQ = 2 ** 31 - 1
 const withOrigin =
   <T>(read: (created: Partial<Created>) => T) =>
   ({ id }: ConversationRef, _args: unknown, { services }: ChatContext): T | Promise<T> => {
-    const picture = services.pictures.peek(id)
-    return picture
-      ? read(picture)
-      : services.store.origin(id).then((created) => read(created ?? {}))
+    const state = services.states.peek(id)
+    return state ? read(state) : services.store.origin(id).then((created) => read(created ?? {}))
   }
 const titleOf = withOrigin(({ origin }) => origin?.title)
 
@@ -52,18 +50,18 @@ async function membershipOf(ref: ConversationRef, context: ChatContext): Promise
 async function headOf(
   ref: ConversationRef,
   member: Member,
-  { services: { pictures } }: ChatContext,
+  { services: { states } }: ChatContext,
 ): Promise<number> {
   if (member.until !== null) return member.until
   if (ref.membership && "head" in ref.membership) return ref.membership.head
-  ref.newest ??= newestOf(ref.id, pictures)
+  ref.newest ??= newestOf(ref.id, states)
   return ref.newest
 }
 
-async function newestOf(id: string, pictures: Pictures): Promise<number> {
-  const picture = await pictures.get(id)
-  await pictures.catchUp(picture)
-  return picture.head
+async function newestOf(id: string, states: StateCache): Promise<number> {
+  const state = await states.get(id)
+  await states.catchUp(state)
+  return state.head
 }
 
 interface MessagePage {

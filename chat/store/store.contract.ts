@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import fc from "fast-check"
+import { type ConversationState, emptyState, fold } from "../domain/conversation-state.ts"
 import type { Entry } from "../domain/entry.ts"
 import { textBytes } from "../domain/entry-bytes.ts"
-import { emptyPicture, fold, type Picture } from "../domain/picture.ts"
 import { createLog, messageId } from "../test/log-builder.ts"
 import type { Store } from "./store.ts"
 
@@ -72,7 +72,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(await other.append(late)).toBe(0)
         expect(await all(conversation)).toEqual(entries)
         expect((await store.member(conversation, "bob"))?.until).toBeNull()
-        expect((await store.picture(conversation)).head).toBe(2)
+        expect((await store.state(conversation)).head).toBe(2)
       })
 
       test("refuses a seq that would leave a hole below it", async () => {
@@ -105,7 +105,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         ]
         expect(await store.append(batch)).toBe(2)
         expect(await all(conversation)).toEqual([...entries, ...batch.slice(0, 2)])
-        expect((await store.picture(conversation)).head).toBe(4)
+        expect((await store.state(conversation)).head).toBe(4)
         const [membership] = (await store.memberships("alice")).filter(
           (membership) => membership.conversation === conversation,
         )
@@ -152,8 +152,8 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
     })
 
     describe("what is derived from a log", () => {
-      test("is a picture with head 0 where there is no such conversation", async () => {
-        expect(await store.picture("nowhere")).toEqual(emptyPicture("nowhere"))
+      test("is a state with head 0 where there is no such conversation", async () => {
+        expect(await store.state("nowhere")).toEqual(emptyState("nowhere"))
         expect(await store.entries("nowhere", 0, 10)).toEqual([])
         expect(await store.member("nowhere", "alice")).toBeUndefined()
         expect(await store.members("nowhere", "", 10)).toEqual([])
@@ -167,7 +167,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(await store.lowestMarks("nowhere")).toEqual({ delivered: [], read: [] })
       })
 
-      test("is the picture that the entries fold to", async () => {
+      test("is the state that the entries fold to", async () => {
         const users = ["alice", "bob", "carol", "dave"]
         const pick = fc.subarray(users)
         const step = fc.oneof(
@@ -181,7 +181,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
           fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
             const conversation = newConversation()
             const log = createLog(conversation)
-            const model = emptyPicture(conversation)
+            const model = emptyState(conversation)
             const entries = [log.founded("alice", ["bob"])] as Entry[]
             for (const { by, change } of steps) {
               // As the domain has it: who joins is none yet, who leaves is one, and nobody does both.
@@ -200,7 +200,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
             }
             expect(await store.append(entries)).toBe(entries.length)
             for (const entry of entries) fold(model, entry)
-            expect(comparable(await other.picture(conversation))).toEqual(comparable(model))
+            expect(comparable(await other.state(conversation))).toEqual(comparable(model))
             expect((await other.members(conversation, "", 100)).map(({ user }) => user)).toEqual(
               [...model.members.keys()].sort(),
             )
@@ -650,7 +650,7 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         await expect(node.moveMarks(conversation, "alice", { read: 2 })).rejects.toMatchObject(
           refused,
         )
-        await expect(node.picture(conversation)).rejects.toMatchObject(refused)
+        await expect(node.state(conversation)).rejects.toMatchObject(refused)
         await expect(node.memberships("alice")).rejects.toMatchObject(refused)
         await expect(node.ping()).rejects.toMatchObject(refused)
 
@@ -670,8 +670,8 @@ function membersAfter(members: Set<string>, entry: Entry): Set<string> {
   return members
 }
 
-/** `authored` is what a node happens to know; the rest of a picture is the same wherever it comes from. */
-const comparable = ({ authored: _, members, ...picture }: Picture) => ({
-  ...picture,
+/** `authored` is what a node happens to know; the rest of a state is the same wherever it comes from. */
+const comparable = ({ authored: _, members, ...state }: ConversationState) => ({
+  ...state,
   members: Object.fromEntries(members),
 })

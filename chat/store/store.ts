@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { ConfigError } from "@parley/platform/config.ts"
 import { type Logger, silentLogger } from "@parley/platform/log.ts"
+import type { ConversationState, Role } from "../domain/conversation-state.ts"
 import type { Entry, MessageEntry, Origin } from "../domain/entry.ts"
-import type { Picture, Role } from "../domain/picture.ts"
 import type { Nodes, Stamp } from "./nodes.ts"
 import type { People } from "./people.ts"
 import type { UsageStore } from "./usage.ts"
@@ -85,8 +85,8 @@ export interface Store extends AsyncDisposable {
    */
   append(entries: readonly Entry[], stamp?: Stamp): Promise<number>
 
-  /** The conversation's present state; a picture with head 0 where there is no such conversation. */
-  picture(conversation: string): Promise<Picture>
+  /** The conversation's present state; a state with head 0 where there is no such conversation. */
+  state(conversation: string): Promise<ConversationState>
 
   /** What never changes of a conversation; undefined where there is no such one. */
   origin(conversation: string): Promise<Created | undefined>

@@ -13,7 +13,7 @@ const PAGE = 500
  */
 export async function copyConversations(source: Source, target: Store): Promise<void> {
   await forEach(source.conversations, async (conversation) => {
-    const { head } = await target.picture(conversation)
+    const { head } = await target.state(conversation)
     for await (const entries of pagesOf(source.chat, conversation, head)) {
       if ((await target.append(entries)) === entries.length) continue
       throw new ConfigError(
@@ -47,8 +47,8 @@ export async function compareConversations(source: Source, target: Store): Promi
 async function digestOf(store: Store, conversation: string): Promise<string> {
   const all = createDigest()
   // Whose authors somebody happens to remember is no part of it.
-  const { authored: _, ...picture } = await store.picture(conversation)
-  all.add(picture)
+  const { authored: _, ...state } = await store.state(conversation)
+  all.add(state)
   for await (const entries of pagesOf(store, conversation, 0)) entries.forEach(all.add)
   return all.text()
 }

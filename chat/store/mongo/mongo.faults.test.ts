@@ -9,7 +9,7 @@ import { MongoClient, MongoNetworkError } from "mongodb"
 import { createAppender } from "../../domain/appender.ts"
 import type { Entry } from "../../domain/entry.ts"
 import { createMessages } from "../../domain/messages.ts"
-import { createPictures } from "../../domain/pictures.ts"
+import { createStateCache } from "../../domain/state-cache.ts"
 import { unlimited } from "../../test/lifted.ts"
 import { createLog, messageId } from "../../test/log-builder.ts"
 import { createShaker, shakeStore } from "../../test/shaker.ts"
@@ -33,9 +33,9 @@ const open = (url: string) => openMongoStore(hasty(url), silentLogger)
 
 /** A node's way to write, as far as the log is concerned. */
 function writerOn(store: Store) {
-  const pictures = createPictures(store)
+  const states = createStateCache(store)
   const clock = { now: () => Date.now() }
-  const appender = createAppender({ store, pictures, clock, onStored: () => undefined })
+  const appender = createAppender({ store, states, clock, onStored: () => undefined })
   return createMessages({ store, appender, clock, allowance: unlimited, storedBytes: unlimited })
 }
 

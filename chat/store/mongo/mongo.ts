@@ -4,8 +4,8 @@ import { every } from "@parley/platform/every.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import { type Mongo, openMongo, twice } from "@parley/platform/mongo.ts"
 import type { WithId } from "mongodb"
+import { type ConversationState, emptyState } from "../../domain/conversation-state.ts"
 import type { Entry, MessageEntry } from "../../domain/entry.ts"
-import { emptyPicture, type Picture } from "../../domain/picture.ts"
 import { MEMBERSHIPS_PER_READ } from "../../limits.ts"
 import type { Stamp } from "../nodes.ts"
 import type { Created, ListPlace, MembershipView, Store, Stretch } from "../store.ts"
@@ -34,7 +34,7 @@ import { mongoUsage } from "./usage.ts"
 const TIDY_EVERY = 1_000
 /** Connections that only the registry uses. */
 const BEATS = 3
-/** A picture is read anew so often where members change all the while. */
+/** A state is read anew so often where members change all the while. */
 const MAX_READS = 20
 
 /**
@@ -93,10 +93,10 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   }
 
   /** The members are those at the head: no change of them came between the reading of both. */
-  async function picture(id: string): Promise<Picture> {
-    const picture = emptyPicture(id)
+  async function state(id: string): Promise<ConversationState> {
+    const state = emptyState(id)
     let head = await logs.newest(id)
-    if (!head) return picture
+    if (!head) return state
     for (let reads = 0; reads < MAX_READS; reads++) {
       await changes.ensure(id, head.tally.members)
       const present = await members.find({ conversation: id, until: null }).toArray()
@@ -106,16 +106,16 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         continue
       }
       const conversation = await conversations.findOne({ _id: id })
-      picture.origin = conversation!.origin
-      picture.createdAt = conversation!.createdAt
-      picture.head = newest!.seq
-      picture.at = newest!.at
-      picture.messages = newest!.tally.messages
-      picture.membersSeq = newest!.tally.members
+      state.origin = conversation!.origin
+      state.createdAt = conversation!.createdAt
+      state.head = newest!.seq
+      state.at = newest!.at
+      state.messages = newest!.tally.messages
+      state.membersSeq = newest!.tally.members
       for (const { user, role, since, joinedAt } of present) {
-        picture.members.set(user, { role, since, joinedAt })
+        state.members.set(user, { role, since, joinedAt })
       }
-      return picture
+      return state
     }
     throw unavailable("This conversation is too busy just now.")
   }
@@ -197,7 +197,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   /** A conversation's document is the last thing that is written when it begins: a member may be there before. */
   async function origin(id: string): Promise<Created | undefined> {
     const document = await reads.conversation(id)
-    const { origin, createdAt } = document ?? (await picture(id))
+    const { origin, createdAt } = document ?? (await state(id))
     return origin && { origin, createdAt }
   }
 
@@ -209,7 +209,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     append: (given, stamp) =>
       mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, stamp))),
 
-    picture: (id) => mongo.run(() => picture(id)),
+    state: (id) => mongo.run(() => state(id)),
     origin: (id) => mongo.run(() => origin(id)),
 
     entry: (conversation, seq) =>

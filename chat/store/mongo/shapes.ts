@@ -1,7 +1,7 @@
 import type { IndexDescription } from "mongodb"
+import type { Role } from "../../domain/conversation-state.ts"
 import type { Entry, MembersEntry, MessageEntry, Origin, Tally } from "../../domain/entry.ts"
 import { stampAt } from "../../domain/outbox.ts"
-import type { Role } from "../../domain/picture.ts"
 import type { Settings } from "../../domain/settings.ts"
 import type { Usage } from "../../domain/usage.ts"
 import type { NodeRecord, Stamp } from "../nodes.ts"

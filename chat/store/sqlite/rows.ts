@@ -1,5 +1,5 @@
+import type { Role } from "../../domain/conversation-state.ts"
 import type { Entry, MembersEntry } from "../../domain/entry.ts"
-import type { Role } from "../../domain/picture.ts"
 import type { Member } from "../store.ts"
 
 export interface EntryRow {

@@ -47,7 +47,7 @@ test("what was acknowledged survives kill -9", async () => {
   const seqs = (await store.entries(conversation, 0, 1e6)).map(({ seq }) => seq)
   expect(seqs).toEqual(seqs.map((_, i) => i + 1))
   expect(seqs.length).toBeGreaterThanOrEqual(Math.max(...acknowledged))
-  expect((await store.picture(conversation)).head).toBe(seqs.length)
+  expect((await store.state(conversation)).head).toBe(seqs.length)
 }, 30_000)
 
 test("what is acknowledged is on the disk, not only in the kernel's memory", async () => {
@@ -109,7 +109,7 @@ test("a full disk is UNAVAILABLE, harms nothing that is stored, and passes", asy
   }
   expect(await store.entries("full", 0, 10)).toEqual(small)
   expect(await store.member("full", "alice")).toMatchObject({ read: 1 })
-  expect((await store.picture("full")).head).toBe(2)
+  expect((await store.state("full")).head).toBe(2)
 
   db.run("PRAGMA max_page_count = 100000")
   expect(await store.append([large])).toBe(1)

@@ -1,6 +1,6 @@
+import { emptyState } from "../../domain/conversation-state.ts"
 import type { Entry, MembersEntry, MessageEntry } from "../../domain/entry.ts"
 import { mostBytes, textBytes } from "../../domain/entry-bytes.ts"
-import { emptyPicture } from "../../domain/picture.ts"
 import { ROWS_PER_READ } from "../../limits.ts"
 import type { MembershipView, Store } from "../store.ts"
 import { createGroupCommit } from "./group-commit.ts"
@@ -134,21 +134,21 @@ export function openSqliteStore(path: string): Store {
     append: (entries) =>
       entries.length === 0 ? Promise.resolve(0) : write(() => appendNow(entries)),
 
-    picture: reading((id) => {
-      const picture = emptyPicture(id)
+    state: reading((id) => {
+      const state = emptyState(id)
       const row = conversationRow.get(id)
-      if (!row) return picture
+      if (!row) return state
       const head = toEntry(entryAt.get(id, row.head)!)
-      picture.origin = { kind: row.kind, title: row.title }
-      picture.createdAt = row.created_at
-      picture.head = head.seq
-      picture.at = head.at
-      picture.messages = head.tally.messages
-      picture.membersSeq = head.tally.members
+      state.origin = { kind: row.kind, title: row.title }
+      state.createdAt = row.created_at
+      state.head = head.seq
+      state.at = head.at
+      state.messages = head.tally.messages
+      state.membersSeq = head.tally.members
       for (const { user, role, since, joined_at } of present.all(id)) {
-        picture.members.set(user, { role, since, joinedAt: joined_at })
+        state.members.set(user, { role, since, joinedAt: joined_at })
       }
-      return picture
+      return state
     }),
 
     origin: reading((id) => {

@@ -3,7 +3,7 @@ import { partitionOf } from "@parley/platform/partition.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import { CATCH_UP_PAGE } from "../limits.ts"
 import { createWorld, logOf, send } from "../test/world.ts"
-import { createPictures } from "./pictures.ts"
+import { createStateCache } from "./state-cache.ts"
 
 test("a node that has heard of a message stores the answer at the first try", async () => {
   const exchange = createInProcessExchange()
@@ -49,9 +49,9 @@ test("what a node hears is looked for once, and changes nothing where the log do
   const [node] = world.nodes
   const conversation = await node!.services.groups.create("alice", "Friends", ["bob"])
   await send(node!, "alice", conversation, "the first")
-  const { pictures } = node!.services
-  pictures.hear(conversation, 1_000_000)
-  pictures.hear("another", 7)
+  const { states } = node!.services
+  states.hear(conversation, 1_000_000)
+  states.hear("another", 7)
 
   looks = 0
   const messages = [await send(node!, "bob", conversation), await send(node!, "bob", conversation)]
@@ -59,7 +59,7 @@ test("what a node hears is looked for once, and changes nothing where the log do
   expect(looks).toBe(1)
 })
 
-test("pictures have so many bytes together, whatever the size of the groups, and grow with them", async () => {
+test("states have so many bytes together, whatever the size of the groups, and grow with them", async () => {
   await using world = await createWorld()
   const [node] = world.nodes
   const newGroup = (members: number) =>
@@ -70,20 +70,20 @@ test("pictures have so many bytes together, whatever the size of the groups, and
     )
   const large: string[] = []
   for (let i = 0; i < 8; i++) large.push(await newGroup(1_000))
-  const pictures = createPictures(world.store, 1_000_000)
-  for (const conversation of large) await pictures.get(conversation)
-  const kept = () => large.filter((conversation) => pictures.peek(conversation)).length
+  const states = createStateCache(world.store, 1_000_000)
+  for (const conversation of large) await states.get(conversation)
+  const kept = () => large.filter((conversation) => states.peek(conversation)).length
   expect(kept()).toBe(3)
 
   const growing = await newGroup(1)
-  const picture = await pictures.get(growing)
-  for (let i = 0; i < 500; i++) picture.authored.set(`author${i}`, 1)
-  for (let i = 0; i < 2_200; i++) picture.members.set(`m${i}`, [...picture.members.values()][0]!)
-  expect(pictures.peek(growing)).toBe(picture)
+  const state = await states.get(growing)
+  for (let i = 0; i < 500; i++) state.authored.set(`author${i}`, 1)
+  for (let i = 0; i < 2_200; i++) state.members.set(`m${i}`, [...state.members.values()][0]!)
+  expect(states.peek(growing)).toBe(state)
   expect(kept()).toBe(0)
 })
 
-test("a picture is caught up once at a time, for all who ask meanwhile", async () => {
+test("a state is caught up once at a time, for all who ask meanwhile", async () => {
   let reads = 0
   await using world = await createWorld(1, (store) => ({
     store: {
@@ -97,17 +97,17 @@ test("a picture is caught up once at a time, for all who ask meanwhile", async (
   }))
   const [node] = world.nodes
   const conversation = await node!.services.groups.create("alice", "Friends", ["bob"])
-  const { pictures } = node!.services
-  const picture = await pictures.get(conversation)
+  const { states } = node!.services
+  const state = await states.get(conversation)
   reads = 0
-  const [first, ...rest] = Array.from({ length: 50 }, () => pictures.catchUp(picture))
+  const [first, ...rest] = Array.from({ length: 50 }, () => states.catchUp(state))
   await first
   // What is stored after the first has begun is seen by all who asked after that.
   await Promise.all(rest)
   expect(reads).toBe(2)
 })
 
-test("a picture that is far behind is loaded anew in one step, and goes on being right", async () => {
+test("a state that is far behind is loaded anew in one step, and goes on being right", async () => {
   let reads = 0
   await using world = await createWorld(2, (store) => ({
     store: {
@@ -121,15 +121,15 @@ test("a picture that is far behind is loaded anew in one step, and goes on being
   const [here, there] = world.nodes
   const conversation = await here!.services.groups.create("alice", "Friends", ["bob"])
   await send(here!, "alice", conversation)
-  const picture = await here!.services.pictures.get(conversation)
+  const state = await here!.services.states.get(conversation)
   for (let i = 0; i < 4 * CATCH_UP_PAGE; i++)
     await send(there!, i % 2 ? "alice" : "bob", conversation)
   await there!.services.groups.add("alice", conversation, ["carol"])
   reads = 0
-  await here!.services.pictures.catchUp(picture)
+  await here!.services.states.catchUp(state)
   expect(reads).toBe(1)
-  expect(picture.head).toBe(4 * CATCH_UP_PAGE + 3)
-  expect([...picture.members.keys()]).toContain("carol")
+  expect(state.head).toBe(4 * CATCH_UP_PAGE + 3)
+  expect([...state.members.keys()]).toContain("carol")
   const message = await send(here!, "alice", conversation)
   expect(message.tally).toEqual({
     ...{ messages: 4 * CATCH_UP_PAGE + 2, ofAuthor: 2 * CATCH_UP_PAGE + 2 },
@@ -137,15 +137,15 @@ test("a picture that is far behind is loaded anew in one step, and goes on being
   })
 })
 
-test("a node keeps pictures of 64 MiB, and forgets the least recently used", async () => {
+test("a node keeps states of 64 MiB, and forgets the least recently used", async () => {
   const members = { size: 1_024 }
   const store = {
-    picture: (id: string) => Promise.resolve({ id, head: 1, members, authored: { size: 0 } }),
+    state: (id: string) => Promise.resolve({ id, head: 1, members, authored: { size: 0 } }),
   }
-  const pictures = createPictures(store as never)
-  for (let i = 0; i < 300; i++) await pictures.get(`${i}`)
-  const kept = Array.from({ length: 300 }, (_, i) => pictures.peek(`${i}`)).filter(Boolean)
+  const states = createStateCache(store as never)
+  for (let i = 0; i < 300; i++) await states.get(`${i}`)
+  const kept = Array.from({ length: 300 }, (_, i) => states.peek(`${i}`)).filter(Boolean)
   // At 300 bytes a member.
   expect(kept.length).toBe(Math.floor((64 * 1024 * 1024) / (1_000 + 300 * 1_024)))
-  expect(pictures.peek("299")).toBeDefined()
+  expect(states.peek("299")).toBeDefined()
 })
