@@ -29,8 +29,8 @@ export function watchParts(metrics: Metrics, parts: Parts): void {
     },
     "phase",
   )
-  gauge("rooms", "Conversations with a session here.", () => hub.rooms)
-  gauge("room_queue_events", "Events waiting in rooms.", () => ({ ...hub.stats().queued }), "of")
+  gauge("rooms", "Conversations with a session here.", () => hub.feeds)
+  gauge("room_queue_events", "Events waiting in feeds.", () => ({ ...hub.stats().queued }), "of")
   gauge("append_queue_intents", "Writes waiting for their batch.", appender.waiting)
 
   watchBus(metrics, parts.bus)

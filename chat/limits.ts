@@ -251,13 +251,13 @@ export const LANE_WAIT_MS = 10_000
  * Events that wait in a conversation while its log is read; beyond it, they are read from the log again. Changes of
  * members are kept all the same: how many there are, their authors' buckets bound.
  */
-export const ROOM_EVENTS = 1_000
+export const FEED_EVENTS = 1_000
 
 /** The bytes of these. */
-export const ROOM_BYTES = 4 * 1024 * 1024
+export const FEED_BYTES = 4 * 1024 * 1024
 
 /** How long a conversation waits for the store before its sessions end, and resume; in ms. See LANE_WAIT_MS. */
-export const ROOM_WAIT_MS = 20_000
+export const FEED_WAIT_MS = 20_000
 
 /** A session that falls this far behind during its replay resumes from its position instead. */
 export const BUFFER_EVENTS = 5_000
@@ -278,7 +278,7 @@ export const SUBSCRIPTIONS_RETRY_MS = 10_000
 export const PLACES_PER_PERSON = 200_000
 
 /** Conversations that sessions which have ended leave between two turns of the event loop: about 1 ms. */
-export const ROOMS_PER_PASS = 1_000
+export const FEEDS_PER_PASS = 1_000
 
 /** More missed entries than this in one conversation, and a reload is cheaper than a replay. */
 export const MISSED_IN_ONE = 1_000
@@ -314,7 +314,7 @@ export const POSITIONS_PER_PERSON = 50_000
 /** Memberships that one look-up in the store reads, between two turns of the event loop: about 1 ms of SQLite. */
 export const MEMBERSHIPS_PER_READ = 1_000
 
-/** How often a membership is read again that is behind its room, and the longest pause before it, in ms. */
+/** How often a membership is read again that is behind its feed, and the longest pause before it, in ms. */
 export const MEMBERSHIP_READINGS = 20
 export const MEMBERSHIP_PAUSE_MS = 50
 

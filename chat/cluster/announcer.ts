@@ -15,7 +15,7 @@ export interface AnnouncerOptions {
 
 /**
  * Announces from the log what may never have been announced. It goes to those who are members now: whoever has left
- * since then is told by the announcement of their leaving, before which a room reads what it has missed. An entry that
+ * since then is told by the announcement of their leaving, before which a feed reads what it has missed. An entry that
  * had been announced already harms nobody: everyone goes by its seq.
  */
 export function createAnnouncer({ nodes, states, announce }: AnnouncerOptions) {

@@ -33,7 +33,7 @@ interface Pending {
  * The same bus, made up for by the store where it brings nothing. While it is away, the node reads the entries that
  * other nodes store, and hands them on as if the bus had brought them: entries arrive within a second or two, and
  * holding a partition does not wait for the broker. Once the bus works again, one last reading closes the gap between the two.
- * What comes both ways, or twice, changes nothing: rooms go by the log's seq.
+ * What comes both ways, or twice, changes nothing: feeds go by the log's seq.
  *
  * Receipts are in no log: those of other nodes come when the bus is back.
  */

@@ -81,7 +81,7 @@ async function open(user: string) {
 const seqs = (session: Awaited<ReturnType<typeof open>>) => session.entries().map(({ seq }) => seq)
 const messages = (n: number) => Array.from({ length: n }, () => log.message("alice"))
 
-describe("a room", () => {
+describe("a feed", () => {
   test("goes by the log's order, whatever the order in which it hears of entries", async () => {
     const bob = await open("bob")
     const [second, third, fourth] = await store(...messages(3))
@@ -134,7 +134,7 @@ describe("a room", () => {
     await until(() => bob.entries().length === 1, "the message")
     expect(seqs(bob)).toEqual([2])
     expect(reads).toBeGreaterThan(0)
-    // Nor by one that comes before entries which the room has yet to read.
+    // Nor by one that comes before entries which the feed has yet to read.
     hear({ ...ghost, seq: 20 })
     const [third] = await store(log.message("alice"))
     hear(third!)
@@ -168,10 +168,10 @@ describe("a room", () => {
       await open("bob"),
       await open("carol"),
     ]
-    expect([node.hub.size, node.hub.rooms]).toEqual([4, 1])
+    expect([node.hub.size, node.hub.feeds]).toEqual([4, 1])
     for (const session of sessions) session.stop()
     for (const session of sessions) session.stop()
-    expect([node.hub.size, node.hub.rooms]).toEqual([0, 0])
+    expect([node.hub.size, node.hub.feeds]).toEqual([0, 0])
   })
 
   test("ends too where it was busy when its last session went", async () => {
@@ -185,12 +185,12 @@ describe("a room", () => {
     bob.stop()
     expect(node.hub.size).toBe(0)
     letGo()
-    await until(() => node.hub.rooms === 0, "the room to end")
+    await until(() => node.hub.feeds === 0, "the room to end")
     expect(bob.entries()).toEqual([])
   })
 })
 
-describe("a room that cannot go on", () => {
+describe("a feed that cannot go on", () => {
   /** An entry of a kind that this node does not know, and that it takes for a change of members. */
   const strange = (seq: number): Entry =>
     ({ ...createLog(group).message("alice"), kind: "from the future", seq }) as unknown as Entry
@@ -200,7 +200,7 @@ describe("a room that cannot go on", () => {
     const [message] = await store(...messages(1))
     expect(() => hear(strange(2))).not.toThrow()
     for (const { error } of [alice, bob]) expect(error).toMatchObject({ code: "UNAVAILABLE" })
-    expect([node.hub.size, node.hub.rooms]).toEqual([0, 0])
+    expect([node.hub.size, node.hub.feeds]).toEqual([0, 0])
     const back = openSession(node, "bob", new Map([[group, 1]]))
     await back.replayed
     hear(message!, ...(await store(...messages(1))))
@@ -217,7 +217,7 @@ describe("a room that cannot go on", () => {
     resolve()
     await until(() => bob.error !== undefined, "the end")
     expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
-    await until(() => node.hub.rooms === 0, "the end of the room")
+    await until(() => node.hub.feeds === 0, "the end of the feed")
   })
 })
 
@@ -250,7 +250,7 @@ describe("an old joining that comes by while a session is being placed", () => {
     reading = "answered"
     read.resolve()
     const isShown = () => seqs(carol).some((seq) => seq > last)
-    await until(() => node.hub.rooms === 0 || isShown(), "the room to end")
+    await until(() => node.hub.feeds === 0 || isShown(), "the room to end")
     expect(seqs(carol)).toEqual([])
   })
 
@@ -260,7 +260,7 @@ describe("an old joining that comes by while a session is being placed", () => {
       joined,
       ...messages(150),
       log.changed("alice", { left: ["carol"] }),
-      // More than a room reads of the log at once.
+      // More than a feed reads of the log at once.
       ...messages(250),
       log.changed("alice", { joined: ["carol"] }),
       ...messages(10),
@@ -272,8 +272,8 @@ describe("an old joining that comes by while a session is being placed", () => {
     reading = "answered"
     const before = reads
     read.resolve()
-    // The first page is being read. Two more, or the room has ended too soon.
-    await until(() => reads >= before + 2 || node.hub.rooms === 0, "the log to be read")
+    // The first page is being read. Two more, or the feed has ended too soon.
+    await until(() => reads >= before + 2 || node.hub.feeds === 0, "the log to be read")
     const [next] = await store(log.message("alice"))
     hear(next!)
     await until(() => seqs(carol).includes(next!.seq), "the next message")
@@ -297,7 +297,7 @@ describe("whoever is added", () => {
         log.message("alice", "after"),
       )),
     )
-    await until(() => node.hub.rooms === 0, "the room to end")
+    await until(() => node.hub.feeds === 0, "the room to end")
     expect(seqs(carol)).toEqual([3, 4, 5])
   })
 
@@ -313,7 +313,7 @@ describe("whoever is added", () => {
     expect(seqs(carol)).toEqual([2, 3])
   })
 
-  test("is let in late, where another had opened the room at a later entry", async () => {
+  test("is let in late, where another had opened the feed at a later entry", async () => {
     const carol = await open("carol")
     const [joining, message] = await store(
       log.changed("alice", { joined: ["carol"] }),
@@ -390,7 +390,7 @@ describe("whoever is added", () => {
       log.changed("alice", { left: ["carol"] }),
     )
     hear(joining!, leaving!)
-    await until(() => node.hub.rooms === 0, "the room to end")
+    await until(() => node.hub.feeds === 0, "the room to end")
     hear(joining!)
     const again = await open("carol")
     hear(joining!)
@@ -401,7 +401,7 @@ describe("whoever is added", () => {
     expect(seqs(again)).toEqual([4])
   })
 
-  test("is not brought in a second time by a room that goes through what was before they left", async () => {
+  test("is not brought in a second time by a feed that goes through what was before they left", async () => {
     const eve = await open("eve")
     const [brings] = await store(
       log.changed("alice", { joined: ["eve"] }),
@@ -412,14 +412,14 @@ describe("whoever is added", () => {
       log.changed("alice", { left: ["carol"] }),
     )
     const carol = await open("carol")
-    // Eve's room begins where she joined, which nobody here has heard of until now.
+    // Eve's feed begins where she joined, which nobody here has heard of until now.
     hear(brings!)
     await until(() => eve.entries().length === 6, "all that Eve may see")
     expect(seqs(eve)).toEqual([2, 3, 4, 5, 6, 7])
     expect(seqs(carol)).toEqual([])
   })
 
-  test("is brought in, though the room's last session goes while the room is busy", async () => {
+  test("is brought in, though the feed's last session goes while the feed is busy", async () => {
     const [alice, carol] = [await open("alice"), await open("carol")]
     let letGo = () => {}
     reading = new Promise((resolve) => {
@@ -457,7 +457,7 @@ function holdMemberships() {
 }
 
 describe("a session that is registering", () => {
-  test("misses nothing that passed a room which has ended since", async () => {
+  test("misses nothing that passed a feed which has ended since", async () => {
     const alice = await open("alice")
     const letGo = holdMemberships()
     const bob = openSession(node, "bob", undefined)
@@ -465,7 +465,7 @@ describe("a session that is registering", () => {
     hear(...(await store(log.message("alice"))))
     expect(seqs(alice)).toEqual([2])
     alice.stop()
-    expect(node.hub.rooms).toBe(0)
+    expect(node.hub.feeds).toBe(0)
     letGo()
     await until(() => bob.entries().length === 1, "the message")
     expect(seqs(bob)).toEqual([2])
@@ -583,7 +583,7 @@ describe("the partitions of the bus", () => {
   })
 })
 
-test("a room that is ahead of the store ends the registration, not the node", async () => {
+test("a feed that is ahead of the store ends the registration, not the node", async () => {
   const bob = await open("bob")
   // Announced, and never stored: as after the store was put back to an earlier state.
   hear(log.message("alice", "a ghost", messageId()))

@@ -10,7 +10,7 @@ import {
 } from "../limits.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import type { Watchers } from "./dispatch.ts"
-import { createRooms } from "./rooms.ts"
+import { createFeeds } from "./feeds.ts"
 import { endAll, type Session } from "./session.ts"
 
 export interface Hub {
@@ -28,7 +28,7 @@ export interface Hub {
   unregister(session: Session): void
   /** How many sessions there are, and how many conversations they belong to. */
   readonly size: number
-  readonly rooms: number
+  readonly feeds: number
   stats(): HubStats
 }
 
@@ -36,7 +36,7 @@ export interface Hub {
 export interface HubStats {
   replaying: number
   live: number
-  /** Events that wait in the rooms: in all of them, and in the fullest. */
+  /** Events that wait in the feeds: in all of them, and in the fullest. */
   queued: { all: number; fullest: number }
 }
 
@@ -58,17 +58,17 @@ export function createHub(options: HubOptions): Hub {
   const users = new Map<string, Set<Session>>()
   const held = new Map<number, number>()
   const nobody: ReadonlySet<Session> = new Set()
-  const rooms = createRooms({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
+  const feeds = createFeeds({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
 
   /**
    * A session remembers the conversations that its user has left, too. One session alone is never too many: of how many
    * conversations a person is made a member and is removed from is not up to them.
-   * @throws ParleyError RATE_LIMITED where the person's sessions are in too many rooms together.
+   * @throws ParleyError RATE_LIMITED where the person's sessions are in too many feeds together.
    */
   function checkPlaces(user: string): void {
     const mine = users.get(user) ?? nobody
     let places = 0
-    for (const session of mine) places += rooms.placesOf(session) + session.departed.size
+    for (const session of mine) places += feeds.placesOf(session) + session.departed.size
     if (places > PLACES_PER_PERSON && mine.size > 1) throw tooMany()
   }
 
@@ -96,7 +96,7 @@ export function createHub(options: HubOptions): Hub {
   ): Promise<MembershipView[] | undefined> {
     const placed = new Set<string>()
     for (let reading = 0; reading < MEMBERSHIP_READINGS; reading++) {
-      // A membership behind its room: the room has heard of an entry that this reading did not find yet.
+      // A membership behind its feed: the feed has heard of an entry that this reading did not find yet.
       if (reading > 0) await Bun.sleep(Math.min(2 ** reading, MEMBERSHIP_PAUSE_MS))
       const limit = MEMBERSHIPS_PER_READ
       const stretch = await store.memberships(session.user, { after, limit })
@@ -112,14 +112,14 @@ export function createHub(options: HubOptions): Hub {
       }
       if (!isBehind) return stretch
     }
-    // The room's log is not the store's.
+    // The feed's log is not the store's.
     throw unavailable("The conversations cannot be read just now.")
   }
 
   function place(session: Session, { conversation, head, until }: MembershipView): boolean {
-    if (until === null) return rooms.place(session, conversation, head)
-    // An old joining may have brought it in while it was being placed; the room has yet to come by the leaving.
-    rooms.takeOut(session, conversation, until)
+    if (until === null) return feeds.place(session, conversation, head)
+    // An old joining may have brought it in while it was being placed; the feed has yet to come by the leaving.
+    feeds.takeOut(session, conversation, until)
     session.covered.set(conversation, until)
     // The session may have come back and left once more since the reading.
     const known = session.departed.get(conversation) ?? 0
@@ -152,14 +152,14 @@ export function createHub(options: HubOptions): Hub {
   })
 
   return {
-    take: rooms.take,
+    take: feeds.take,
 
     async register(session, pause = () => undefined) {
       sessions.add(session)
       const mine = users.get(session.user)
       if (mine) mine.add(session)
       else users.set(session.user, new Set([session]))
-      const endPlacing = rooms.beginPlacing()
+      const endPlacing = feeds.beginPlacing()
       try {
         await hold(partitionOf(session.user, bus.partitions))
         return await placeAll(session, pause)
@@ -168,11 +168,11 @@ export function createHub(options: HubOptions): Hub {
       }
     },
 
-    settle: rooms.settle,
+    settle: feeds.settle,
 
     unregister(session) {
       if (!sessions.delete(session)) return
-      rooms.remove(session)
+      feeds.remove(session)
       const mine = users.get(session.user)
       mine?.delete(session)
       if (mine?.size === 0) users.delete(session.user)
@@ -183,14 +183,14 @@ export function createHub(options: HubOptions): Hub {
       return sessions.size
     },
 
-    get rooms() {
-      return rooms.size
+    get feeds() {
+      return feeds.size
     },
 
     stats() {
       let live = 0
       for (const { phase } of sessions) if (phase === "live") live += 1
-      return { live, replaying: sessions.size - live, queued: rooms.queued() }
+      return { live, replaying: sessions.size - live, queued: feeds.queued() }
     },
   }
 }

@@ -99,11 +99,11 @@ describe("a document that takes long", () => {
     await until(() => bob.entries().length === 3, "three entries")
     expect(seqs(bob)).toEqual([2, 3, 4])
     bob.stop()
-    expect(node.hub.rooms).toBe(0)
+    expect(node.hub.feeds).toBe(0)
   })
 })
 
-test("a watcher that throws ends the sessions of that event, and the room goes on", async () => {
+test("a watcher that throws ends the sessions of that event, and the feed goes on", async () => {
   let isBroken = true
   await using broken = await createWorld(1, () => ({
     tracer: {

@@ -1,4 +1,4 @@
-import { ROOMS_PER_PASS } from "../limits.ts"
+import { FEEDS_PER_PASS } from "../limits.ts"
 
 /**
  * Has one leave many places, a few in each turn of the event loop: the first of them at once.
@@ -10,7 +10,7 @@ export function createLeaving<Who, Place>(
   const leaving: { who: Who; places: Iterator<Place> }[] = []
 
   function leaveSome(): void {
-    for (let exits = 0; exits < ROOMS_PER_PASS; ) {
+    for (let exits = 0; exits < FEEDS_PER_PASS; ) {
       const [first] = leaving
       if (!first) return
       const { done, value } = first.places.next()

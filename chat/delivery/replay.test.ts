@@ -205,7 +205,7 @@ describe("a subscription", () => {
     await session.replayed
     expect(session.received).toHaveLength(250)
     expect(session.error).toBeUndefined()
-    expect([node!.hub.size, node!.hub.rooms]).toEqual([0, 0])
+    expect([node!.hub.size, node!.hub.feeds]).toEqual([0, 0])
   })
 
   test("that ends before it was registered leaves nothing behind", async () => {
@@ -216,7 +216,7 @@ describe("a subscription", () => {
     session.stop()
     await session.replayed
     expect(session.received).toEqual([])
-    expect([node!.hub.size, node!.hub.rooms]).toEqual([0, 0])
+    expect([node!.hub.size, node!.hub.feeds]).toEqual([0, 0])
   })
 })
 
@@ -334,7 +334,7 @@ describe("a store that fails during a replay", () => {
     expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
     expect(seqs(session)).toEqual(upTo(told))
     expect(session.readies()).toEqual([])
-    expect([node!.hub.size, node!.hub.rooms]).toEqual([0, 0])
+    expect([node!.hub.size, node!.hub.feeds]).toEqual([0, 0])
   })
 
   test("ends it too where the log is shorter than its head says", async () => {
@@ -382,7 +382,7 @@ test(`more than ${BUFFER_EVENTS} events during a replay end it: the client resum
   await send(node!, "alice", conversation, "one more")
   expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
   expect(slow.session.buffer).toEqual([])
-  expect([node!.hub.size, node!.hub.rooms]).toEqual([1, 1])
+  expect([node!.hub.size, node!.hub.feeds]).toEqual([1, 1])
   letGo()
   await slow.replayed
   expect(slow.received).toEqual([])

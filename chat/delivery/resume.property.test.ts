@@ -151,7 +151,7 @@ async function play(
 
   for (const device of devices) device.disconnect()
   for (const { hub } of world.nodes) {
-    await until(() => hub.size === 0 && hub.rooms === 0, "empty hubs", 3_000)
+    await until(() => hub.size === 0 && hub.feeds === 0, "empty hubs", 3_000)
   }
 }
 

@@ -43,7 +43,7 @@ export interface Session {
   bufferedBytes: number
   /**
    * Up to which seq the replay answers for a conversation. Live entries up to there are duplicates. Only what lies
-   * ahead of the room's tail is kept once the session is live.
+   * ahead of the feed's tail is kept once the session is live.
    */
   covered: Map<string, number>
   /** For conversations that the user has left, as far as this session knows: the last seq that was theirs to see. */

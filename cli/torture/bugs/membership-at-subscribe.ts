@@ -1,8 +1,8 @@
 import type { Bug, Patch } from "./bug.ts"
 
 const patch: Patch = {
-  file: "chat/delivery/rooms.ts",
-  find: "for (const session of sessionsOf(user)) depart(room, session, entry)",
+  file: "chat/delivery/feeds.ts",
+  find: "for (const session of sessionsOf(user)) depart(feed, session, entry)",
   replace: "void user",
 }
 

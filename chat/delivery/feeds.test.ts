@@ -5,21 +5,21 @@ import { until } from "@parley/testing/until.ts"
 import type { ChatContainer } from "../context.ts"
 import type { Entry } from "../domain/entry.ts"
 import {
+  FEED_BYTES,
+  FEED_EVENTS,
+  FEED_WAIT_MS,
+  FEEDS_PER_PASS,
   LANE_WAIT_MS,
   MEMBERSHIPS_PER_READ,
   PLACES_PER_PERSON,
   REPLAY_LINK_BYTES,
   REPLAY_STALL_MS,
-  ROOM_BYTES,
-  ROOM_EVENTS,
-  ROOM_WAIT_MS,
-  ROOMS_PER_PASS,
 } from "../limits.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import { createLog, type LogBuilder } from "../test/log-builder.ts"
 import { openSession } from "../test/subscriber.ts"
 import { createWorld, type World } from "../test/world.ts"
-import { createRooms } from "./rooms.ts"
+import { createFeeds } from "./feeds.ts"
 
 const group = "group"
 let world: World
@@ -79,17 +79,17 @@ async function stored(count: number, text?: string): Promise<() => void> {
   }
 }
 
-describe("a room whose log is being read", () => {
+describe("a feed whose log is being read", () => {
   test("keeps few bytes of what comes meanwhile, and loses none of it", async () => {
     const bob = await open("bob")
     const { promise, resolve } = Promise.withResolvers<void>()
     reading = promise
     const missed = await stored(1)
     const text = "x".repeat(8_000)
-    const hear = await stored(Math.ceil((2 * ROOM_BYTES) / 8_000), text)
+    const hear = await stored(Math.ceil((2 * FEED_BYTES) / 8_000), text)
     hear()
     missed()
-    expect(node.hub.stats().queued.all).toBeLessThanOrEqual(ROOM_BYTES / 8_000 + 1)
+    expect(node.hub.stats().queued.all).toBeLessThanOrEqual(FEED_BYTES / 8_000 + 1)
     resolve()
     const { head } = await node.services.store.state(group)
     await until(() => bob.entries().at(-1)?.seq === head, "the last message")
@@ -106,19 +106,19 @@ describe("a room whose log is being read", () => {
     hear()
     await new Promise(setImmediate)
     expect(bob.error).toBeUndefined()
-    later += ROOM_WAIT_MS + 1
+    later += FEED_WAIT_MS + 1
     await until(() => bob.error !== undefined, "the end")
     expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
   })
 })
 
-describe("a room that gives up", () => {
-  /** Has the room give up that Alice is in, once this node has heard what is given. */
+describe("a feed that gives up", () => {
+  /** Has the feed give up that Alice is in, once this node has heard what is given. */
   async function giveUp(alice: Awaited<ReturnType<typeof open>>, hear: () => void) {
     reading = "failing"
     hear()
     await new Promise(setImmediate)
-    later += ROOM_WAIT_MS + 1
+    later += FEED_WAIT_MS + 1
     await until(() => alice.error !== undefined, "the end")
     reading = "answered"
   }
@@ -126,7 +126,7 @@ describe("a room that gives up", () => {
   test("ends the sessions of those whom it was about to let in, too", async () => {
     const [alice, carol] = [await open("alice"), await open("carol")]
     await stored(1)
-    const hear = await stored(ROOM_EVENTS)
+    const hear = await stored(FEED_EVENTS)
     const joining = log.changed("alice", { joined: ["carol"] })
     await world.store.append([joining])
     await giveUp(alice, () => {
@@ -171,7 +171,7 @@ describe("a room that gives up", () => {
     const strange = { ...log.message("alice"), kind: "from the future" } as unknown as Entry
     expect(() => node.hub.take({ kind: "entry", entry: strange }, [])).not.toThrow()
     expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
-    await until(() => node.hub.rooms === 0, "the end of the room")
+    await until(() => node.hub.feeds === 0, "the end of the feed")
   })
 })
 
@@ -240,8 +240,8 @@ describe("a person in very many conversations", () => {
 
     // They leave their conversations a few at a time, and leave nothing behind.
     for (const session of sessions) session.stop()
-    expect(node.hub.rooms).toBeGreaterThanOrEqual(CONVERSATIONS - ROOMS_PER_PASS)
-    await until(() => node.hub.rooms === 0, "the end of all rooms")
+    expect(node.hub.feeds).toBeGreaterThanOrEqual(CONVERSATIONS - FEEDS_PER_PASS)
+    await until(() => node.hub.feeds === 0, "the end of all feeds")
     expect((await open("bob")).error).toBeUndefined()
   }, 30_000)
 
@@ -260,7 +260,7 @@ describe("a person in very many conversations", () => {
   }, 30_000)
 })
 
-test("a room whose log is being read keeps 1,000 of the events that come meanwhile, however short", async () => {
+test("a feed whose log is being read keeps 1,000 of the events that come meanwhile, however short", async () => {
   const bob = await open("bob")
   const { promise, resolve } = Promise.withResolvers<void>()
   reading = promise
@@ -275,31 +275,31 @@ test("a room whose log is being read keeps 1,000 of the events that come meanwhi
 
 test("what passes while sessions are placed is forgotten with the sessions that could have missed it", () => {
   const { store, sessionsOf } = { store: world.store, sessionsOf: () => new Set<never>() }
-  const rooms = createRooms({ ...node, store, sessionsOf, log: silentLogger } as never)
+  const feeds = createFeeds({ ...node, store, sessionsOf, log: silentLogger } as never)
   const pass = (conversation: string) => {
     const entry = createLog(conversation).founded("alice")
-    rooms.take({ kind: "entry", entry }, [])
+    feeds.take({ kind: "entry", entry }, [])
   }
   pass("before all")
-  expect(rooms.strays).toBe(0)
-  let end = rooms.beginPlacing()
+  expect(feeds.strays).toBe(0)
+  let end = feeds.beginPlacing()
   // There is always one more session being placed when another one is done.
   for (let i = 0; i < 1_000; i++) {
     pass(`during ${i}`)
     pass("again and again")
-    const next = rooms.beginPlacing()
-    expect(rooms.strays).toBe(2)
+    const next = feeds.beginPlacing()
+    expect(feeds.strays).toBe(2)
     end()
-    expect(rooms.strays).toBe(0)
+    expect(feeds.strays).toBe(0)
     end = next
   }
   // One that began earlier may still need what passed when a later one is done.
-  const early = rooms.beginPlacing()
-  const late = rooms.beginPlacing()
+  const early = feeds.beginPlacing()
+  const late = feeds.beginPlacing()
   pass("late")
   end()
   late()
-  expect(rooms.strays).toBe(1)
+  expect(feeds.strays).toBe(1)
   early()
-  expect(rooms.strays).toBe(0)
+  expect(feeds.strays).toBe(0)
 })

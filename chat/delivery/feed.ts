@@ -3,7 +3,7 @@ import type { Lanes } from "./dispatch.ts"
 import type { Session } from "./session.ts"
 
 /** The sessions of this node that belong to one conversation, and how far they have been told of its log. */
-export interface Room {
+export interface Feed {
   readonly conversation: string
   /** Every entry up to here has been dispatched. */
   tail: number

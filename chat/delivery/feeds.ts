@@ -1,0 +1,378 @@
+import { unavailable } from "@parley/platform/errors.ts"
+import type { BusEvent } from "../bus/bus.ts"
+import type { Entry, MembersEntry } from "../domain/entry.ts"
+import { FEED_BYTES, FEED_EVENTS, FEED_WAIT_MS, REPLAY_PAGE_BYTES } from "../limits.ts"
+import type { Store } from "../store/store.ts"
+import { dispatch, type Watchers } from "./dispatch.ts"
+import type { Feed } from "./feed.ts"
+import { lanesToDrain } from "./lane.ts"
+import { createLeaving } from "./leaving.ts"
+import { endAll, eventBytes, type Session } from "./session.ts"
+
+const FILL_PAGE = 200
+const FILL_RETRY_MS = 250
+
+export interface Feeds {
+  /** Tells those in the event's feed of it; an entry may also bring somebody in. */
+  take(event: BusEvent, users: readonly string[]): void
+  /**
+   * Lets a session in whose membership was read when the log ended at `head`: it is told of every entry after that.
+   * False where the feed is ahead of `head`: the membership must be read again.
+   */
+  place(session: Session, conversation: string, head: number): boolean
+  /**
+   * Takes a session out whose membership ended with the entry `until`, as its reading says, where the feed has yet to
+   * come by that entry. A feed that is past it has let the session in again by a later joining.
+   */
+  takeOut(session: Session, conversation: string, until: number): void
+  /** From here to the call of what it returns a session reads its memberships, and misses nothing that passes meanwhile. */
+  beginPlacing(): () => void
+  /** Forgets what only the session's replay needed. */
+  settle(session: Session): void
+  /** The session leaves every feed; one that has ended is told of nothing any more, so many feeds may take a while. */
+  remove(session: Session): void
+  /** How many feeds the session is in. */
+  placesOf(session: Session): number
+  readonly size: number
+  /** Conversations without a feed of which is remembered that something passed while sessions are being placed. */
+  readonly strays: number
+  /** What waits in the feeds: in all of them, and in the fullest. */
+  queued(): { all: number; fullest: number }
+}
+
+export interface RoomsOptions extends Watchers {
+  store: Pick<Store, "entries">
+  /** The sessions that a user has on this node. */
+  sessionsOf(user: string): ReadonlySet<Session>
+}
+
+/**
+ * A feed goes through its log strictly in order: an entry that arrives early makes the feed read what is missing, and
+ * who is in the feed at an entry is who was a member at that entry's seq. So order, absence of holes and of leaks do not
+ * depend on what the bus does.
+ */
+export function createFeeds(options: RoomsOptions): Feeds {
+  const { store, log, sessionsOf } = options
+  const feeds = new Map<string, Feed>()
+  const roomsOf = new Map<Session, Set<Feed>>()
+  /**
+   * The newest entry of conversations that had no room when it passed, and the epoch of that; in the order of epochs. An
+   * epoch begins with the placing of a session, and is of no use once all placings that began by then are over.
+   */
+  const strays = new Map<string, { seq: number; epoch: number }>()
+  let epoch = 0
+  /** The epochs of the placings under way, in their order. */
+  const placings = new Set<number>()
+  const leave = createLeaving<Session, Feed>((session, feed) => exit(feed, session))
+
+  function openRoom(conversation: string, tail: number): Feed {
+    const feed: Feed = {
+      ...{ conversation, tail, known: tail, sessions: new Set(), lanes: new Map() },
+      ...{ queue: [], queuedBytes: 0, busy: false, failingSince: undefined },
+    }
+    feeds.set(conversation, feed)
+    return feed
+  }
+
+  function enter(feed: Feed, session: Session): void {
+    feed.sessions.add(session)
+    const entered = roomsOf.get(session)
+    if (entered) entered.add(feed)
+    else roomsOf.set(session, new Set([feed]))
+  }
+
+  function exit(feed: Feed, session: Session): void {
+    feed.sessions.delete(session)
+    roomsOf.get(session)?.delete(feed)
+    if (!feed.busy) closeIfEmpty(feed)
+  }
+
+  function closeIfEmpty(feed: Feed): void {
+    // What is still being rendered comes before anything that a feed opened later would send.
+    if (feed.sessions.size > 0 || feed.lanes.size > 0) return
+    feeds.delete(feed.conversation)
+    noteStray(feed.conversation, feed.known)
+  }
+
+  /** Who is being placed may have read of the conversation before that entry, and finds no room that knows of it. */
+  function noteStray(conversation: string, seq: number): void {
+    if (placings.size === 0) return
+    const known = strays.get(conversation)?.seq ?? 0
+    strays.delete(conversation)
+    strays.set(conversation, { seq: Math.max(seq, known), epoch })
+  }
+
+  function endPlacing(began: number): void {
+    placings.delete(began)
+    const [oldest = Number.POSITIVE_INFINITY] = placings
+    for (const [conversation, stray] of strays) {
+      if (stray.epoch >= oldest) return
+      strays.delete(conversation)
+    }
+  }
+
+  function takeEntry(event: BusEvent & { kind: "entry" }): void {
+    const { entry } = event
+    const feed = feeds.get(entry.conversation) ?? roomForJoined(entry)
+    if (feed) {
+      feed.known = Math.max(feed.known, entry.seq)
+      queue(feed, event, [])
+    } else noteStray(entry.conversation, entry.seq)
+  }
+
+  /** A user who is here and has just been added brings the conversation to this node. */
+  function roomForJoined(entry: Entry): Feed | undefined {
+    if (entry.kind !== "members" || latecomers(entry).size === 0) return undefined
+    const feed = openRoom(entry.conversation, entry.seq - 1)
+    // What follows it may have come here first, and found no room: the log is asked once.
+    feed.known = entry.seq + 1
+    return feed
+  }
+
+  function queue(feed: Feed, event: BusEvent, users: readonly string[]): void {
+    // What does not fit is not lost: an entry is in the log ahead, and a receipt's present state is in the graph. A
+    // change of members is always kept: it may bring in sessions that are in no room, and that nothing else would tell.
+    const isMembers = event.kind === "entry" && event.entry.kind === "members"
+    if (isMembers || (feed.queue.length < FEED_EVENTS && feed.queuedBytes < FEED_BYTES)) {
+      feed.queue.push({ event, users })
+      feed.queuedBytes += eventBytes(event)
+    }
+    if (!feed.busy) pump(feed)
+  }
+
+  /**
+   * Works through a feed's queue in the order of the log; runs on without a promise as long as nothing waits. A feed
+   * ends with its last session, but not before its queue: an entry in it may bring somebody in.
+   */
+  function pump(feed: Feed): void {
+    feed.busy = true
+    let wait: Promise<void> | undefined
+    while (!wait) {
+      const next = feed.queue[0]
+      const isAhead = next?.event.kind === "entry" && next.event.entry.seq > feed.tail + 1
+      if (isAhead || (!next && feed.sessions.size > 0 && feed.known > feed.tail)) wait = fill(feed)
+      else if (next) {
+        unqueue(feed)
+        wait = pass(feed, next.event, next.users)
+      } else {
+        feed.busy = false
+        closeIfEmpty(feed)
+        return
+      }
+    }
+    void wait
+      .then(
+        () => {
+          feed.failingSince = undefined
+        },
+        (error) => {
+          feed.failingSince ??= performance.now()
+          if (performance.now() - feed.failingSince > FEED_WAIT_MS) return giveUp(feed, error)
+          log.warn("a feed waits for the store", { conversation: feed.conversation, error })
+          return Bun.sleep(FILL_RETRY_MS)
+        },
+      )
+      .then(() => pump(feed))
+  }
+
+  function unqueue(feed: Feed): void {
+    const next = feed.queue.shift()
+    if (next) feed.queuedBytes -= eventBytes(next.event)
+  }
+
+  /**
+   * A feed that cannot go on must not stand still: its sessions end, and resume from their positions. So do those that
+   * it was about to let in, by what waits or by the entry at which it failed.
+   */
+  function giveUp(feed: Feed, error: unknown, failed?: BusEvent): void {
+    log.error("a feed cannot go on", { conversation: feed.conversation, error })
+    const sessions = new Set(feed.sessions)
+    for (const event of [failed, ...feed.queue.map(({ event }) => event)]) {
+      if (event?.kind !== "entry" || event.entry.kind !== "members") continue
+      for (const session of latecomers(event.entry)) sessions.add(session)
+    }
+    noteStray(feed.conversation, feed.known)
+    feed.queue = []
+    feed.queuedBytes = 0
+    feed.failingSince = undefined
+    feed.known = feed.tail
+    endAll(sessions, unavailable("Something may have been missed: resume from your position."), log)
+  }
+
+  /** Reads the next entries from the log: the bus has brought a later one first, or one was not kept. */
+  async function fill(feed: Feed): Promise<void> {
+    const missed = await store.entries(feed.conversation, feed.tail, FILL_PAGE, REPLAY_PAGE_BYTES)
+    for (const entry of missed) await pass(feed, { kind: "entry", entry }, [])
+    if (missed.length > 0) return lanesToDrain(feed.lanes, FILL_PAGE)
+    // The log has no such entry: whatever spoke of it must not keep the feed waiting.
+    feed.known = feed.tail
+    const [first] = feed.queue
+    if (first?.event.kind === "entry" && first.event.entry.seq > feed.tail + 1) {
+      const { conversation, seq } = first.event.entry
+      log.error("an event is not in the log", { conversation, seq })
+      unqueue(feed)
+    }
+  }
+
+  /** Answers a promise where the log has to be read before the feed can go on. Never throws. */
+  function pass(feed: Feed, event: BusEvent, users: readonly string[]): undefined | Promise<void> {
+    try {
+      if (event.kind === "entry") return passEntry(feed, event)
+      tell(feed, event, [...users].flatMap(sessionsIn(feed)))
+    } catch (error) {
+      giveUp(feed, error, event)
+    }
+    return undefined
+  }
+
+  function passEntry(feed: Feed, event: BusEvent & { kind: "entry" }): undefined | Promise<void> {
+    const { entry } = event
+    if (entry.seq <= feed.tail) return entry.kind === "members" ? admit(feed, entry) : undefined
+    feed.tail = entry.seq
+    if (entry.kind === "message") return tell(feed, event, feed.sessions)
+    for (const session of latecomers(entry)) enter(feed, session)
+    tell(feed, event, feed.sessions)
+    for (const user of entry.left)
+      for (const session of sessionsOf(user)) depart(feed, session, entry)
+    return undefined
+  }
+
+  /** The feed does not wait for what is rendered: each document has its own lane. */
+  function tell(feed: Feed, event: BusEvent, sessions: Iterable<Session>): undefined {
+    void dispatch(event, sessions, options, feed.lanes, () => {
+      if (!feed.busy) closeIfEmpty(feed)
+    })
+  }
+
+  /** The sessions of those who joined by the entry, apart from those who were told of it and have left since. */
+  function latecomers(entry: MembersEntry): Set<Session> {
+    const sessions = entry.joined.flatMap((user) => [...sessionsOf(user)])
+    return new Set(sessions.filter((session) => isNews(entry, session)))
+  }
+
+  const isNews = ({ conversation, seq }: MembersEntry, session: Session) =>
+    seq > (session.departed.get(conversation) ?? 0) &&
+    !isReadLater(session, conversation, seq) &&
+    !feeds.get(conversation)?.sessions.has(session)
+
+  /**
+   * Whether the session's membership was read when the log had come further than this change of members. A feed that an
+   * old joining opened comes by all later changes too: of a session that has been placed since then, they say nothing.
+   */
+  const isReadLater = (session: Session, conversation: string, seq: number) =>
+    seq <= (session.covered.get(conversation) ?? 0)
+
+  function depart(feed: Feed, session: Session, entry: MembersEntry): void {
+    if (isReadLater(session, feed.conversation, entry.seq)) return
+    // A feed may be behind what the session knows: it never goes back, or the next joining on the way would be news.
+    const known = session.departed.get(feed.conversation) ?? 0
+    session.departed.set(feed.conversation, Math.max(known, entry.seq))
+    exit(feed, session)
+  }
+
+  /**
+   * Lets in those whose joining the feed has not seen: somebody else opened it at a later entry, before this one came.
+   * They are told what they have missed first; who cannot be told resumes from their position.
+   */
+  function admit(feed: Feed, joining: MembersEntry): Promise<void> | undefined {
+    const late = latecomers(joining)
+    if (late.size === 0) return undefined
+    return tellMissed(feed, joining, late).then(
+      () => {
+        for (const session of late) {
+          if (session.phase !== "ended" && isNews(joining, session)) enter(feed, session)
+        }
+      },
+      (error) => {
+        log.warn("what was missed before joining cannot be read", { error })
+        endAll(late, unavailable("The missed events cannot be read."), log)
+      },
+    )
+  }
+
+  /** The feed stands still meanwhile. Who leaves on the way is taken out, and who is placed by their registration. */
+  async function tellMissed(feed: Feed, joining: MembersEntry, late: Set<Session>): Promise<void> {
+    for (let position = joining.seq - 1; position < feed.tail && late.size > 0; ) {
+      const limit = Math.min(FILL_PAGE, feed.tail - position)
+      const missed = await store.entries(feed.conversation, position, limit, REPLAY_PAGE_BYTES)
+      if (missed.length === 0) throw new Error(`${feed.conversation} ends at ${position}`)
+      for (const entry of missed) {
+        for (const session of late) if (!isNews(joining, session)) late.delete(session)
+        tell(feed, { kind: "entry", entry }, late)
+        position = entry.seq
+        if (entry.kind === "message") continue
+        for (const session of late) {
+          if (!entry.left.includes(session.user)) continue
+          depart(feed, session, entry)
+          late.delete(session)
+        }
+      }
+    }
+  }
+
+  const sessionsIn = (feed: Feed) => (user: string) =>
+    [...sessionsOf(user)].filter((session) => feed.sessions.has(session))
+
+  return {
+    take(event, users) {
+      if (event.kind === "entry") return takeEntry(event)
+      const feed = feeds.get(event.conversation)
+      if (feed) queue(feed, event, users)
+    },
+
+    place(session, conversation, head) {
+      const feed = feeds.get(conversation) ?? openRoom(conversation, head)
+      if (feed.tail > head) return false
+      enter(feed, session)
+      // The replay reads up to the head; the feed may still be on its way there.
+      session.covered.set(conversation, head)
+      feed.known = Math.max(feed.known, head, strays.get(conversation)?.seq ?? 0)
+      if (!feed.busy && feed.known > feed.tail) pump(feed)
+      return true
+    },
+
+    takeOut(session, conversation, until) {
+      const feed = feeds.get(conversation)
+      if (feed?.sessions.has(session) && feed.tail < until) exit(feed, session)
+    },
+
+    beginPlacing() {
+      const began = ++epoch
+      placings.add(began)
+      return () => endPlacing(began)
+    },
+
+    settle(session) {
+      for (const [conversation, upTo] of session.covered) {
+        const feed = feeds.get(conversation)
+        if (!feed?.sessions.has(session) || feed.tail >= upTo) session.covered.delete(conversation)
+      }
+    },
+
+    remove(session) {
+      const entered = roomsOf.get(session)
+      if (!entered) return
+      roomsOf.delete(session)
+      leave(session, entered)
+    },
+
+    placesOf: (session) => roomsOf.get(session)?.size ?? 0,
+
+    get size() {
+      return feeds.size
+    },
+
+    get strays() {
+      return strays.size
+    },
+
+    queued() {
+      const waiting = { all: 0, fullest: 0 }
+      for (const { queue } of feeds.values()) {
+        waiting.all += queue.length
+        waiting.fullest = Math.max(waiting.fullest, queue.length)
+      }
+      return waiting
+    },
+  }
+}
