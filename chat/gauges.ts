@@ -29,7 +29,7 @@ export function watchParts(metrics: Metrics, parts: Parts): void {
     },
     "phase",
   )
-  gauge("rooms", "Conversations with a session here.", () => hub.feeds)
+  gauge("rooms", "Conversations with a subscription here.", () => hub.feeds)
   gauge("room_queue_events", "Events waiting in feeds.", () => ({ ...hub.stats().queued }), "of")
   gauge("append_queue_intents", "Writes waiting for their batch.", appender.waiting)
 
@@ -56,7 +56,7 @@ function watchBus(metrics: Metrics, bus: Bus): void {
   const total = (name: string, help: string, read: (stats: BusStats) => number) =>
     metrics.total(`parley_chat_bus_${name}_total`, help, () => read(bus.stats()))
 
-  gauge("held_partitions", "Partitions with a session here.", ({ held }) => held)
+  gauge("held_partitions", "Partitions with a subscription here.", ({ held }) => held)
   metrics.gauge(
     "parley_chat_bus_away",
     "1 while the bus does not work for this node, else 0, by what it cannot do.",

@@ -118,7 +118,7 @@ export const COMMON_PER_QUERY = 200
 export const BUS_SILENT_AFTER = 1_000
 
 /**
- * How long a session waits for the bus to hold its partition, in ms; after that it goes on, and the node reads what
+ * How long a subscription waits for the bus to hold its partition, in ms; after that it goes on, and the node reads what
  * concerns it from the store. A bus that works holds a partition in some 10 ms.
  */
 export const HOLD_PATIENCE = 500
@@ -146,7 +146,7 @@ export const OTHERS_PAGES_PER_ROUND = 25
 
 /**
  * Entries of another node that a node goes back at most where it begins to read, so that a long backlog of what was
- * never announced does not keep it from what is new. Of what lies further back sessions hear when the bus is back.
+ * never announced does not keep it from what is new. Of what lies further back subscriptions hear when the bus is back.
  */
 export const OTHERS_MAX_BEHIND = 10_000
 
@@ -211,7 +211,7 @@ export const LIST_PAGE = 200
 /** Entries of one page of `log`: as many as a replay has of one conversation. */
 export const LOG_PAGE = 1_000
 
-/** Variants of one subscription document, by its variables, whose sessions share renderings. They live as long as these. */
+/** Variants of one subscription document, by its variables, whose subscriptions share renderings. They live as long as these. */
 export const VARIANTS = 100
 
 /** Characters of the variables of such a variant. */
@@ -256,10 +256,10 @@ export const FEED_EVENTS = 1_000
 /** The bytes of these. */
 export const FEED_BYTES = 4 * 1024 * 1024
 
-/** How long a conversation waits for the store before its sessions end, and resume; in ms. See LANE_WAIT_MS. */
+/** How long a conversation waits for the store before its subscriptions end, and resume; in ms. See LANE_WAIT_MS. */
 export const FEED_WAIT_MS = 20_000
 
-/** A session that falls this far behind during its replay resumes from its position instead. */
+/** A subscription that falls this far behind during its replay resumes from its position instead. */
 export const BUFFER_EVENTS = 5_000
 
 /** The bytes of these. */
@@ -277,7 +277,7 @@ export const SUBSCRIPTIONS_RETRY_MS = 10_000
  */
 export const PLACES_PER_PERSON = 200_000
 
-/** Conversations that sessions which have ended leave between two turns of the event loop: about 1 ms. */
+/** Conversations that subscriptions which have ended leave between two turns of the event loop: about 1 ms. */
 export const FEEDS_PER_PASS = 1_000
 
 /** More missed entries than this in one conversation, and a reload is cheaper than a replay. */
@@ -293,7 +293,7 @@ export const REPLAY_PAGE_BYTES = 128 * 1024
 /** A replay goes on while fewer bytes than this wait on the link: some ms of a gateway's reading. */
 export const REPLAY_LINK_BYTES = 256 * 1024
 
-/** How long a replay waits for a gateway that does not read before its session ends, in ms. */
+/** How long a replay waits for a gateway that does not read before its subscription ends, in ms. */
 export const REPLAY_STALL_MS = 10_000
 
 /** Replays of one person under way at once at a node. A person returns with one or two devices at a time. */

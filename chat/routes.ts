@@ -2,7 +2,7 @@ import { gatewayOnly } from "@parley/link/subgraph.ts"
 import { Elysia } from "elysia"
 import type { NodeAddress } from "./cluster/cluster.ts"
 
-/** Which nodes there are, for gateways: whose sessions go where follows from it. */
+/** Which nodes there are, for gateways: whose subscriptions go where follows from it. */
 export interface Topology {
   /** Of the users' channels. */
   partitions: number

@@ -22,7 +22,7 @@ interface Step {
 let world: World
 afterEach(() => world[Symbol.asyncDispose]())
 
-/** Alice's and Bob's conversation on two nodes, Alice with a session on the first and Bob on the second. */
+/** Alice's and Bob's conversation on two nodes, Alice with a subscription on the first and Bob on the second. */
 async function begin(watch: { logs?: boolean; traces?: boolean }) {
   const lines: (LogFields & { node: number; event: string })[] = []
   const steps: Step[] = []
@@ -53,7 +53,8 @@ async function begin(watch: { logs?: boolean; traces?: boolean }) {
   const conversation = await first.services.groups.startDirect("alice", "bob")
   const alice = openSession(first, "alice", undefined)
   const bob = openSession(second, "bob", undefined)
-  for (const { session } of [alice, bob]) await until(() => session.phase === "live", "sessions")
+  for (const { subscription } of [alice, bob])
+    await until(() => subscription.phase === "live", "sessions")
   lines.length = steps.length = 0
   return { first, second, conversation, alice, bob, lines, steps }
 }

@@ -15,7 +15,7 @@ export interface Trail {
   publishing(event: BusEvent): Publishing
   /** The event has come from another node. */
   received(event: BusEvent): void
-  /** The event is about to go to sessions of this node. */
+  /** The event is about to go to subscriptions of this node. */
   delivering(event: BusEvent): Delivering
 }
 
@@ -26,10 +26,10 @@ export interface Publishing {
 }
 
 export interface Delivering {
-  /** What whoever the sessions belong to is to go on from. */
+  /** What whoever the subscriptions belong to is to go on from. */
   cause: Cause | undefined
-  /** So many sessions were sent it. */
-  done(sessions: number): void
+  /** So many subscriptions were sent it. */
+  done(subscriptions: number): void
 }
 
 export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | undefined {

@@ -6,7 +6,7 @@ import { buildSchema, type GraphQLFieldResolver, type GraphQLObjectType } from "
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 import { ANSWERS_PAUSE_BYTES, ANSWERS_WAITING_BYTES, EVENTS_WAITING_BYTES } from "./limits.ts"
 import { SECRET_HEADER, SHARED_NEXT } from "./protocol.ts"
-import { type Call, createSubgraph, type Subscription } from "./subgraph.ts"
+import { type Call, createSubgraph, type SubscriptionRequest } from "./subgraph.ts"
 
 const SECRET = "the link secret of the endpoint under test"
 const ANSWER = 2 * 1024 * 1024
@@ -14,7 +14,7 @@ const OPERATION_MS = 300
 const schema = buildSchema(`
   type Query { text(size: Int!, of: String): String, chain: Step, never: String, quick: String }
   type Step { next: Step, n: Int }
-  type Subscription { ticks: Int }
+  type SubscriptionRequest { ticks: Int }
 `)
 const calls: Call[] = []
 let steps = 0
@@ -25,7 +25,7 @@ let checked = 0
 let first: string | undefined
 /** Each step of the chain waits for it. */
 let gate = Promise.withResolvers<void>()
-const open = new Map<string, Subscription<{ call: Call }>>()
+const open = new Map<string, SubscriptionRequest<{ call: Call }>>()
 let stopped = 0
 
 const step: GraphQLFieldResolver<unknown, { call: Call }> = async (_source, _args, { call }) => {

@@ -6,13 +6,13 @@ import { until } from "@parley/testing/until.ts"
 import { buildSchema } from "graphql"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 import { CAUSE, SECRET_HEADER, SHARED_NEXT } from "./protocol.ts"
-import { type Call, createSubgraph, type Subscription, secretCheck } from "./subgraph.ts"
+import { type Call, createSubgraph, type SubscriptionRequest, secretCheck } from "./subgraph.ts"
 
 const SECRET = "the link secret of the endpoint under test"
 const schema = buildSchema(`
   type Query { who: String, call: String!, fail(how: String!): String, cookie: String, slow: String, wait: String }
   type Mutation { set: Boolean }
-  type Subscription { ticks(n: Int!): Int }
+  type SubscriptionRequest { ticks(n: Int!): Int }
 `)
 // Each resolver is given the call: what is tested is the endpoint.
 const fields: Record<string, Record<string, (args: never, context: Call) => unknown>> = {
@@ -53,7 +53,7 @@ const errors: unknown[] = []
 /** Calls that are never answered. */
 const waiting: Call[] = []
 const watched = { opened: 0, codes: [] as number[] }
-const open = new Map<string, Subscription<{ call: Call }>>()
+const open = new Map<string, SubscriptionRequest<{ call: Call }>>()
 let stopped = 0
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 /** What was traced, as it ended: what, after whom, and how. */

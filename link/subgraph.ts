@@ -30,7 +30,7 @@ export type { Link } from "./event-link.ts"
 export type { Call } from "./operation-runs.ts"
 
 /** A checked subscription that is to be started. */
-export interface Subscription<Context> {
+export interface SubscriptionRequest<Context> {
   id: string
   link: Link
   cause: Cause | undefined
@@ -44,7 +44,7 @@ export interface SubgraphOptions<Context extends object> extends RunOptions<Cont
   /** Told of gateways' connections. */
   watch?: SocketWatch
   /** Starts a subscription and returns what stops it. Absent where the schema has none. */
-  subscribe?(subscription: Subscription<Context>): () => void
+  subscribe?(subscription: SubscriptionRequest<Context>): () => void
   /** Resolves once the service can do its work; rejects with the reason where it cannot. */
   ready(): Promise<void>
 }

@@ -9,7 +9,7 @@ const PAGE = 200
 export interface AnnouncerOptions {
   nodes: Pick<Nodes, "storedBy">
   states: StateCache
-  /** Tells this node's sessions and the bus; resolves once the other nodes will hear of it. */
+  /** Tells this node's subscriptions and the bus; resolves once the other nodes will hear of it. */
   announce(entry: Entry, state: ConversationState): Promise<void> | undefined
 }
 

@@ -17,7 +17,7 @@ setDefaultTimeout(120_000)
 
 /** What is promised, in ms: entries of other nodes arrive so soon while the bus is away. */
 const ARRIVES_WITHIN = 2_000
-/** A session that is opened while the bus is away is live so soon; in ms. */
+/** A subscription that is opened while the bus is away is live so soon; in ms. */
 const LIVE_WITHIN = 2_000
 /** From the end of a fault until the store is not read any more; in ms. */
 const NORMAL_WITHIN = 15_000
@@ -84,7 +84,7 @@ function open({ node }: Member, user: string) {
       arrivals.set(event.entry.text, performance.now())
     },
   })
-  return { ...reader, arrivals, texts, live: () => reader.session.phase === "live" }
+  return { ...reader, arrivals, texts, live: () => reader.subscription.phase === "live" }
 }
 
 /** Alice goes on writing at one node while something happens to the bus; others listen, come and are added at the other. */
@@ -142,7 +142,7 @@ async function talkDuring(
     await until(() => bob.texts.length === sent.size, "the rest", 10_000)
     expect(bob.texts).toEqual([...sent.keys()])
     expect(carol.texts).toEqual([...sent.keys()])
-    for (const { session } of [bob, carol, dora]) expect(session.phase).toBe("live")
+    for (const { subscription } of [bob, carol, dora]) expect(subscription.phase).toBe("live")
 
     const late = [...sent]
       .filter(([, at]) => at > struck - 500 && at < ended)

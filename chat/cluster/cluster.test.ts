@@ -70,7 +70,7 @@ async function talk() {
   const [here, there] = [await join("here"), await join("there")]
   const conversation = await here.node.services.groups.create("alice", "Friends", ["bob"])
   const bob = openSession(there.node, "bob", undefined)
-  await until(() => bob.session.phase === "live", "Bob to be live")
+  await until(() => bob.subscription.phase === "live", "Bob to be live")
   const heard = () =>
     bob.received.flatMap((event) =>
       event.kind === "entry" && event.entry.kind === "message" ? [event.entry.text] : [],

@@ -21,7 +21,7 @@ export interface Cluster {
   isCurrent(): boolean
   /** Of how many dead nodes this one is the heir. */
   estates(): number
-  /** Says that this node is about to stop, so that gateways take their sessions elsewhere. */
+  /** Says that this node is about to stop, so that gateways take their subscriptions elsewhere. */
   drain(): Promise<void>
   /** Beats no more. Once everything has been announced the node is forgotten; otherwise it leaves an heir something to do. */
   leave(): Promise<void>

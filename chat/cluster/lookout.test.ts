@@ -132,7 +132,7 @@ function open(at: Member, user: string, after?: Map<string, number>) {
   const reader = openSession(at.node, user, after)
   return {
     ...reader,
-    live: () => until(() => reader.session.phase === "live", `${user} to be live`),
+    live: () => until(() => reader.subscription.phase === "live", `${user} to be live`),
     heard: () =>
       reader.received.flatMap((event) =>
         event.kind === "entry" && event.entry.kind === "message" ? [event.entry.text] : [],
@@ -144,7 +144,7 @@ function open(at: Member, user: string, after?: Map<string, number>) {
 const groupOf = (at: Member, creator: string, ...others: string[]) =>
   at.node.services.groups.create(creator, "Friends", others)
 
-test("sessions are opened and hear of other nodes while the bus is away", async () => {
+test("subscriptions are opened and hear of other nodes while the bus is away", async () => {
   const { here, there } = await two({ deaf: true }, { mute: true })
   const group = await groupOf(here, "alice", "bob")
   const bob = open(there, "bob")
@@ -155,7 +155,7 @@ test("sessions are opened and hear of other nodes while the bus is away", async 
   expect(bob.heard()).toEqual(["one", "two"])
 })
 
-test("sessions resume from their positions while the bus is away", async () => {
+test("subscriptions resume from their positions while the bus is away", async () => {
   const { here, there } = await two({ deaf: true }, { mute: true })
   const group = await groupOf(here, "alice", "bob")
   await send(here.node, "alice", group, "missed")
@@ -179,7 +179,7 @@ test("who is added meanwhile, by a node elsewhere, is told", async () => {
   expect(carol.seqs()).toEqual([2, 3])
 })
 
-test("a bus that says that it works, and holds nothing, keeps no session waiting", async () => {
+test("a bus that says that it works, and holds nothing, keeps no subscription waiting", async () => {
   const { here, there } = await two({ deaf: true, lies: true })
   const group = await groupOf(here, "alice", "bob")
   const begun = performance.now()
@@ -246,7 +246,7 @@ test("a partition that is released meanwhile is not held later", async () => {
   const { there } = await two({ deaf: true })
   const bob = open(there, "bob")
   await bob.live()
-  bob.session.end()
+  bob.subscription.end()
   await there.mend()
   const carol = open(there, "carol")
   await carol.live()
@@ -254,7 +254,7 @@ test("a partition that is released meanwhile is not held later", async () => {
   expect([...there.held]).toEqual([partitionOf("carol", there.node.partitions)])
 })
 
-test("where the store does not answer, either, sessions end, and can come back once it does", async () => {
+test("where the store does not answer, either, subscriptions end, and can come back once it does", async () => {
   const { here, there } = await two({ deaf: true }, { mute: true })
   const group = await groupOf(here, "alice", "bob")
   await open(there, "bob").live()

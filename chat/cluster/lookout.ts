@@ -19,7 +19,7 @@ const TIMES = {
   lookEvery: LOOK_AT_BUS_EVERY,
   readEvery: READ_OTHERS_EVERY,
 }
-/** A store that does not answer keeps sessions from being opened anyway; in ms. */
+/** A store that does not answer keeps subscriptions from being opened anyway; in ms. */
 const BEGUN_WITHIN = 10_000
 /** Nor is it waited for where the node stops; in ms. */
 const CLOSE_WITHIN = 1_000

@@ -6,7 +6,7 @@ import type { BusEvent } from "../bus/bus.ts"
 import { BUFFER_BYTES } from "../limits.ts"
 import { createLog } from "../test/log-builder.ts"
 import { dispatch } from "./dispatch.ts"
-import type { Program, Session } from "./session.ts"
+import type { Program, Subscription } from "./subscription.ts"
 
 const event: BusEvent = { kind: "entry", entry: createLog("group").founded("alice") }
 
@@ -41,19 +41,19 @@ let ids = 0
 function createSession(user: string, program: Program, link: Link) {
   ids += 1
   const errors: (ParleyError | undefined)[] = []
-  const session: Session = {
+  const subscription: Subscription = {
     ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [], bufferedBytes: 0 },
     ...{ covered: new Map(), departed: new Map() },
     end(error) {
       errors.push(error)
-      session.phase = "ended"
+      subscription.phase = "ended"
     },
   }
-  return Object.assign(session, { errors })
+  return Object.assign(subscription, { errors })
 }
-const idsOf = (sessions: Session[]) => sessions.map(({ id }) => id)
+const idsOf = (subscriptions: Subscription[]) => subscriptions.map(({ id }) => id)
 
-describe("an event for many sessions", () => {
+describe("an event for many subscriptions", () => {
   test("with one document is rendered once and is one frame per connection", () => {
     const { program, viewers } = createProgram(true)
     const [one, two] = [createLink(), createLink()]
@@ -70,10 +70,12 @@ describe("an event for many sessions", () => {
   test("with a document that depends on the viewer is rendered for each of them", async () => {
     const { program, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
     const { link, frames } = createLink()
-    const sessions = ["alice", "bob"].map((user) => createSession(user, program, link))
-    await dispatch(event, sessions, { log: silentLogger })
+    const subscriptions = ["alice", "bob"].map((user) => createSession(user, program, link))
+    await dispatch(event, subscriptions, { log: silentLogger })
     expect(viewers).toEqual(["alice", "bob"])
-    expect(frames).toEqual(sessions.map(({ id, user }) => ({ ids: [id], payload: `for ${user}` })))
+    expect(frames).toEqual(
+      subscriptions.map(({ id, user }) => ({ ids: [id], payload: `for ${user}` })),
+    )
   })
 
   test("goes to those only who are live, and waits in the buffer of those who replay", () => {
@@ -89,20 +91,20 @@ describe("an event for many sessions", () => {
     expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
   })
 
-  test("that waits in a buffer of too many bytes ends that session, which resumes", () => {
+  test("that waits in a buffer of too many bytes ends that subscription, which resumes", () => {
     const { program } = createProgram(true)
     const log = createLog("group")
     log.founded("alice")
-    const session = Object.assign(createSession("bob", program, createLink().link), {
+    const subscription = Object.assign(createSession("bob", program, createLink().link), {
       phase: "replaying" as const,
     })
     const text = "x".repeat(8_000)
-    for (let sent = 0; session.errors.length === 0 && sent < 2 * BUFFER_BYTES; sent += 8_000) {
+    for (let sent = 0; subscription.errors.length === 0 && sent < 2 * BUFFER_BYTES; sent += 8_000) {
       const entry = log.message("alice", text)
-      dispatch({ kind: "entry", entry }, [session], { log: silentLogger })
+      dispatch({ kind: "entry", entry }, [subscription], { log: silentLogger })
     }
-    expect(session.errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])
-    expect(session.buffer.length).toBeLessThanOrEqual(BUFFER_BYTES / 8_000 + 1)
+    expect(subscription.errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])
+    expect(subscription.buffer.length).toBeLessThanOrEqual(BUFFER_BYTES / 8_000 + 1)
   })
 
   test("does not go to those whose replay has told them", () => {
@@ -144,7 +146,7 @@ describe("an event that cannot be rendered", () => {
     ],
     ["later", () => Promise.reject(new Error("broken"))],
   ] as [string, Program["render"]][])(
-    "ends the sessions of that document, and no others: %s",
+    "ends the subscriptions of that document, and no others: %s",
     async (_when, render) => {
       const [bad, good] = [createProgram(true, render), createProgram(true)]
       const { link, frames } = createLink()

@@ -6,7 +6,7 @@ import type { BusEvent } from "../bus/bus.ts"
 import { BUFFER_BYTES, BUFFER_EVENTS } from "../limits.ts"
 import type { Trail } from "../trail.ts"
 import { createLane, type Lane } from "./lane.ts"
-import { endAll, eventBytes, isCovered, type Program, type Session } from "./session.ts"
+import { endAll, eventBytes, isCovered, type Program, type Subscription } from "./subscription.ts"
 
 /** Who is told of what becomes of an event, beside those whom it concerns. */
 export interface Watchers {
@@ -18,20 +18,20 @@ export interface Watchers {
 export type Lanes = Map<Program, Lane>
 
 /**
- * Hands one event to some sessions: those that are still replaying keep it, the live ones of one document share one
+ * Hands one event to some subscriptions: those that are still replaying keep it, the live ones of one document share one
  * rendering and, per connection, one frame. A document that has to wait for its rendering makes its own later events
  * wait, and no other document's. Answers a promise only where a rendering that began now had to wait for something.
  * @param onIdle told when the last lane has come to its end.
  */
 export function dispatch(
   event: BusEvent,
-  sessions: Iterable<Session>,
+  subscriptions: Iterable<Subscription>,
   watchers: Watchers,
   lanes: Lanes = new Map(),
   onIdle: () => void = () => {},
 ): void | Promise<void> {
   const waiting: Promise<void>[] = []
-  for (const [program, audience] of byProgram(event, sessions)) {
+  for (const [program, audience] of byProgram(event, subscriptions)) {
     const lane = lanes.get(program)
     if (lane) {
       lane.add(event, audience)
@@ -39,7 +39,7 @@ export function dispatch(
     }
     const sent = render(program, event, audience, watchers)
     if (!sent) continue
-    const send = (event: BusEvent, audience: Session[]) =>
+    const send = (event: BusEvent, audience: Subscription[]) =>
       render(program, event, audience, watchers)
     const onEnd = () => {
       lanes.delete(program)
@@ -52,38 +52,43 @@ export function dispatch(
   if (waiting.length > 0) return Promise.all(waiting).then(() => {})
 }
 
-function byProgram(event: BusEvent, sessions: Iterable<Session>): Map<Program, Session[]> {
-  const programs = new Map<Program, Session[]>()
-  for (const session of sessions) {
-    if (session.phase === "replaying") buffer(session, event)
-    else if (session.phase === "live" && !isCovered(session, event)) {
-      const audience = programs.get(session.program)
-      if (audience) audience.push(session)
-      else programs.set(session.program, [session])
+function byProgram(
+  event: BusEvent,
+  subscriptions: Iterable<Subscription>,
+): Map<Program, Subscription[]> {
+  const programs = new Map<Program, Subscription[]>()
+  for (const subscription of subscriptions) {
+    if (subscription.phase === "replaying") buffer(subscription, event)
+    else if (subscription.phase === "live" && !isCovered(subscription, event)) {
+      const audience = programs.get(subscription.program)
+      if (audience) audience.push(subscription)
+      else programs.set(subscription.program, [subscription])
     }
   }
   return programs
 }
 
-function buffer(session: Session, event: BusEvent): void {
-  session.buffer.push(event)
-  session.bufferedBytes += eventBytes(event)
-  if (session.buffer.length > BUFFER_EVENTS || session.bufferedBytes > BUFFER_BYTES) {
-    session.end(unavailable("Too much has happened during the replay: resume from your position."))
+function buffer(subscription: Subscription, event: BusEvent): void {
+  subscription.buffer.push(event)
+  subscription.bufferedBytes += eventBytes(event)
+  if (subscription.buffer.length > BUFFER_EVENTS || subscription.bufferedBytes > BUFFER_BYTES) {
+    subscription.end(
+      unavailable("Too much has happened during the replay: resume from your position."),
+    )
   }
 }
 
 function render(
   program: Program,
   event: BusEvent,
-  audience: Session[],
+  audience: Subscription[],
   watchers: Watchers,
 ): void | Promise<void> {
   if (program.shareable) return send(program, event, undefined, audience, watchers)
   const waiting: Promise<void>[] = []
   // One person's devices share a rendering.
-  for (const [user, sessions] of Map.groupBy(audience, ({ user }) => user)) {
-    const sent = send(program, event, user, sessions, watchers)
+  for (const [user, subscriptions] of Map.groupBy(audience, ({ user }) => user)) {
+    const sent = send(program, event, user, subscriptions, watchers)
     if (sent) waiting.push(sent)
   }
   return waiting.length > 0 ? Promise.all(waiting).then(() => {}) : undefined
@@ -93,10 +98,10 @@ function send(
   program: Program,
   event: BusEvent,
   viewer: string | undefined,
-  audience: Session[],
+  audience: Subscription[],
   { log, trail }: Watchers,
 ): void | Promise<void> {
-  // An event that cannot be rendered must not be skipped: its sessions end, and resume from their positions.
+  // An event that cannot be rendered must not be skipped: its subscriptions end, and resume from their positions.
   const giveUp = (error: unknown) => {
     const isTooLarge = error instanceof ParleyError && error.code === "TOO_LARGE"
     if (!isTooLarge) logFor(log, event.cause).error("event not rendered", { error })
@@ -107,11 +112,11 @@ function send(
     const delivering = trail?.delivering(event)
     const { cause } = delivering ?? event
     const give = (payload: string) => {
-      let sessions = 0
+      let subscriptions = 0
       for (const [link, ids] of byLink(audience)) {
-        if (link.deliver(ids, payload, cause)) sessions += ids.length
+        if (link.deliver(ids, payload, cause)) subscriptions += ids.length
       }
-      delivering?.done(sessions)
+      delivering?.done(subscriptions)
     }
     const payload = program.render(event, viewer)
     if (payload instanceof Promise) return payload.then(give).catch(giveUp)
@@ -121,7 +126,7 @@ function send(
   }
 }
 
-function byLink(audience: Session[]): Map<Link, string[]> {
+function byLink(audience: Subscription[]): Map<Link, string[]> {
   const links = new Map<Link, string[]>()
   for (const { phase, link, id } of audience) {
     if (phase === "ended") continue

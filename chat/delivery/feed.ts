@@ -1,15 +1,15 @@
 import type { BusEvent } from "../bus/bus.ts"
 import type { Lanes } from "./dispatch.ts"
-import type { Session } from "./session.ts"
+import type { Subscription } from "./subscription.ts"
 
-/** The sessions of this node that belong to one conversation, and how far they have been told of its log. */
+/** The subscriptions of this node that belong to one conversation, and how far they have been told of its log. */
 export interface Feed {
   readonly conversation: string
   /** Every entry up to here has been dispatched. */
   tail: number
   /** An entry up to here is known to be in the log. */
   known: number
-  readonly sessions: Set<Session>
+  readonly subscriptions: Set<Subscription>
   /** What has arrived while the log was being read. */
   queue: { event: BusEvent; users: readonly string[] }[]
   /** The bytes of these. */

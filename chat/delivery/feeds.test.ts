@@ -59,9 +59,9 @@ afterEach(async () => {
 })
 
 async function open(user: string, options: Parameters<typeof openSession>[3] = {}) {
-  const session = openSession(node, user, undefined, options)
-  await session.replayed
-  return session
+  const subscription = openSession(node, user, undefined, options)
+  await subscription.replayed
+  return subscription
 }
 /** Does something while memberships are read in another way. */
 async function withMemberships<T>(read: Store["memberships"], act: () => Promise<T>): Promise<T> {
@@ -98,7 +98,7 @@ describe("a feed whose log is being read", () => {
     )
   })
 
-  test("ends its sessions where the store has failed it for long", async () => {
+  test("ends its subscriptions where the store has failed it for long", async () => {
     const bob = await open("bob")
     await stored(1)
     reading = "failing"
@@ -123,7 +123,7 @@ describe("a feed that gives up", () => {
     reading = "answered"
   }
 
-  test("ends the sessions of those whom it was about to let in, too", async () => {
+  test("ends the subscriptions of those whom it was about to let in, too", async () => {
     const [alice, carol] = [await open("alice"), await open("carol")]
     await stored(1)
     const hear = await stored(FEED_EVENTS)
@@ -161,10 +161,10 @@ describe("a feed that gives up", () => {
     expect(bob.entries().map(({ seq }) => seq)).toEqual([2, 3])
   })
 
-  test("ends all of its sessions, though one of them cannot be ended", async () => {
+  test("ends all of its subscriptions, though one of them cannot be ended", async () => {
     const [alice, bob] = [await open("alice"), await open("bob")]
-    const { end } = alice.session
-    alice.session.end = (error) => {
+    const { end } = alice.subscription
+    alice.subscription.end = (error) => {
       end(error)
       throw new Error("the link is broken")
     }
@@ -193,14 +193,14 @@ test("a document whose event has been rendered for too long ends, whatever waits
 
 test("a replay to a gateway that does not read ends", async () => {
   await stored(5)
-  const session = openSession(node, "bob", new Map(), {
+  const subscription = openSession(node, "bob", new Map(), {
     waitingBytes: () => REPLAY_LINK_BYTES + 1,
   })
   await Bun.sleep(0)
-  expect(session.error).toBeUndefined()
+  expect(subscription.error).toBeUndefined()
   later += REPLAY_STALL_MS + 1
-  await session.replayed
-  expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
+  await subscription.replayed
+  expect(subscription.error).toMatchObject({ code: "UNAVAILABLE" })
   expect(node.hub.size).toBe(0)
 })
 
@@ -229,17 +229,18 @@ describe("a person in very many conversations", () => {
       const from = stretch!.after === "" ? 0 : Number(stretch!.after.slice(1)) + 1
       return views.slice(from, from + stretch!.limit)
     }
-    const sessions = []
-    while (sessions.length < PLACES_PER_PERSON / CONVERSATIONS) sessions.push(await open("bob"))
-    for (const { error } of sessions) expect(error).toBeUndefined()
+    const subscriptions = []
+    while (subscriptions.length < PLACES_PER_PERSON / CONVERSATIONS)
+      subscriptions.push(await open("bob"))
+    for (const { error } of subscriptions) expect(error).toBeUndefined()
     const refused = await open("bob")
     expect(refused.error).toMatchObject({
       ...{ code: "RATE_LIMITED", details: { retryAfterMs: expect.any(Number) } },
     })
-    expect(node.hub.size).toBe(sessions.length)
+    expect(node.hub.size).toBe(subscriptions.length)
 
     // They leave their conversations a few at a time, and leave nothing behind.
-    for (const session of sessions) session.stop()
+    for (const subscription of subscriptions) subscription.stop()
     expect(node.hub.feeds).toBeGreaterThanOrEqual(CONVERSATIONS - FEEDS_PER_PASS)
     await until(() => node.hub.feeds === 0, "the end of all feeds")
     expect((await open("bob")).error).toBeUndefined()
@@ -273,9 +274,9 @@ test("a feed whose log is being read keeps 1,000 of the events that come meanwhi
   await until(() => bob.entries().at(-1)?.seq === 1_502, "the last message")
 })
 
-test("what passes while sessions are placed is forgotten with the sessions that could have missed it", () => {
-  const { store, sessionsOf } = { store: world.store, sessionsOf: () => new Set<never>() }
-  const feeds = createFeeds({ ...node, store, sessionsOf, log: silentLogger } as never)
+test("what passes while subscriptions are placed is forgotten with the subscriptions that could have missed it", () => {
+  const { store, subscriptionsOf } = { store: world.store, subscriptionsOf: () => new Set<never>() }
+  const feeds = createFeeds({ ...node, store, subscriptionsOf, log: silentLogger } as never)
   const pass = (conversation: string) => {
     const entry = createLog(conversation).founded("alice")
     feeds.take({ kind: "entry", entry }, [])
@@ -283,7 +284,7 @@ test("what passes while sessions are placed is forgotten with the sessions that 
   pass("before all")
   expect(feeds.strays).toBe(0)
   let end = feeds.beginPlacing()
-  // There is always one more session being placed when another one is done.
+  // There is always one more subscription being placed when another one is done.
   for (let i = 0; i < 1_000; i++) {
     pass(`during ${i}`)
     pass("again and again")

@@ -7,7 +7,7 @@ import { dispatch, type Watchers } from "./dispatch.ts"
 import type { Feed } from "./feed.ts"
 import { lanesToDrain } from "./lane.ts"
 import { createLeaving } from "./leaving.ts"
-import { endAll, eventBytes, type Session } from "./session.ts"
+import { endAll, eventBytes, type Subscription } from "./subscription.ts"
 
 const FILL_PAGE = 200
 const FILL_RETRY_MS = 250
@@ -16,25 +16,25 @@ export interface Feeds {
   /** Tells those in the event's feed of it; an entry may also bring somebody in. */
   take(event: BusEvent, users: readonly string[]): void
   /**
-   * Lets a session in whose membership was read when the log ended at `head`: it is told of every entry after that.
+   * Lets a subscription in whose membership was read when the log ended at `head`: it is told of every entry after that.
    * False where the feed is ahead of `head`: the membership must be read again.
    */
-  place(session: Session, conversation: string, head: number): boolean
+  place(subscription: Subscription, conversation: string, head: number): boolean
   /**
-   * Takes a session out whose membership ended with the entry `until`, as its reading says, where the feed has yet to
-   * come by that entry. A feed that is past it has let the session in again by a later joining.
+   * Takes a subscription out whose membership ended with the entry `until`, as its reading says, where the feed has yet to
+   * come by that entry. A feed that is past it has let the subscription in again by a later joining.
    */
-  takeOut(session: Session, conversation: string, until: number): void
-  /** From here to the call of what it returns a session reads its memberships, and misses nothing that passes meanwhile. */
+  takeOut(subscription: Subscription, conversation: string, until: number): void
+  /** From here to the call of what it returns a subscription reads its memberships, and misses nothing that passes meanwhile. */
   beginPlacing(): () => void
-  /** Forgets what only the session's replay needed. */
-  settle(session: Session): void
-  /** The session leaves every feed; one that has ended is told of nothing any more, so many feeds may take a while. */
-  remove(session: Session): void
-  /** How many feeds the session is in. */
-  placesOf(session: Session): number
+  /** Forgets what only the subscription's replay needed. */
+  settle(subscription: Subscription): void
+  /** The subscription leaves every feed; one that has ended is told of nothing any more, so many feeds may take a while. */
+  remove(subscription: Subscription): void
+  /** How many feeds the subscription is in. */
+  placesOf(subscription: Subscription): number
   readonly size: number
-  /** Conversations without a feed of which is remembered that something passed while sessions are being placed. */
+  /** Conversations without a feed of which is remembered that something passed while subscriptions are being placed. */
   readonly strays: number
   /** What waits in the feeds: in all of them, and in the fullest. */
   queued(): { all: number; fullest: number }
@@ -42,8 +42,8 @@ export interface Feeds {
 
 export interface RoomsOptions extends Watchers {
   store: Pick<Store, "entries">
-  /** The sessions that a user has on this node. */
-  sessionsOf(user: string): ReadonlySet<Session>
+  /** The subscriptions that a user has on this node. */
+  subscriptionsOf(user: string): ReadonlySet<Subscription>
 }
 
 /**
@@ -52,44 +52,44 @@ export interface RoomsOptions extends Watchers {
  * depend on what the bus does.
  */
 export function createFeeds(options: RoomsOptions): Feeds {
-  const { store, log, sessionsOf } = options
+  const { store, log, subscriptionsOf } = options
   const feeds = new Map<string, Feed>()
-  const roomsOf = new Map<Session, Set<Feed>>()
+  const roomsOf = new Map<Subscription, Set<Feed>>()
   /**
    * The newest entry of conversations that had no room when it passed, and the epoch of that; in the order of epochs. An
-   * epoch begins with the placing of a session, and is of no use once all placings that began by then are over.
+   * epoch begins with the placing of a subscription, and is of no use once all placings that began by then are over.
    */
   const strays = new Map<string, { seq: number; epoch: number }>()
   let epoch = 0
   /** The epochs of the placings under way, in their order. */
   const placings = new Set<number>()
-  const leave = createLeaving<Session, Feed>((session, feed) => exit(feed, session))
+  const leave = createLeaving<Subscription, Feed>((subscription, feed) => exit(feed, subscription))
 
   function openRoom(conversation: string, tail: number): Feed {
     const feed: Feed = {
-      ...{ conversation, tail, known: tail, sessions: new Set(), lanes: new Map() },
+      ...{ conversation, tail, known: tail, subscriptions: new Set(), lanes: new Map() },
       ...{ queue: [], queuedBytes: 0, busy: false, failingSince: undefined },
     }
     feeds.set(conversation, feed)
     return feed
   }
 
-  function enter(feed: Feed, session: Session): void {
-    feed.sessions.add(session)
-    const entered = roomsOf.get(session)
+  function enter(feed: Feed, subscription: Subscription): void {
+    feed.subscriptions.add(subscription)
+    const entered = roomsOf.get(subscription)
     if (entered) entered.add(feed)
-    else roomsOf.set(session, new Set([feed]))
+    else roomsOf.set(subscription, new Set([feed]))
   }
 
-  function exit(feed: Feed, session: Session): void {
-    feed.sessions.delete(session)
-    roomsOf.get(session)?.delete(feed)
+  function exit(feed: Feed, subscription: Subscription): void {
+    feed.subscriptions.delete(subscription)
+    roomsOf.get(subscription)?.delete(feed)
     if (!feed.busy) closeIfEmpty(feed)
   }
 
   function closeIfEmpty(feed: Feed): void {
     // What is still being rendered comes before anything that a feed opened later would send.
-    if (feed.sessions.size > 0 || feed.lanes.size > 0) return
+    if (feed.subscriptions.size > 0 || feed.lanes.size > 0) return
     feeds.delete(feed.conversation)
     noteStray(feed.conversation, feed.known)
   }
@@ -131,7 +131,7 @@ export function createFeeds(options: RoomsOptions): Feeds {
 
   function queue(feed: Feed, event: BusEvent, users: readonly string[]): void {
     // What does not fit is not lost: an entry is in the log ahead, and a receipt's present state is in the graph. A
-    // change of members is always kept: it may bring in sessions that are in no room, and that nothing else would tell.
+    // change of members is always kept: it may bring in subscriptions that are in no room, and that nothing else would tell.
     const isMembers = event.kind === "entry" && event.entry.kind === "members"
     if (isMembers || (feed.queue.length < FEED_EVENTS && feed.queuedBytes < FEED_BYTES)) {
       feed.queue.push({ event, users })
@@ -142,7 +142,7 @@ export function createFeeds(options: RoomsOptions): Feeds {
 
   /**
    * Works through a feed's queue in the order of the log; runs on without a promise as long as nothing waits. A feed
-   * ends with its last session, but not before its queue: an entry in it may bring somebody in.
+   * ends with its last subscription, but not before its queue: an entry in it may bring somebody in.
    */
   function pump(feed: Feed): void {
     feed.busy = true
@@ -150,7 +150,8 @@ export function createFeeds(options: RoomsOptions): Feeds {
     while (!wait) {
       const next = feed.queue[0]
       const isAhead = next?.event.kind === "entry" && next.event.entry.seq > feed.tail + 1
-      if (isAhead || (!next && feed.sessions.size > 0 && feed.known > feed.tail)) wait = fill(feed)
+      if (isAhead || (!next && feed.subscriptions.size > 0 && feed.known > feed.tail))
+        wait = fill(feed)
       else if (next) {
         unqueue(feed)
         wait = pass(feed, next.event, next.users)
@@ -181,22 +182,26 @@ export function createFeeds(options: RoomsOptions): Feeds {
   }
 
   /**
-   * A feed that cannot go on must not stand still: its sessions end, and resume from their positions. So do those that
+   * A feed that cannot go on must not stand still: its subscriptions end, and resume from their positions. So do those that
    * it was about to let in, by what waits or by the entry at which it failed.
    */
   function giveUp(feed: Feed, error: unknown, failed?: BusEvent): void {
     log.error("a feed cannot go on", { conversation: feed.conversation, error })
-    const sessions = new Set(feed.sessions)
+    const subscriptions = new Set(feed.subscriptions)
     for (const event of [failed, ...feed.queue.map(({ event }) => event)]) {
       if (event?.kind !== "entry" || event.entry.kind !== "members") continue
-      for (const session of latecomers(event.entry)) sessions.add(session)
+      for (const subscription of latecomers(event.entry)) subscriptions.add(subscription)
     }
     noteStray(feed.conversation, feed.known)
     feed.queue = []
     feed.queuedBytes = 0
     feed.failingSince = undefined
     feed.known = feed.tail
-    endAll(sessions, unavailable("Something may have been missed: resume from your position."), log)
+    endAll(
+      subscriptions,
+      unavailable("Something may have been missed: resume from your position."),
+      log,
+    )
   }
 
   /** Reads the next entries from the log: the bus has brought a later one first, or one was not kept. */
@@ -229,45 +234,45 @@ export function createFeeds(options: RoomsOptions): Feeds {
     const { entry } = event
     if (entry.seq <= feed.tail) return entry.kind === "members" ? admit(feed, entry) : undefined
     feed.tail = entry.seq
-    if (entry.kind === "message") return tell(feed, event, feed.sessions)
-    for (const session of latecomers(entry)) enter(feed, session)
-    tell(feed, event, feed.sessions)
+    if (entry.kind === "message") return tell(feed, event, feed.subscriptions)
+    for (const subscription of latecomers(entry)) enter(feed, subscription)
+    tell(feed, event, feed.subscriptions)
     for (const user of entry.left)
-      for (const session of sessionsOf(user)) depart(feed, session, entry)
+      for (const subscription of subscriptionsOf(user)) depart(feed, subscription, entry)
     return undefined
   }
 
   /** The feed does not wait for what is rendered: each document has its own lane. */
-  function tell(feed: Feed, event: BusEvent, sessions: Iterable<Session>): undefined {
-    void dispatch(event, sessions, options, feed.lanes, () => {
+  function tell(feed: Feed, event: BusEvent, subscriptions: Iterable<Subscription>): undefined {
+    void dispatch(event, subscriptions, options, feed.lanes, () => {
       if (!feed.busy) closeIfEmpty(feed)
     })
   }
 
-  /** The sessions of those who joined by the entry, apart from those who were told of it and have left since. */
-  function latecomers(entry: MembersEntry): Set<Session> {
-    const sessions = entry.joined.flatMap((user) => [...sessionsOf(user)])
-    return new Set(sessions.filter((session) => isNews(entry, session)))
+  /** The subscriptions of those who joined by the entry, apart from those who were told of it and have left since. */
+  function latecomers(entry: MembersEntry): Set<Subscription> {
+    const subscriptions = entry.joined.flatMap((user) => [...subscriptionsOf(user)])
+    return new Set(subscriptions.filter((subscription) => isNews(entry, subscription)))
   }
 
-  const isNews = ({ conversation, seq }: MembersEntry, session: Session) =>
-    seq > (session.departed.get(conversation) ?? 0) &&
-    !isReadLater(session, conversation, seq) &&
-    !feeds.get(conversation)?.sessions.has(session)
+  const isNews = ({ conversation, seq }: MembersEntry, subscription: Subscription) =>
+    seq > (subscription.departed.get(conversation) ?? 0) &&
+    !isReadLater(subscription, conversation, seq) &&
+    !feeds.get(conversation)?.subscriptions.has(subscription)
 
   /**
-   * Whether the session's membership was read when the log had come further than this change of members. A feed that an
-   * old joining opened comes by all later changes too: of a session that has been placed since then, they say nothing.
+   * Whether the subscription's membership was read when the log had come further than this change of members. A feed that an
+   * old joining opened comes by all later changes too: of a subscription that has been placed since then, they say nothing.
    */
-  const isReadLater = (session: Session, conversation: string, seq: number) =>
-    seq <= (session.covered.get(conversation) ?? 0)
+  const isReadLater = (subscription: Subscription, conversation: string, seq: number) =>
+    seq <= (subscription.covered.get(conversation) ?? 0)
 
-  function depart(feed: Feed, session: Session, entry: MembersEntry): void {
-    if (isReadLater(session, feed.conversation, entry.seq)) return
-    // A feed may be behind what the session knows: it never goes back, or the next joining on the way would be news.
-    const known = session.departed.get(feed.conversation) ?? 0
-    session.departed.set(feed.conversation, Math.max(known, entry.seq))
-    exit(feed, session)
+  function depart(feed: Feed, subscription: Subscription, entry: MembersEntry): void {
+    if (isReadLater(subscription, feed.conversation, entry.seq)) return
+    // A feed may be behind what the subscription knows: it never goes back, or the next joining on the way would be news.
+    const known = subscription.departed.get(feed.conversation) ?? 0
+    subscription.departed.set(feed.conversation, Math.max(known, entry.seq))
+    exit(feed, subscription)
   }
 
   /**
@@ -279,8 +284,9 @@ export function createFeeds(options: RoomsOptions): Feeds {
     if (late.size === 0) return undefined
     return tellMissed(feed, joining, late).then(
       () => {
-        for (const session of late) {
-          if (session.phase !== "ended" && isNews(joining, session)) enter(feed, session)
+        for (const subscription of late) {
+          if (subscription.phase !== "ended" && isNews(joining, subscription))
+            enter(feed, subscription)
         }
       },
       (error) => {
@@ -291,27 +297,32 @@ export function createFeeds(options: RoomsOptions): Feeds {
   }
 
   /** The feed stands still meanwhile. Who leaves on the way is taken out, and who is placed by their registration. */
-  async function tellMissed(feed: Feed, joining: MembersEntry, late: Set<Session>): Promise<void> {
+  async function tellMissed(
+    feed: Feed,
+    joining: MembersEntry,
+    late: Set<Subscription>,
+  ): Promise<void> {
     for (let position = joining.seq - 1; position < feed.tail && late.size > 0; ) {
       const limit = Math.min(FILL_PAGE, feed.tail - position)
       const missed = await store.entries(feed.conversation, position, limit, REPLAY_PAGE_BYTES)
       if (missed.length === 0) throw new Error(`${feed.conversation} ends at ${position}`)
       for (const entry of missed) {
-        for (const session of late) if (!isNews(joining, session)) late.delete(session)
+        for (const subscription of late)
+          if (!isNews(joining, subscription)) late.delete(subscription)
         tell(feed, { kind: "entry", entry }, late)
         position = entry.seq
         if (entry.kind === "message") continue
-        for (const session of late) {
-          if (!entry.left.includes(session.user)) continue
-          depart(feed, session, entry)
-          late.delete(session)
+        for (const subscription of late) {
+          if (!entry.left.includes(subscription.user)) continue
+          depart(feed, subscription, entry)
+          late.delete(subscription)
         }
       }
     }
   }
 
   const sessionsIn = (feed: Feed) => (user: string) =>
-    [...sessionsOf(user)].filter((session) => feed.sessions.has(session))
+    [...subscriptionsOf(user)].filter((subscription) => feed.subscriptions.has(subscription))
 
   return {
     take(event, users) {
@@ -320,20 +331,20 @@ export function createFeeds(options: RoomsOptions): Feeds {
       if (feed) queue(feed, event, users)
     },
 
-    place(session, conversation, head) {
+    place(subscription, conversation, head) {
       const feed = feeds.get(conversation) ?? openRoom(conversation, head)
       if (feed.tail > head) return false
-      enter(feed, session)
+      enter(feed, subscription)
       // The replay reads up to the head; the feed may still be on its way there.
-      session.covered.set(conversation, head)
+      subscription.covered.set(conversation, head)
       feed.known = Math.max(feed.known, head, strays.get(conversation)?.seq ?? 0)
       if (!feed.busy && feed.known > feed.tail) pump(feed)
       return true
     },
 
-    takeOut(session, conversation, until) {
+    takeOut(subscription, conversation, until) {
       const feed = feeds.get(conversation)
-      if (feed?.sessions.has(session) && feed.tail < until) exit(feed, session)
+      if (feed?.subscriptions.has(subscription) && feed.tail < until) exit(feed, subscription)
     },
 
     beginPlacing() {
@@ -342,21 +353,22 @@ export function createFeeds(options: RoomsOptions): Feeds {
       return () => endPlacing(began)
     },
 
-    settle(session) {
-      for (const [conversation, upTo] of session.covered) {
+    settle(subscription) {
+      for (const [conversation, upTo] of subscription.covered) {
         const feed = feeds.get(conversation)
-        if (!feed?.sessions.has(session) || feed.tail >= upTo) session.covered.delete(conversation)
+        if (!feed?.subscriptions.has(subscription) || feed.tail >= upTo)
+          subscription.covered.delete(conversation)
       }
     },
 
-    remove(session) {
-      const entered = roomsOf.get(session)
+    remove(subscription) {
+      const entered = roomsOf.get(subscription)
       if (!entered) return
-      roomsOf.delete(session)
-      leave(session, entered)
+      roomsOf.delete(subscription)
+      leave(subscription, entered)
     },
 
-    placesOf: (session) => roomsOf.get(session)?.size ?? 0,
+    placesOf: (subscription) => roomsOf.get(subscription)?.size ?? 0,
 
     get size() {
       return feeds.size

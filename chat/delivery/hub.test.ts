@@ -74,11 +74,12 @@ const hear = (...entries: Entry[]) => {
   for (const entry of entries) node.hub.take({ kind: "entry", entry }, [])
 }
 async function open(user: string) {
-  const session = openSession(node, user, undefined)
-  await session.replayed
-  return session
+  const subscription = openSession(node, user, undefined)
+  await subscription.replayed
+  return subscription
 }
-const seqs = (session: Awaited<ReturnType<typeof open>>) => session.entries().map(({ seq }) => seq)
+const seqs = (subscription: Awaited<ReturnType<typeof open>>) =>
+  subscription.entries().map(({ seq }) => seq)
 const messages = (n: number) => Array.from({ length: n }, () => log.message("alice"))
 
 describe("a feed", () => {
@@ -119,7 +120,7 @@ describe("a feed", () => {
     hear(third!)
     await until(() => reads >= 2, "a second attempt")
     expect(bob.entries()).toEqual([])
-    expect(bob.session.phase).toBe("live")
+    expect(bob.subscription.phase).toBe("live")
     reading = "answered"
     await until(() => bob.entries().length === 2, "both messages")
     expect(seqs(bob)).toEqual([2, 3])
@@ -155,26 +156,26 @@ describe("a feed", () => {
     node.hub.take(receipt, ["bob", "alice", "carol", "nobody"])
     node.hub.take({ ...receipt, read: 1 }, ["bob"])
     node.hub.take({ ...receipt, conversation: "of others" }, ["bob"])
-    const kinds = (session: typeof alice) => session.received.map(({ kind }) => kind)
+    const kinds = (subscription: typeof alice) => subscription.received.map(({ kind }) => kind)
     expect(kinds(alice)).toEqual(["ready", "entry", "receipt"])
     expect(kinds(bob)).toEqual(["ready", "entry", "receipt", "receipt"])
     expect(kinds(carol)).toEqual(["ready"])
   })
 
-  test("ends with its last session", async () => {
-    const sessions = [
+  test("ends with its last subscription", async () => {
+    const subscriptions = [
       await open("alice"),
       await open("bob"),
       await open("bob"),
       await open("carol"),
     ]
     expect([node.hub.size, node.hub.feeds]).toEqual([4, 1])
-    for (const session of sessions) session.stop()
-    for (const session of sessions) session.stop()
+    for (const subscription of subscriptions) subscription.stop()
+    for (const subscription of subscriptions) subscription.stop()
     expect([node.hub.size, node.hub.feeds]).toEqual([0, 0])
   })
 
-  test("ends too where it was busy when its last session went", async () => {
+  test("ends too where it was busy when its last subscription went", async () => {
     const bob = await open("bob")
     let letGo = () => {}
     reading = new Promise((resolve) => {
@@ -195,7 +196,7 @@ describe("a feed that cannot go on", () => {
   const strange = (seq: number): Entry =>
     ({ ...createLog(group).message("alice"), kind: "from the future", seq }) as unknown as Entry
 
-  test("ends its sessions, which resume, and serves those who come after", async () => {
+  test("ends its subscriptions, which resume, and serves those who come after", async () => {
     const [alice, bob] = [await open("alice"), await open("bob")]
     const [message] = await store(...messages(1))
     expect(() => hear(strange(2))).not.toThrow()
@@ -221,8 +222,8 @@ describe("a feed that cannot go on", () => {
   })
 })
 
-describe("an old joining that comes by while a session is being placed", () => {
-  /** Opens Carol's session; the joining is heard before her memberships are found, and what follows it is read after. */
+describe("an old joining that comes by while a subscription is being placed", () => {
+  /** Opens Carol's subscription; the joining is heard before her memberships are found, and what follows it is read after. */
   async function placeBeside(joined: Entry, position: number) {
     const asked = Promise.withResolvers<void>()
     const found = Promise.withResolvers<void>()
@@ -231,13 +232,13 @@ describe("an old joining that comes by while a session is being placed", () => {
       await found.promise
       return store.memberships(user)
     }
-    const session = openSession(node, "carol", new Map([[group, position]]))
+    const subscription = openSession(node, "carol", new Map([[group, position]]))
     await asked.promise
     const read = Promise.withResolvers<void>()
     reading = read.promise
     hear(joined)
     found.resolve()
-    return { session, read }
+    return { subscription, read }
   }
 
   test("shows nothing of what came after to one who has left since", async () => {
@@ -245,7 +246,7 @@ describe("an old joining that comes by while a session is being placed", () => {
     const left = [...messages(5), log.changed("alice", { left: ["carol"] })]
     await store(joined, ...left, ...messages(5))
     const { seq: last } = left.at(-1)!
-    const { session: carol, read } = await placeBeside(joined, last)
+    const { subscription: carol, read } = await placeBeside(joined, last)
     await carol.replayed
     reading = "answered"
     read.resolve()
@@ -266,9 +267,9 @@ describe("an old joining that comes by while a session is being placed", () => {
       ...messages(10),
     )
     const { seq: last } = entries.at(-1)!
-    const { session: carol, read } = await placeBeside(joined, last)
+    const { subscription: carol, read } = await placeBeside(joined, last)
     await carol.replayed
-    expect(carol.session.phase).toBe("live")
+    expect(carol.subscription.phase).toBe("live")
     reading = "answered"
     const before = reads
     read.resolve()
@@ -375,7 +376,7 @@ describe("whoever is added", () => {
     const bob = await open("bob")
     reading = "failing"
     hear(joining!)
-    await until(() => carol.session.phase === "ended", "the end of the subscription")
+    await until(() => carol.subscription.phase === "ended", "the end of the subscription")
     expect(carol.error).toMatchObject({ code: "UNAVAILABLE" })
     expect(node.hub.size).toBe(1)
     reading = "answered"
@@ -419,7 +420,7 @@ describe("whoever is added", () => {
     expect(seqs(carol)).toEqual([])
   })
 
-  test("is brought in, though the feed's last session goes while the feed is busy", async () => {
+  test("is brought in, though the feed's last subscription goes while the feed is busy", async () => {
     const [alice, carol] = [await open("alice"), await open("carol")]
     let letGo = () => {}
     reading = new Promise((resolve) => {
@@ -456,7 +457,7 @@ function holdMemberships() {
   return () => letGo()
 }
 
-describe("a session that is registering", () => {
+describe("a subscription that is registering", () => {
   test("misses nothing that passed a feed which has ended since", async () => {
     const alice = await open("alice")
     const letGo = holdMemberships()
@@ -530,7 +531,7 @@ describe("a session that is registering", () => {
   })
 })
 
-test("a session becomes live in the very moment in which nothing is left to tell it", async () => {
+test("a subscription becomes live in the very moment in which nothing is left to tell it", async () => {
   const entries = await store(...messages(50))
   memberships = async (_store, user) =>
     (await world.store.memberships(user)).map((membership) => ({ ...membership, head: 1 }))
@@ -550,7 +551,7 @@ test("a session becomes live in the very moment in which nothing is left to tell
 })
 
 describe("the partitions of the bus", () => {
-  test("are held while they have sessions, whoever of them comes and goes", async () => {
+  test("are held while they have subscriptions, whoever of them comes and goes", async () => {
     const partition = partitionOf("bob", 64)
     const [one, two] = [await open("bob"), await open("bob")]
     one.stop()
@@ -562,7 +563,7 @@ describe("the partitions of the bus", () => {
     expect(held.at(-1)).toBe(`-${partition}`)
   })
 
-  test("that may have missed records have their sessions resume, and nobody else's", async () => {
+  test("that may have missed records have their subscriptions resume, and nobody else's", async () => {
     const partition = partitionOf("bob", 64)
     expect(partitionOf("alice", 64)).not.toBe(partition)
     const [alice, one, two] = [await open("alice"), await open("bob"), await open("bob")]
@@ -574,7 +575,7 @@ describe("the partitions of the bus", () => {
     await replaying.replayed
     for (const { error } of [one, two, replaying])
       expect(error).toMatchObject({ code: "UNAVAILABLE" })
-    expect([alice.session.phase, node.hub.size]).toEqual(["live", 1])
+    expect([alice.subscription.phase, node.hub.size]).toEqual(["live", 1])
     expect(held.at(-1)).toBe(`-${partition}`)
 
     const resumed = openSession(node, "bob", new Map([[group, 1]]))

@@ -11,22 +11,25 @@ import {
 import type { MembershipView, Store } from "../store/store.ts"
 import type { Watchers } from "./dispatch.ts"
 import { createFeeds } from "./feeds.ts"
-import { endAll, type Session } from "./session.ts"
+import { endAll, type Subscription } from "./subscription.ts"
 
 export interface Hub {
-  /** Tells the sessions of this node of an event; `users` are those it concerns, as far as the event does not say so itself. */
+  /** Tells the subscriptions of this node of an event; `users` are those it concerns, as far as the event does not say so itself. */
   take(event: BusEvent, users: readonly string[]): void
   /**
-   * Registers a session: from here on it gets, in its buffer, all that is new to its user. Resolves with the user's
+   * Registers a subscription: from here on it gets, in its buffer, all that is new to its user. Resolves with the user's
    * memberships, each with how far the replay has to go: an entry is either covered by that or arrives live.
    * @param pause called between two stretches of the memberships.
    * @throws ParleyError UNAVAILABLE, RATE_LIMITED
    */
-  register(session: Session, pause?: () => Promise<void> | undefined): Promise<Registered[]>
-  /** The session is live: forgets what only its replay needed. */
-  settle(session: Session): void
-  unregister(session: Session): void
-  /** How many sessions there are, and how many conversations they belong to. */
+  register(
+    subscription: Subscription,
+    pause?: () => Promise<void> | undefined,
+  ): Promise<Registered[]>
+  /** The subscription is live: forgets what only its replay needed. */
+  settle(subscription: Subscription): void
+  unregister(subscription: Subscription): void
+  /** How many subscriptions there are, and how many conversations they belong to. */
   readonly size: number
   readonly feeds: number
   stats(): HubStats
@@ -51,46 +54,47 @@ export interface HubOptions extends Watchers {
   bus: Bus
 }
 
-/** Knows the sessions of this node, whose they are, and which partitions of the bus they need. */
+/** Knows the subscriptions of this node, whose they are, and which partitions of the bus they need. */
 export function createHub(options: HubOptions): Hub {
   const { store, bus } = options
-  const sessions = new Set<Session>()
-  const users = new Map<string, Set<Session>>()
+  const subscriptions = new Set<Subscription>()
+  const users = new Map<string, Set<Subscription>>()
   const held = new Map<number, number>()
-  const nobody: ReadonlySet<Session> = new Set()
-  const feeds = createFeeds({ ...options, sessionsOf: (user) => users.get(user) ?? nobody })
+  const nobody: ReadonlySet<Subscription> = new Set()
+  const feeds = createFeeds({ ...options, subscriptionsOf: (user) => users.get(user) ?? nobody })
 
   /**
-   * A session remembers the conversations that its user has left, too. One session alone is never too many: of how many
+   * A subscription remembers the conversations that its user has left, too. One subscription alone is never too many: of how many
    * conversations a person is made a member and is removed from is not up to them.
-   * @throws ParleyError RATE_LIMITED where the person's sessions are in too many feeds together.
+   * @throws ParleyError RATE_LIMITED where the person's subscriptions are in too many feeds together.
    */
   function checkPlaces(user: string): void {
     const mine = users.get(user) ?? nobody
     let places = 0
-    for (const session of mine) places += feeds.placesOf(session) + session.departed.size
+    for (const subscription of mine)
+      places += feeds.placesOf(subscription) + subscription.departed.size
     if (places > PLACES_PER_PERSON && mine.size > 1) throw tooMany()
   }
 
   async function placeAll(
-    session: Session,
+    subscription: Subscription,
     pause: () => Promise<void> | undefined,
   ): Promise<Registered[]> {
     const registered: Registered[] = []
     for (let after = ""; ; ) {
-      const stretch = await placeStretch(session, after, registered)
+      const stretch = await placeStretch(subscription, after, registered)
       if (!stretch) return []
       if (stretch.length < MEMBERSHIPS_PER_READ) return registered
-      checkPlaces(session.user)
+      checkPlaces(subscription.user)
       after = stretch.at(-1)!.conversation
       const paused = pause()
       if (paused) await paused
     }
   }
 
-  /** Undefined where the session has ended meanwhile. */
+  /** Undefined where the subscription has ended meanwhile. */
   async function placeStretch(
-    session: Session,
+    subscription: Subscription,
     after: string,
     registered: Registered[],
   ): Promise<MembershipView[] | undefined> {
@@ -99,13 +103,13 @@ export function createHub(options: HubOptions): Hub {
       // A membership behind its feed: the feed has heard of an entry that this reading did not find yet.
       if (reading > 0) await Bun.sleep(Math.min(2 ** reading, MEMBERSHIP_PAUSE_MS))
       const limit = MEMBERSHIPS_PER_READ
-      const stretch = await store.memberships(session.user, { after, limit })
-      if (session.phase === "ended") return undefined
+      const stretch = await store.memberships(subscription.user, { after, limit })
+      if (subscription.phase === "ended") return undefined
       let isBehind = false
       for (const membership of stretch) {
         const { conversation, until, head } = membership
         if (placed.has(conversation)) continue
-        if (place(session, membership)) {
+        if (place(subscription, membership)) {
           placed.add(conversation)
           registered.push({ membership, upTo: until ?? head })
         } else isBehind = true
@@ -116,14 +120,17 @@ export function createHub(options: HubOptions): Hub {
     throw unavailable("The conversations cannot be read just now.")
   }
 
-  function place(session: Session, { conversation, head, until }: MembershipView): boolean {
-    if (until === null) return feeds.place(session, conversation, head)
+  function place(
+    subscription: Subscription,
+    { conversation, head, until }: MembershipView,
+  ): boolean {
+    if (until === null) return feeds.place(subscription, conversation, head)
     // An old joining may have brought it in while it was being placed; the feed has yet to come by the leaving.
-    feeds.takeOut(session, conversation, until)
-    session.covered.set(conversation, until)
-    // The session may have come back and left once more since the reading.
-    const known = session.departed.get(conversation) ?? 0
-    session.departed.set(conversation, Math.max(known, until))
+    feeds.takeOut(subscription, conversation, until)
+    subscription.covered.set(conversation, until)
+    // The subscription may have come back and left once more since the reading.
+    const known = subscription.departed.get(conversation) ?? 0
+    subscription.departed.set(conversation, Math.max(known, until))
     return true
   }
 
@@ -144,7 +151,7 @@ export function createHub(options: HubOptions): Hub {
 
   // What they have missed is in the log: their clients resume by position.
   bus.onGap((partition) => {
-    const concerned = [...sessions].filter(
+    const concerned = [...subscriptions].filter(
       ({ user }) => partitionOf(user, bus.partitions) === partition,
     )
     const reason = unavailable("Something may have been missed: resume from your position.")
@@ -154,15 +161,15 @@ export function createHub(options: HubOptions): Hub {
   return {
     take: feeds.take,
 
-    async register(session, pause = () => undefined) {
-      sessions.add(session)
-      const mine = users.get(session.user)
-      if (mine) mine.add(session)
-      else users.set(session.user, new Set([session]))
+    async register(subscription, pause = () => undefined) {
+      subscriptions.add(subscription)
+      const mine = users.get(subscription.user)
+      if (mine) mine.add(subscription)
+      else users.set(subscription.user, new Set([subscription]))
       const endPlacing = feeds.beginPlacing()
       try {
-        await hold(partitionOf(session.user, bus.partitions))
-        return await placeAll(session, pause)
+        await hold(partitionOf(subscription.user, bus.partitions))
+        return await placeAll(subscription, pause)
       } finally {
         endPlacing()
       }
@@ -170,17 +177,17 @@ export function createHub(options: HubOptions): Hub {
 
     settle: feeds.settle,
 
-    unregister(session) {
-      if (!sessions.delete(session)) return
-      feeds.remove(session)
-      const mine = users.get(session.user)
-      mine?.delete(session)
-      if (mine?.size === 0) users.delete(session.user)
-      release(partitionOf(session.user, bus.partitions))
+    unregister(subscription) {
+      if (!subscriptions.delete(subscription)) return
+      feeds.remove(subscription)
+      const mine = users.get(subscription.user)
+      mine?.delete(subscription)
+      if (mine?.size === 0) users.delete(subscription.user)
+      release(partitionOf(subscription.user, bus.partitions))
     },
 
     get size() {
-      return sessions.size
+      return subscriptions.size
     },
 
     get feeds() {
@@ -189,8 +196,8 @@ export function createHub(options: HubOptions): Hub {
 
     stats() {
       let live = 0
-      for (const { phase } of sessions) if (phase === "live") live += 1
-      return { live, replaying: sessions.size - live, queued: feeds.queued() }
+      for (const { phase } of subscriptions) if (phase === "live") live += 1
+      return { live, replaying: subscriptions.size - live, queued: feeds.queued() }
     },
   }
 }

@@ -4,7 +4,7 @@ import type { ChatContainer } from "../context.ts"
 import { LANE_BYTES, LANE_EVENTS } from "../limits.ts"
 import { openSession, plainProgram } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
-import type { Program } from "./session.ts"
+import type { Program } from "./subscription.ts"
 
 let world: World
 let node: ChatContainer
@@ -31,11 +31,12 @@ function heldProgram(shareable = true) {
   return { program, letGo: resolve, rendered: () => rendered }
 }
 async function open(user: string, program = plainProgram()) {
-  const session = openSession(node, user, undefined, { program })
-  await session.replayed
-  return session
+  const subscription = openSession(node, user, undefined, { program })
+  await subscription.replayed
+  return subscription
 }
-const seqs = (session: Awaited<ReturnType<typeof open>>) => session.entries().map(({ seq }) => seq)
+const seqs = (subscription: Awaited<ReturnType<typeof open>>) =>
+  subscription.entries().map(({ seq }) => seq)
 const say = (text?: string) => send(node, "alice", conversation, text)
 
 describe("a document that takes long", () => {
@@ -68,7 +69,7 @@ describe("a document that takes long", () => {
     ["events", LANE_EVENTS + 2, "short"],
     ["bytes", Math.ceil(LANE_BYTES / 8_000) + 2, "x".repeat(8_000)],
   ])(
-    "ends its sessions, and no others, where it is too many %s behind",
+    "ends its subscriptions, and no others, where it is too many %s behind",
     async (_what, count, text) => {
       const held = heldProgram()
       const [slow, quick] = [await open("bob", held.program), await open("carol")]
@@ -103,7 +104,7 @@ describe("a document that takes long", () => {
   })
 })
 
-test("a watcher that throws ends the sessions of that event, and the feed goes on", async () => {
+test("a watcher that throws ends the subscriptions of that event, and the feed goes on", async () => {
   let isBroken = true
   await using broken = await createWorld(1, () => ({
     tracer: {

@@ -2,11 +2,11 @@ import { unavailable } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { LANE_BYTES, LANE_EVENTS, LANE_WAIT_MS } from "../limits.ts"
-import { endAll, eventBytes, type Session } from "./session.ts"
+import { endAll, eventBytes, type Subscription } from "./subscription.ts"
 
 /** What waits while an earlier event of the same conversation is rendered for the same document. */
 export interface Lane {
-  add(event: BusEvent, audience: Session[]): void
+  add(event: BusEvent, audience: Subscription[]): void
   /** Resolves when nothing waits any more. Never rejects. */
   readonly done: Promise<void>
   /** Events that wait. */
@@ -15,7 +15,7 @@ export interface Lane {
 
 interface Waiting {
   event: BusEvent
-  audience: Session[]
+  audience: Subscription[]
   bytes: number
   /** When it came, by `performance.now()`. */
   since: number
@@ -23,13 +23,13 @@ interface Waiting {
 
 /**
  * Renders events one after the other, in the order in which they came. A lane that falls too far behind ends its
- * sessions, which resume by position: they are told of everything, and take no memory meanwhile.
+ * subscriptions, which resume by position: they are told of everything, and take no memory meanwhile.
  * @param first the rendering that the rest waits for, and whom it is for.
  */
 export function createLane(
   first: Promise<void>,
-  audience: Session[],
-  send: (event: BusEvent, audience: Session[]) => void | Promise<void>,
+  audience: Subscription[],
+  send: (event: BusEvent, audience: Subscription[]) => void | Promise<void>,
   onEnd: () => void,
   log: Logger,
 ): Lane {

@@ -127,7 +127,8 @@ async function groupWith(world: World, messages: number): Promise<string> {
   }
   return conversation
 }
-const seqs = (session: ReturnType<typeof openSession>) => session.entries().map(({ seq }) => seq)
+const seqs = (subscription: ReturnType<typeof openSession>) =>
+  subscription.entries().map(({ seq }) => seq)
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
 
 describe("a subscription", () => {
@@ -135,24 +136,24 @@ describe("a subscription", () => {
     await using world = await createWorld()
     const [node] = world.nodes
     const conversation = await groupWith(world, 450)
-    const session = openSession(node!, "bob", new Map([[conversation, 20]]))
-    await session.replayed
+    const subscription = openSession(node!, "bob", new Map([[conversation, 20]]))
+    await subscription.replayed
     await send(node!, "alice", conversation, "live")
-    expect(seqs(session)).toEqual(upTo(452).slice(20))
-    const ready = session.received.findIndex(({ kind }) => kind === "ready")
+    expect(seqs(subscription)).toEqual(upTo(452).slice(20))
+    const ready = subscription.received.findIndex(({ kind }) => kind === "ready")
     expect(ready).toBe(431)
-    expect(session.received[ready]).toEqual({ kind: "ready", recovered: true, reload: [] })
+    expect(subscription.received[ready]).toEqual({ kind: "ready", recovered: true, reload: [] })
   })
 
   test("without positions is ready at once and told only what is new", async () => {
     await using world = await createWorld()
     const [node] = world.nodes
     const conversation = await groupWith(world, 10)
-    const session = openSession(node!, "bob", undefined)
-    await session.replayed
+    const subscription = openSession(node!, "bob", undefined)
+    await subscription.replayed
     await send(node!, "alice", conversation, "live")
-    expect(session.received.map(({ kind }) => kind)).toEqual(["ready", "entry"])
-    expect(seqs(session)).toEqual([12])
+    expect(subscription.received.map(({ kind }) => kind)).toEqual(["ready", "entry"])
+    expect(seqs(subscription)).toEqual([12])
   })
 
   test("that missed too much is told to reload, and told what is new all the same", async () => {
@@ -160,14 +161,14 @@ describe("a subscription", () => {
     const [node] = world.nodes
     const large = await groupWith(world, 1_200)
     const small = await groupWith(world, 3)
-    const session = openSession(node!, "bob", new Map())
-    await session.replayed
-    expect(session.readies()).toEqual([{ kind: "ready", recovered: false, reload: [large] }])
-    expect(session.entries().map(({ conversation, seq }) => [conversation, seq])).toEqual(
+    const subscription = openSession(node!, "bob", new Map())
+    await subscription.replayed
+    expect(subscription.readies()).toEqual([{ kind: "ready", recovered: false, reload: [large] }])
+    expect(subscription.entries().map(({ conversation, seq }) => [conversation, seq])).toEqual(
       upTo(4).map((seq) => [small, seq]),
     )
     await send(node!, "alice", large, "live")
-    expect(session.entries().at(-1)).toMatchObject({ conversation: large, seq: 1_202 })
+    expect(subscription.entries().at(-1)).toMatchObject({ conversation: large, seq: 1_202 })
   })
 
   test("that begins while messages are being written misses none and has none twice", async () => {
@@ -175,7 +176,7 @@ describe("a subscription", () => {
     const [node] = world.nodes
     const conversation = await groupWith(world, 300)
     const sent: Promise<unknown>[] = []
-    const session = openSession(node!, "bob", new Map(), {
+    const subscription = openSession(node!, "bob", new Map(), {
       // Each entry that is replayed makes Alice write another one.
       program: {
         shareable: true,
@@ -188,23 +189,23 @@ describe("a subscription", () => {
         },
       },
     })
-    await session.replayed
+    await subscription.replayed
     await Promise.all(sent)
-    await until(() => session.entries().length >= 301 + sent.length, "the last message")
+    await until(() => subscription.entries().length >= 301 + sent.length, "the last message")
     expect(sent.length).toBeGreaterThan(30)
-    expect(seqs(session)).toEqual(upTo(301 + sent.length))
+    expect(seqs(subscription)).toEqual(upTo(301 + sent.length))
   })
 
   test("that ends in the middle of its replay is told nothing more, and leaves nothing behind", async () => {
     await using world = await createWorld()
     const [node] = world.nodes
     await groupWith(world, 900)
-    const session = openSession(node!, "bob", new Map(), {
-      onEvent: () => session.received.length === 250 && session.stop(),
+    const subscription = openSession(node!, "bob", new Map(), {
+      onEvent: () => subscription.received.length === 250 && subscription.stop(),
     })
-    await session.replayed
-    expect(session.received).toHaveLength(250)
-    expect(session.error).toBeUndefined()
+    await subscription.replayed
+    expect(subscription.received).toHaveLength(250)
+    expect(subscription.error).toBeUndefined()
     expect([node!.hub.size, node!.hub.feeds]).toEqual([0, 0])
   })
 
@@ -212,10 +213,10 @@ describe("a subscription", () => {
     await using world = await createWorld()
     const [node] = world.nodes
     await groupWith(world, 3)
-    const session = openSession(node!, "bob", new Map())
-    session.stop()
-    await session.replayed
-    expect(session.received).toEqual([])
+    const subscription = openSession(node!, "bob", new Map())
+    subscription.stop()
+    await subscription.replayed
+    expect(subscription.received).toEqual([])
     expect([node!.hub.size, node!.hub.feeds]).toEqual([0, 0])
   })
 })
@@ -226,7 +227,7 @@ describe("a replay", () => {
     const [node] = world.nodes
     await groupWith(world, 300)
     let waiting = 0
-    const session = openSession(node!, "bob", new Map(), {
+    const subscription = openSession(node!, "bob", new Map(), {
       onEvent: () => {
         waiting += 50_000
       },
@@ -235,13 +236,13 @@ describe("a replay", () => {
     await until(() => waiting > REPLAY_LINK_BYTES, "a full link")
     // As many looks at the link as it takes to see that nothing more comes.
     for (let i = 0; i < 20; i++) await new Promise(setImmediate)
-    expect(session.received.length).toBeLessThanOrEqual(REPLAY_LINK_BYTES / 50_000 + 1)
+    expect(subscription.received.length).toBeLessThanOrEqual(REPLAY_LINK_BYTES / 50_000 + 1)
     const reading = setInterval(() => {
       waiting = 0
     }, 1)
-    await session.replayed
+    await subscription.replayed
     clearInterval(reading)
-    expect(seqs(session)).toEqual(upTo(301))
+    expect(seqs(subscription)).toEqual(upTo(301))
   })
 
   test("reads few bytes of a log at once, however long its texts", async () => {
@@ -260,9 +261,9 @@ describe("a replay", () => {
     const conversation = await groupWith(world, 0)
     for (let i = 0; i < 100; i++) await send(node!, "alice", conversation, "x".repeat(8_000))
     pages.length = 0
-    const session = openSession(node!, "bob", new Map())
-    await session.replayed
-    expect(seqs(session)).toEqual(upTo(101))
+    const subscription = openSession(node!, "bob", new Map())
+    await subscription.replayed
+    expect(seqs(subscription)).toEqual(upTo(101))
     expect(Math.max(...pages)).toBeLessThanOrEqual(REPLAY_PAGE_BYTES / 8_000 + 2)
   })
 })
@@ -329,11 +330,11 @@ describe("a store that fails during a replay", () => {
     await using world = await createWorld(1, failing(method, after))
     const [node] = world.nodes
     await groupWith(world, 900)
-    const session = openSession(node!, "bob", new Map())
-    await session.replayed
-    expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
-    expect(seqs(session)).toEqual(upTo(told))
-    expect(session.readies()).toEqual([])
+    const subscription = openSession(node!, "bob", new Map())
+    await subscription.replayed
+    expect(subscription.error).toMatchObject({ code: "UNAVAILABLE" })
+    expect(seqs(subscription)).toEqual(upTo(told))
+    expect(subscription.readies()).toEqual([])
     expect([node!.hub.size, node!.hub.feeds]).toEqual([0, 0])
   })
 
@@ -346,9 +347,9 @@ describe("a store that fails during a replay", () => {
     }))
     const [node] = world.nodes
     await groupWith(world, 10)
-    const session = openSession(node!, "bob", new Map())
-    await session.replayed
-    expect(session.error).toMatchObject({ code: "UNAVAILABLE" })
+    const subscription = openSession(node!, "bob", new Map())
+    await subscription.replayed
+    expect(subscription.error).toMatchObject({ code: "UNAVAILABLE" })
     expect(node!.hub.size).toBe(0)
   })
 })
@@ -378,10 +379,10 @@ test(`more than ${BUFFER_EVENTS} events during a replay end it: the client resum
     await Promise.all(some)
   }
   await until(() => live.entries().length === BUFFER_EVENTS, "5,000 messages")
-  expect(slow.session.phase).toBe("replaying")
+  expect(slow.subscription.phase).toBe("replaying")
   await send(node!, "alice", conversation, "one more")
   expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
-  expect(slow.session.buffer).toEqual([])
+  expect(slow.subscription.buffer).toEqual([])
   expect([node!.hub.size, node!.hub.feeds]).toEqual([1, 1])
   letGo()
   await slow.replayed

@@ -13,8 +13,14 @@ import {
 import type { Store } from "../store/store.ts"
 import type { Hub, Registered } from "./hub.ts"
 import type { ReplayGate } from "./replay-gate.ts"
-import { causeOf, eventBytes, isCovered, type Session, type SessionEvent } from "./session.ts"
 import { positionsSince } from "./since.ts"
+import {
+  causeOf,
+  type DeliveryEvent,
+  eventBytes,
+  isCovered,
+  type Subscription,
+} from "./subscription.ts"
 
 /** Between two looks at whether a gateway has read what waits for it, in ms. */
 const LINK_LOOK_MS = 10
@@ -37,23 +43,23 @@ export interface ReplayOptions {
   onReplay?(entries: number, outcome: ReplayOutcome): void
 }
 
-/** Everything that was missed was sent; a part has to be loaded anew; the session ended before the replay did. */
+/** Everything that was missed was sent; a part has to be loaded anew; the subscription ended before the replay did. */
 export type ReplayOutcome = "recovered" | "reload" | "ended"
 
 /**
- * Brings a session from its positions to live, in three phases:
+ * Brings a subscription from its positions to live, in three phases:
  *
- * 1. *Replay*: the session is registered first, so what is new collects in its buffer; then the entries after its
+ * 1. *Replay*: the subscription is registered first, so what is new collects in its buffer; then the entries after its
  *    positions are read from the log and sent, a page at a time, as fast as the gateway reads them.
  * 2. *Cut-over*: `Ready` says what was recovered; the buffer follows, without what the replay has covered.
- * 3. *Live*: the moment the buffer is empty, the hub sends straight to the session.
+ * 3. *Live*: the moment the buffer is empty, the hub sends straight to the subscription.
  *
- * Without positions there is no phase 1. A session that cannot be brought up to date ends with UNAVAILABLE; its client
- * tries again from where it is. Few replays run at once; the session of one that waits is not registered yet.
+ * Without positions there is no phase 1. A subscription that cannot be brought up to date ends with UNAVAILABLE; its client
+ * tries again from where it is. Few replays run at once; the subscription of one that waits is not registered yet.
  * @param since ms since the epoch: of conversations without a position, the client has everything up to then.
  */
 export async function replay(
-  session: Session,
+  subscription: Subscription,
   positions: Positions | undefined,
   options: ReplayOptions,
   since?: number,
@@ -61,34 +67,34 @@ export async function replay(
   const { hub, store, gate } = options
   let entries = 0
   let outcome: ReplayOutcome = "ended"
-  const leave = await gate.enter(session.user)
+  const leave = await gate.enter(subscription.user)
   const work = options.turns.work({
-    person: session.user,
+    person: subscription.user,
     isForEvents: true,
     bytes: Number.POSITIVE_INFINITY,
     tooLarge: () => unavailable("The replay is too long."),
-    isWaitedFor: () => !hasEnded(session),
+    isWaitedFor: () => !hasEnded(subscription),
   })
   work.begin()
   try {
-    if (hasEnded(session)) return
-    const registered = await hub.register(session, () => work.turn())
+    if (hasEnded(subscription)) return
+    const registered = await hub.register(subscription, () => work.turn())
     const start =
       since === undefined
         ? positions
         : await positionsSince(registered, positions ?? new Map(), since, store, () => work.turn())
     const { missed, reload } = start ? plan(registered, start) : { missed: [], reload: [] }
-    for (const stretch of missed) entries += await sendMissed(session, stretch, store, work)
-    await send(session, { kind: "ready", recovered: reload.length === 0, reload })
-    await goLive(session, work)
-    hub.settle(session)
-    if (!hasEnded(session)) outcome = reload.length === 0 ? "recovered" : "reload"
+    for (const stretch of missed) entries += await sendMissed(subscription, stretch, store, work)
+    await send(subscription, { kind: "ready", recovered: reload.length === 0, reload })
+    await goLive(subscription, work)
+    hub.settle(subscription)
+    if (!hasEnded(subscription)) outcome = reload.length === 0 ? "recovered" : "reload"
   } catch (error) {
-    if (hasEnded(session)) return
+    if (hasEnded(subscription)) return
     // A refusal says itself what the client can do; what else failed may work the next time.
-    if (error instanceof ParleyError && error.code !== "UNAVAILABLE") return session.end(error)
-    options.log.warn("replay failed", { user: session.user, error })
-    session.end(unavailable("The missed events cannot be read just now.", error))
+    if (error instanceof ParleyError && error.code !== "UNAVAILABLE") return subscription.end(error)
+    options.log.warn("replay failed", { user: subscription.user, error })
+    subscription.end(unavailable("The missed events cannot be read just now.", error))
   } finally {
     work.done()
     leave()
@@ -129,21 +135,21 @@ export function plan(
 
 /** Answers how many entries were sent. */
 async function sendMissed(
-  session: Session,
+  subscription: Subscription,
   { conversation, after, upTo }: Missed,
   store: ReplayOptions["store"],
   work: Work,
 ): Promise<number> {
   let sent = 0
   let position = after
-  while (position < upTo && !hasEnded(session)) {
+  while (position < upTo && !hasEnded(subscription)) {
     const limit = Math.min(REPLAY_PAGE, upTo - position)
     const entries = await store.entries(conversation, position, limit, REPLAY_PAGE_BYTES)
     for (const entry of entries) {
-      if (session.link.waitingBytes() > REPLAY_LINK_BYTES) await linkToBeRead(session)
+      if (subscription.link.waitingBytes() > REPLAY_LINK_BYTES) await linkToBeRead(subscription)
       const turn = work.turn()
       if (turn) await turn
-      await send(session, { kind: "entry", entry })
+      await send(subscription, { kind: "entry", entry })
       position = entry.seq
       sent += 1
     }
@@ -155,33 +161,33 @@ async function sendMissed(
 }
 
 /** Resolves once little waits on the link. @throws ParleyError UNAVAILABLE where the gateway does not read. */
-async function linkToBeRead(session: Session): Promise<void> {
+async function linkToBeRead(subscription: Subscription): Promise<void> {
   const deadline = performance.now() + REPLAY_STALL_MS
-  while (session.link.waitingBytes() > REPLAY_LINK_BYTES && !hasEnded(session)) {
+  while (subscription.link.waitingBytes() > REPLAY_LINK_BYTES && !hasEnded(subscription)) {
     if (performance.now() > deadline) throw unavailable("The gateway does not read.")
     await Bun.sleep(LINK_LOOK_MS)
   }
 }
 
-async function goLive(session: Session, work: Work): Promise<void> {
-  // The buffer grows while it is being sent; the session is live in the very moment in which it is empty.
-  for (let next = session.buffer.shift(); next; next = session.buffer.shift()) {
-    session.bufferedBytes -= eventBytes(next)
-    if (isCovered(session, next)) continue
+async function goLive(subscription: Subscription, work: Work): Promise<void> {
+  // The buffer grows while it is being sent; the subscription is live in the very moment in which it is empty.
+  for (let next = subscription.buffer.shift(); next; next = subscription.buffer.shift()) {
+    subscription.bufferedBytes -= eventBytes(next)
+    if (isCovered(subscription, next)) continue
     const turn = work.turn()
     if (turn) await turn
-    await send(session, next)
+    await send(subscription, next)
   }
-  if (session.phase === "replaying") session.phase = "live"
+  if (subscription.phase === "replaying") subscription.phase = "live"
 }
 
-async function send(session: Session, event: SessionEvent): Promise<void> {
-  if (session.phase === "ended") return
-  const { program, user, link, id } = session
+async function send(subscription: Subscription, event: DeliveryEvent): Promise<void> {
+  if (subscription.phase === "ended") return
+  const { program, user, link, id } = subscription
   const rendered = program.render(event, user)
   const payload = rendered instanceof Promise ? await rendered : rendered
-  if (!hasEnded(session)) link.deliver([id], payload, causeOf(event))
+  if (!hasEnded(subscription)) link.deliver([id], payload, causeOf(event))
 }
 
-/** The session may have ended since the compiler last looked. */
-const hasEnded = ({ phase }: Session) => phase === "ended"
+/** The subscription may have ended since the compiler last looked. */
+const hasEnded = ({ phase }: Subscription) => phase === "ended"

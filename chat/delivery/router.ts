@@ -25,7 +25,7 @@ export interface RouterOptions {
   trail?: Trail
 }
 
-/** Joins a hub to a bus. What other nodes publish reaches this node's sessions; what happens here reaches both. */
+/** Joins a hub to a bus. What other nodes publish reaches this node's subscriptions; what happens here reaches both. */
 export function createRouter({ hub, bus, states, trail }: RouterOptions): Router {
   bus.onRecord(({ event, users }) => {
     trail?.received(event)

@@ -29,12 +29,14 @@ async function say(conversation: string, count = 1): Promise<void> {
 }
 /** Bob comes back, having everything up to a time, and otherwise what he names. */
 async function resume(since: number, named: [string, number][] = []) {
-  const session = openSession(node, "bob", named.length > 0 ? new Map(named) : undefined, { since })
-  await session.replayed
-  return session
+  const subscription = openSession(node, "bob", named.length > 0 ? new Map(named) : undefined, {
+    since,
+  })
+  await subscription.replayed
+  return subscription
 }
-const told = (session: Awaited<ReturnType<typeof resume>>) =>
-  session.entries().map(({ conversation, seq }) => `${conversation} ${seq}`)
+const told = (subscription: Awaited<ReturnType<typeof resume>>) =>
+  subscription.entries().map(({ conversation, seq }) => `${conversation} ${seq}`)
 
 describe("a client that resumes since a time", () => {
   test("is told of what came after it, and of what it names from where it says", async () => {
@@ -43,13 +45,13 @@ describe("a client that resumes since a time", () => {
     const since = world.clock.now()
     world.clock.time += MINUTE
     await say(busy, 2)
-    const session = await resume(since, [[behind, 2]])
-    expect(told(session).sort()).toEqual(
+    const subscription = await resume(since, [[behind, 2]])
+    expect(told(subscription).sort()).toEqual(
       [`${behind} 3`, `${behind} 4`, `${busy} 5`, `${busy} 6`].sort(),
     )
-    expect(session.readies()).toEqual([{ kind: "ready", recovered: true, reload: [] }])
+    expect(subscription.readies()).toEqual([{ kind: "ready", recovered: true, reload: [] }])
     await say(quiet)
-    expect(told(session).at(-1)).toBe(`${quiet} 5`)
+    expect(told(subscription).at(-1)).toBe(`${quiet} 5`)
   })
 
   test("is told from the time on, to the ms, where many are of one moment", async () => {
@@ -86,9 +88,9 @@ describe("a client that resumes since a time", () => {
     world.clock.time += MINUTE
     await say(large, MISSED_IN_ONE + 1)
     await say(small)
-    const session = await resume(since)
-    expect(session.readies()).toMatchObject([{ recovered: false, reload: [large] }])
-    expect(told(session)).toEqual([`${small} 2`])
+    const subscription = await resume(since)
+    expect(subscription.readies()).toMatchObject([{ recovered: false, reload: [large] }])
+    expect(told(subscription)).toEqual([`${small} 2`])
   })
 
   test("costs look-ups for what is new alone, however many conversations there are", async () => {
@@ -98,8 +100,8 @@ describe("a client that resumes since a time", () => {
     world.clock.time += MINUTE
     for (const conversation of groups.slice(0, 3)) await say(conversation)
     asked = []
-    const session = await resume(since)
-    expect(told(session)).toHaveLength(3)
+    const subscription = await resume(since)
+    expect(told(subscription)).toHaveLength(3)
     const count = (name: string) => asked.filter((one) => one === name).length
     expect([count("memberships"), count("seqAt"), count("entries")]).toEqual([3, 3, 3])
   }, 30_000)

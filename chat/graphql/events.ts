@@ -1,4 +1,4 @@
-import type { Subscription } from "@parley/link/subgraph.ts"
+import type { SubscriptionRequest } from "@parley/link/subgraph.ts"
 import type { Clock } from "@parley/platform/clock.ts"
 import { badInput, ParleyError, unauthenticated } from "@parley/platform/errors.ts"
 import { logFor } from "@parley/platform/request-context.ts"
@@ -11,7 +11,7 @@ import {
 } from "graphql"
 import * as v from "valibot"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
-import type { Program, Session } from "../delivery/session.ts"
+import type { Program, Subscription } from "../delivery/subscription.ts"
 import {
   MAX_ID_LENGTH,
   POSITIONS,
@@ -37,7 +37,7 @@ const After = v.nullish(
 /** What one person has here. */
 interface Counts {
   /** Subscriptions. */
-  sessions: number
+  subscriptions: number
   /** Replays that wait or are under way, those of ended subscriptions too: each comes to its turn. */
   replays: number
   /** The positions that these start from. */
@@ -48,15 +48,15 @@ export interface EventsOptions extends ReplayOptions {
   clock: Clock
 }
 
-/** Opens `events` subscriptions: the way in of a session, from a checked document to the hub. */
+/** Opens `events` subscriptions: the way in of a subscription, from a checked document to the hub. */
 export function createEvents(schema: GraphQLSchema, programs: Programs, options: EventsOptions) {
   const people = new Map<string, Counts>()
   function count(user: string, by: Partial<Counts>): void {
-    const counts = people.get(user) ?? { sessions: 0, replays: 0, positions: 0 }
-    counts.sessions += by.sessions ?? 0
+    const counts = people.get(user) ?? { subscriptions: 0, replays: 0, positions: 0 }
+    counts.subscriptions += by.subscriptions ?? 0
     counts.replays += by.replays ?? 0
     counts.positions += by.positions ?? 0
-    if (counts.sessions + counts.replays > 0) people.set(user, counts)
+    if (counts.subscriptions + counts.replays > 0) people.set(user, counts)
     else people.delete(user)
   }
 
@@ -64,12 +64,12 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
   function check(user: string, morePositions = 0): void {
     const counts = people.get(user)
     if (!counts) return
-    const { sessions, replays, positions } = counts
-    if (Math.max(sessions, replays) >= SUBSCRIPTIONS_PER_PERSON) throw tooMany()
+    const { subscriptions, replays, positions } = counts
+    if (Math.max(subscriptions, replays) >= SUBSCRIPTIONS_PER_PERSON) throw tooMany()
     if (positions + morePositions > POSITIONS_PER_PERSON) throw tooMany()
   }
 
-  return ({ id, link, cause, args, end }: Subscription<ChatContext>): (() => void) => {
+  return ({ id, link, cause, args, end }: SubscriptionRequest<ChatContext>): (() => void) => {
     const { viewer } = args.contextValue
     let start: Start
     let program: Program
@@ -84,7 +84,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       return () => {}
     }
 
-    const session: Session = {
+    const subscription: Subscription = {
       user: viewer,
       program,
       link,
@@ -100,20 +100,23 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       },
     }
     function stop(): void {
-      if (session.phase === "ended") return
-      session.phase = "ended"
-      session.buffer = []
-      session.bufferedBytes = 0
-      count(session.user, { sessions: -1 })
-      programs.release(session.program)
-      options.hub.unregister(session)
+      if (subscription.phase === "ended") return
+      subscription.phase = "ended"
+      subscription.buffer = []
+      subscription.bufferedBytes = 0
+      count(subscription.user, { subscriptions: -1 })
+      programs.release(subscription.program)
+      options.hub.unregister(subscription)
     }
     const { positions, since } = start
     const named = positions?.size ?? 0
-    count(viewer, { sessions: 1, replays: 1, positions: named })
-    void replay(session, positions, { ...options, log: logFor(options.log, cause) }, since).finally(
-      () => count(viewer, { replays: -1, positions: -named }),
-    )
+    count(viewer, { subscriptions: 1, replays: 1, positions: named })
+    void replay(
+      subscription,
+      positions,
+      { ...options, log: logFor(options.log, cause) },
+      since,
+    ).finally(() => count(viewer, { replays: -1, positions: -named }))
     return stop
   }
 }
@@ -137,7 +140,7 @@ function believable(start: Start, now: number): Start {
 /** The arguments of the one field that a subscription has. @throws ParleyError BAD_INPUT */
 function startOf(
   schema: GraphQLSchema,
-  { document, operationName, variableValues }: Subscription<ChatContext>["args"],
+  { document, operationName, variableValues }: SubscriptionRequest<ChatContext>["args"],
 ): Start {
   const operation = getOperationAST(document, operationName)
   const field = operation?.selectionSet.selections.find((node) => node.kind === Kind.FIELD)

@@ -6,7 +6,7 @@ import { createLog } from "../test/log-builder.ts"
 import { createWorld } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 
-test("sessions share renderings by their variables, of a bounded number and length", async () => {
+test("subscriptions share renderings by their variables, of a bounded number and length", async () => {
   await using world = await createWorld()
   const [{ schema, services, turns }] = world.nodes as [(typeof world.nodes)[number]]
   const programs = createPrograms(schema, services, turns, silentLogger)

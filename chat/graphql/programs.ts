@@ -14,7 +14,7 @@ import {
   type GraphQLSchema,
   getOperationAST,
 } from "graphql"
-import { causeOf, type Program, type SessionEvent } from "../delivery/session.ts"
+import { causeOf, type DeliveryEvent, type Program } from "../delivery/subscription.ts"
 import {
   EVENT_BYTES,
   EVENT_ITEMS,
@@ -82,7 +82,7 @@ export function createPrograms(
     operationName: string | null | undefined,
     variableValues: Record<string, unknown>,
   ): Program {
-    function finish(result: ExecutionResult, event: SessionEvent, work: Work): string {
+    function finish(result: ExecutionResult, event: DeliveryEvent, work: Work): string {
       work.done()
       if (work.failure) throw work.failure
       if (!result.errors) return JSON.stringify(result)
@@ -93,7 +93,7 @@ export function createPrograms(
       return JSON.stringify(shown)
     }
 
-    function run(event: SessionEvent, viewer: string | undefined, work: Work) {
+    function run(event: DeliveryEvent, viewer: string | undefined, work: Work) {
       const contextValue: ChatContext = { viewer, services, work }
       const rootValue = { events: event }
       const request = { schema, document, operationName, variableValues, contextValue, rootValue }

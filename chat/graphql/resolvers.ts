@@ -1,7 +1,7 @@
 import { bytesOf } from "@parley/link/work.ts"
 import { badInput } from "@parley/platform/errors.ts"
 import { type GraphQLResolveInfo, GraphQLScalarType, Kind } from "graphql"
-import type { SessionEvent } from "../delivery/session.ts"
+import type { DeliveryEvent } from "../delivery/subscription.ts"
 import type { MembersEntry, MessageEntry } from "../domain/entry.ts"
 import type { Sending } from "../domain/messages.ts"
 import type { Receipt } from "../domain/receipts.ts"
@@ -158,7 +158,7 @@ const usersOf =
 const ENTRY_TYPES = { message: "MessageSent", members: "MembersChanged" } as const
 
 /** The GraphQL type of an event. */
-function typeOfEvent(event: SessionEvent): string {
+function typeOfEvent(event: DeliveryEvent): string {
   switch (event.kind) {
     case "entry":
       return ENTRY_TYPES[event.entry.kind]

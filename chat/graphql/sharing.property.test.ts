@@ -15,7 +15,7 @@ import {
   validate,
 } from "graphql"
 import type { ChatContainer } from "../context.ts"
-import type { SessionEvent } from "../delivery/session.ts"
+import type { DeliveryEvent } from "../delivery/subscription.ts"
 import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 import { createPrograms } from "./programs.ts"
 
@@ -23,7 +23,7 @@ let world: World
 let node: ChatContainer
 let schema: GraphQLSchema
 /** One event of every kind, as those who may see them are told of it. */
-let events: SessionEvent[]
+let events: DeliveryEvent[]
 const viewers = ["alice", "bob", "carol"]
 
 beforeAll(async () => {
@@ -215,7 +215,7 @@ describe("the marks", () => {
   })
 })
 
-test("one program serves all sessions of one document, whatever their positions", () => {
+test("one program serves all subscriptions of one document, whatever their positions", () => {
   const programs = createPrograms(schema, node.services, node.turns, silentLogger)
   const document = parse(
     `subscription A($after: [PositionInput!], $more: Boolean!) { events(after: $after) { ... on MessageSent { seq at @include(if: $more) } } }

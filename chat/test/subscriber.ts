@@ -4,7 +4,7 @@ import type { Cause } from "@parley/platform/request-context.ts"
 import type { ChatContainer } from "../context.ts"
 import { type Positions, replay } from "../delivery/replay.ts"
 import { createReplayGate } from "../delivery/replay-gate.ts"
-import type { Program, Session, SessionEvent } from "../delivery/session.ts"
+import type { DeliveryEvent, Program, Subscription } from "../delivery/subscription.ts"
 import type { Entry } from "../domain/entry.ts"
 
 /** A program whose answer is the event itself, as JSON. */
@@ -19,27 +19,27 @@ export const plainProgram = (shareable = true, pause?: () => Promise<void>): Pro
 
 let ids = 0
 
-/** A session of its own, as `createEvents` makes one, that keeps what it was sent. */
+/** A subscription of its own, as `createEvents` makes one, that keeps what it was sent. */
 export function openSession(
   node: ChatContainer,
   user: string,
   positions: Positions | undefined,
   options: {
     program?: Program
-    onEvent?(event: SessionEvent): void
+    onEvent?(event: DeliveryEvent): void
     store?: ChatContainer["services"]["store"]
     since?: number
     waitingBytes?(): number
   } = {},
 ) {
-  const received: SessionEvent[] = []
+  const received: DeliveryEvent[] = []
   const causes: (Cause | undefined)[] = []
   let error: Error | undefined
   const link: Link = {
     deliver(_ids, payload, cause) {
       // What is written to a connection that is gone reaches nobody.
-      if (session.phase === "ended") return false
-      const event = JSON.parse(payload) as SessionEvent
+      if (subscription.phase === "ended") return false
+      const event = JSON.parse(payload) as DeliveryEvent
       received.push(event)
       causes.push(cause)
       options.onEvent?.(event)
@@ -48,7 +48,7 @@ export function openSession(
     waitingBytes: options.waitingBytes ?? (() => 0),
   }
   ids += 1
-  const session: Session = {
+  const subscription: Subscription = {
     ...{ user, link, id: `${ids}`, program: options.program ?? plainProgram() },
     ...{
       phase: "replaying",
@@ -63,26 +63,26 @@ export function openSession(
     },
   }
   function stop(): void {
-    if (session.phase === "ended") return
-    session.phase = "ended"
-    session.buffer = []
-    node.hub.unregister(session)
+    if (subscription.phase === "ended") return
+    subscription.phase = "ended"
+    subscription.buffer = []
+    node.hub.unregister(subscription)
   }
   const store = options.store ?? node.services.store
   const { hub, turns } = node
   const replayed = replay(
-    session,
+    subscription,
     positions,
     { hub, store, log: silentLogger, turns, gate: createReplayGate() },
     options.since,
   )
   return {
-    session,
+    subscription,
     received,
     /** What the gateway was told has brought each about. */
     causes,
     stop,
-    /** Resolves once the session is live, or has ended. */
+    /** Resolves once the subscription is live, or has ended. */
     replayed,
     get error() {
       return error
@@ -102,10 +102,10 @@ export function createSubscriber(user: string, program: Program) {
     /** Every entry, in the order of its arrival, over all connections. */
     told,
     get isConnected() {
-      return current !== undefined && current.session.phase !== "ended"
+      return current !== undefined && current.subscription.phase !== "ended"
     },
     get isLive() {
-      return current?.session.phase === "live"
+      return current?.subscription.phase === "live"
     },
     connect(node: ChatContainer): void {
       current?.stop()

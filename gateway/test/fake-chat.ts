@@ -4,7 +4,7 @@ import { publicResult } from "@parley/link/graphql-errors.ts"
 import { selectsMarked } from "@parley/link/marked-fields.ts"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import type { BunSocket } from "@parley/link/socket.ts"
-import { type Call, createSubgraph, type Subscription } from "@parley/link/subgraph.ts"
+import { type Call, createSubgraph, type SubscriptionRequest } from "@parley/link/subgraph.ts"
 import { badInput, notFound, unauthenticated } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import type { TokenVerifier } from "@parley/platform/tokens.ts"
@@ -39,7 +39,7 @@ export async function startFakeChat(options: {
   topology?: () => unknown
 }) {
   const { messages, history } = options.store ?? { messages: [], history: [] }
-  const subscriptions = new Set<Subscription<Call>>()
+  const subscriptions = new Set<SubscriptionRequest<Call>>()
   const knobs = {
     calls: [] as Call[],
     /** Documents that were subscribed with, and the variables. */
@@ -125,14 +125,17 @@ export async function startFakeChat(options: {
   }
   const schema = buildSubgraphSchema([{ typeDefs: parse(typeDefs), resolvers: resolvers as never }])
 
-  async function render({ args }: Subscription<Call>, event: FakeEvent): Promise<string> {
+  async function render({ args }: SubscriptionRequest<Call>, event: FakeEvent): Promise<string> {
     knobs.executions++
     const result = await execute({ ...args, rootValue: { events: event } })
     return JSON.stringify(publicResult(result as ExecutionResult, options.log))
   }
 
   /** Live is whoever has had all that happened: there is no turn of the event loop between the two. */
-  async function open(subscription: Subscription<Call>, isOver: () => boolean): Promise<void> {
+  async function open(
+    subscription: SubscriptionRequest<Call>,
+    isOver: () => boolean,
+  ): Promise<void> {
     const { link, id, args } = subscription
     const [position] = (args.variableValues?.after ?? []) as { seq: number }[]
     let next = position ? position.seq : history.length
@@ -193,7 +196,10 @@ export async function startFakeChat(options: {
     /** How many gateways are connected. */
     links: () => app.server?.pendingWebSockets,
     /** Lets an event happen for all who subscribed, or for some: once for those who asked alike, as chat does. */
-    async emit(event: FakeEvent, to: Iterable<Subscription<Call>> = subscriptions): Promise<void> {
+    async emit(
+      event: FakeEvent,
+      to: Iterable<SubscriptionRequest<Call>> = subscriptions,
+    ): Promise<void> {
       const alike = Map.groupBy(to, (subscription) => {
         const { document } = subscription.args
         const shareable = !selectsMarked(schema, document, undefined, "viewer")

@@ -2,9 +2,9 @@ import type { Bug, Patch } from "./bug.ts"
 
 const patch: Patch = {
   file: "chat/delivery/replay.ts",
-  find: "const registered = await hub.register(session, () => work.turn())",
+  find: "const registered = await hub.register(subscription, () => work.turn())",
   replace:
-    'const registered = await hub.register(session, () => work.turn())\n    session.phase = "live"',
+    'const registered = await hub.register(subscription, () => work.turn())\n    subscription.phase = "live"',
 }
 
 /** The embedded store answers at once, so that nothing could come in between. */
@@ -16,7 +16,7 @@ const slowly: Patch = {
 
 export const liveBeforeReplay: Bug = {
   name: "live before replay",
-  about: "A session hears what is new while its replay is still being sent.",
+  about: "A subscription hears what is new while its replay is still being sent.",
   patches: { embedded: [patch, slowly], cluster: [patch] },
   // Much to replay, while much is new.
   run: { minutes: 0.1, scale: { people: 8, groups: 2, absences: 800, absence: [500, 1_500] } },

@@ -2,7 +2,7 @@ import type { Bug, Patch } from "./bug.ts"
 
 const patch: Patch = {
   file: "chat/delivery/feeds.ts",
-  find: "for (const session of sessionsOf(user)) depart(feed, session, entry)",
+  find: "for (const subscription of subscriptionsOf(user)) depart(feed, subscription, entry)",
   replace: "void user",
 }
 

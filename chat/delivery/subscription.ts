@@ -5,8 +5,8 @@ import type { Cause } from "@parley/platform/request-context.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { entryBytes } from "../domain/entry-bytes.ts"
 
-/** What a session can be told: what happened, and that its replay is over. */
-export type SessionEvent = BusEvent | Ready
+/** What a subscription can be told: what happened, and that its replay is over. */
+export type DeliveryEvent = BusEvent | Ready
 
 export interface Ready {
   kind: "ready"
@@ -15,7 +15,7 @@ export interface Ready {
   reload: string[]
 }
 
-/** Turns an event into the answer to one subscription document. Sessions with the same document share one program. */
+/** Turns an event into the answer to one subscription document. Subscriptions with the same document share one program. */
 export interface Program {
   /** Whether the answer is the same for every viewer, so that one rendering serves all. */
   readonly shareable: boolean
@@ -24,14 +24,14 @@ export interface Program {
    * @throws ParleyError UNAVAILABLE where something could not be read just now, TOO_LARGE where the document selects
    * more than one event may have.
    */
-  render(event: SessionEvent, viewer: string | undefined): string | Promise<string>
+  render(event: DeliveryEvent, viewer: string | undefined): string | Promise<string>
 }
 
 /**
  * One subscription to `events`. Its phases: *replaying* (registered with the hub, so that nothing new is missed; what
  * is new waits in `buffer`), then *live*, then *ended*.
  */
-export interface Session {
+export interface Subscription {
   readonly user: string
   readonly program: Program
   readonly link: Link
@@ -43,27 +43,31 @@ export interface Session {
   bufferedBytes: number
   /**
    * Up to which seq the replay answers for a conversation. Live entries up to there are duplicates. Only what lies
-   * ahead of the feed's tail is kept once the session is live.
+   * ahead of the feed's tail is kept once the subscription is live.
    */
   covered: Map<string, number>
-  /** For conversations that the user has left, as far as this session knows: the last seq that was theirs to see. */
+  /** For conversations that the user has left, as far as this subscription knows: the last seq that was theirs to see. */
   departed: Map<string, number>
   /** Ends the subscription; with an error, where its client is to know why. */
   end(error?: ParleyError): void
 }
 
-/** Ends sessions that may have missed something. One that cannot be ended keeps none of the others from it. */
-export function endAll(sessions: Iterable<Session>, reason: ParleyError, log: Logger): void {
-  for (const session of sessions) {
+/** Ends subscriptions that may have missed something. One that cannot be ended keeps none of the others from it. */
+export function endAll(
+  subscriptions: Iterable<Subscription>,
+  reason: ParleyError,
+  log: Logger,
+): void {
+  for (const subscription of subscriptions) {
     try {
-      session.end(reason)
+      subscription.end(reason)
     } catch (error) {
-      log.error("a session cannot be ended", { user: session.user, error })
+      log.error("a subscription cannot be ended", { user: subscription.user, error })
     }
   }
 }
 
-export const causeOf = (event: SessionEvent): Cause | undefined =>
+export const causeOf = (event: DeliveryEvent): Cause | undefined =>
   event.kind === "ready" ? undefined : event.cause
 
 const RECEIPT_BYTES = 200
@@ -72,13 +76,13 @@ const RECEIPT_BYTES = 200
 export const eventBytes = (event: BusEvent): number =>
   event.kind === "entry" ? entryBytes(event.entry) : RECEIPT_BYTES
 
-/** Whether the replay has told, or will tell, the session of this entry already. */
-export function isCovered(session: Session, event: BusEvent): boolean {
-  if (event.kind !== "entry" || session.covered.size === 0) return false
+/** Whether the replay has told, or will tell, the subscription of this entry already. */
+export function isCovered(subscription: Subscription, event: BusEvent): boolean {
+  if (event.kind !== "entry" || subscription.covered.size === 0) return false
   const { conversation, seq } = event.entry
-  const upTo = session.covered.get(conversation)
+  const upTo = subscription.covered.get(conversation)
   if (upTo === undefined) return false
   if (seq <= upTo) return true
-  session.covered.delete(conversation)
+  subscription.covered.delete(conversation)
   return false
 }
