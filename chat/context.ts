@@ -9,11 +9,11 @@ import { createTokenVerifier, remoteKeys, type TokenVerifier } from "@parley/pla
 import { openTracer, type Tracer } from "@parley/platform/tracing.ts"
 import { parse } from "graphql"
 import { type Bus, openBus } from "./bus/bus.ts"
-import { type AccountOptions, createAccount } from "./cluster/account.ts"
 import { createAnnouncer } from "./cluster/announcer.ts"
 import { type Cluster, joinCluster } from "./cluster/cluster.ts"
 import { type LookoutOptions, withLookout } from "./cluster/lookout.ts"
 import { createOthers } from "./cluster/others.ts"
+import { createOutbox, type OutboxOptions } from "./cluster/outbox.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
 import { createReplayGate } from "./delivery/replay-gate.ts"
@@ -52,7 +52,7 @@ export interface ChatOverrides {
   tracer: Tracer
   /** How often nodes say that they live, in ms; and how long a write that failed may still arrive. */
   beatEvery: number
-  lateWrites: AccountOptions["times"]
+  lateWrites: OutboxOptions["times"]
   /** How soon the node goes on without a bus that is away. */
   lookout: LookoutOptions["times"]
 }
@@ -105,7 +105,7 @@ export async function createChat(
   const { nodes } = store
   const now = () => performance.now()
   const outbox =
-    nodes && createAccount({ newLife: () => crypto.randomUUID(), now, times: overrides.lateWrites })
+    nodes && createOutbox({ newLife: () => crypto.randomUUID(), now, times: overrides.lateWrites })
   const others = nodes && outbox && createOthers({ nodes, self: () => outbox.node, now })
   const bus = others ? withLookout({ bus: engine, others, log, times: overrides.lookout }) : engine
   const turns = createTurns()
@@ -140,7 +140,7 @@ export async function createChat(
   }
 
   let cluster: Cluster | undefined
-  figures?.watch({ hub, bus, appender, account: outbox, cluster: () => cluster })
+  figures?.watch({ hub, bus, appender, outbox: outbox, cluster: () => cluster })
   const schema = chatSchema()
   const programs = createPrograms(schema, services, turns, log)
   return {
@@ -161,10 +161,10 @@ export async function createChat(
     join(url) {
       if (!nodes || !outbox || !others) return undefined
       const announce = router.entryStored
-      const announceStretch = createAnnouncer({ nodes, states, announce })
+      const announceRange = createAnnouncer({ nodes, states, announce })
       const { beatEvery } = overrides
       cluster = joinCluster({
-        ...{ nodes, account: outbox, announceStretch, url, log, beatEvery },
+        ...{ nodes, outbox: outbox, announceRange, url, log, beatEvery },
         isMute: () => !bus.state().speaks,
         onSeen: others.see,
       })

@@ -1,7 +1,7 @@
 import type { Metrics } from "@parley/platform/metrics.ts"
 import type { Bus, BusStats } from "./bus/bus.ts"
-import type { Account } from "./cluster/account.ts"
 import type { Cluster } from "./cluster/cluster.ts"
+import type { NodeOutbox } from "./cluster/outbox.ts"
 import type { Hub } from "./delivery/hub.ts"
 import type { Appender } from "./domain/appender.ts"
 
@@ -11,13 +11,13 @@ export interface Parts {
   bus: Bus
   appender: Appender
   /** Where there are other nodes. */
-  account: Account | undefined
+  outbox: NodeOutbox | undefined
   cluster(): Cluster | undefined
 }
 
 /** Reads what is live and what waits in a node, whenever somebody asks for its figures. */
 export function watchParts(metrics: Metrics, parts: Parts): void {
-  const { hub, appender, account, cluster } = parts
+  const { hub, appender, outbox, cluster } = parts
   const gauge: Metrics["gauge"] = (name, ...rest) => metrics.gauge(`parley_chat_${name}`, ...rest)
 
   gauge(
@@ -35,16 +35,16 @@ export function watchParts(metrics: Metrics, parts: Parts): void {
 
   watchBus(metrics, parts.bus)
 
-  if (!account) return
+  if (!outbox) return
   gauge(
     "outbox_unannounced_entries",
     "Entries stored here that other nodes may not have heard of.",
-    () => account.stats().unannounced,
+    () => outbox.stats().unannounced,
   )
   gauge(
     "outbox_doubts",
     "Writes that failed and may be in the log all the same.",
-    () => account.stats().doubts,
+    () => outbox.stats().doubts,
   )
   gauge("estates", "Dead nodes whose heir this node is.", () => cluster()?.estates() ?? 0)
   gauge("nodes", "Nodes alive as this one sees it.", () => cluster()?.nodes().length ?? 0)

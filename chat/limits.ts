@@ -198,8 +198,8 @@ export const BUS_FETCH_BYTES = 10 * 1024 * 1024
 /** What it brings of one partition, in bytes, so that a busy channel leaves room for the others. */
 export const BUS_FETCH_BYTES_PER_PARTITION = 512 * 1024
 
-/** Failed writes that may be in the log all the same; more are looked up as one stretch, whole. */
-export const OUTBOX_MAX_DOUBTS = 10_000
+/** Failed writes that may be in the log all the same; more are looked up as one range, whole. */
+export const OUTBOX_MAX_IN_DOUBT = 10_000
 // Reads: pages, events, replays and what a node keeps at hand
 
 /** Bytes of texts after which a page of `messages` or `log` ends early; and says so. A page of 50 short ones has 10 KB. */

@@ -3,7 +3,7 @@ import { SHARED_NEXT } from "@parley/link/protocol.ts"
 import { createMetrics } from "@parley/platform/metrics.ts"
 import { until } from "@parley/testing/until.ts"
 import { createInProcessExchange } from "./bus/in-process.ts"
-import { createAccount } from "./cluster/account.ts"
+import { createOutbox } from "./cluster/outbox.ts"
 import { watchParts } from "./gauges.ts"
 import { openLink } from "./test/link.ts"
 import { messageId } from "./test/log-builder.ts"
@@ -99,15 +99,15 @@ test("a node counts what it stores, acknowledges, refuses and replays, and what 
 
 test("a node that shares its store shows what the others may not have heard of", async () => {
   await using world = await createWorld()
-  const account = createAccount({ newLife: () => "n", now: () => 0 })
+  const outbox = createOutbox({ newLife: () => "n", now: () => 0 })
   const metrics = createMetrics()
   const [chat] = world.nodes
   const bus = createInProcessExchange().join()
   const appender = { append: async () => undefined as never, waiting: () => 7 }
-  watchParts(metrics, { hub: chat!.hub, bus, appender, account, cluster: () => undefined })
-  const stamp = account.stamp(5)
-  account.stored(stamp, undefined)
-  account.doubtful({ node: stamp.node, number: stamp.number + 3 }, 2)
+  watchParts(metrics, { hub: chat!.hub, bus, appender, outbox, cluster: () => undefined })
+  const position = outbox.reserve(5)
+  outbox.stored(position, undefined)
+  outbox.doubtful({ node: position.node, number: position.number + 3 }, 2)
   const text = metrics.text()
   expect(text).toContain("\nparley_chat_outbox_unannounced_entries 4\n")
   expect(text).toContain("\nparley_chat_outbox_doubts 2\n")

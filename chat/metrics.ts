@@ -59,8 +59,8 @@ export function createChatMetrics(metrics: Metrics): ChatMetrics {
     store(store) {
       const watched = timed(store, OPERATIONS, storeTimings(metrics, "chat"))
       const { append } = watched
-      watched.append = async (entries, stamp) => {
-        const count = await append(entries, stamp)
+      watched.append = async (entries, position) => {
+        const count = await append(entries, position)
         for (let i = 0; i < count; i++) stored.of(entries[i]!.kind).inc()
         return count
       }

@@ -19,7 +19,7 @@ function names(): string[] {
   using ofProcess = openMetrics({ port: 0, host: "127.0.0.1" }, silentLogger)!
   const chat = createChatMetrics(metrics)
   chat.store({} as never)
-  chat.watch({ hub: present, bus: present, appender: present, account: present, cluster: present })
+  chat.watch({ hub: present, bus: present, appender: present, outbox: present, cluster: present })
   const auth = createAuthMetrics(metrics)
   auth.store({} as never)
   auth.gate(present)

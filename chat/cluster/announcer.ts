@@ -2,7 +2,7 @@ import type { ConversationState } from "../domain/conversation-state.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { StateCache } from "../domain/state-cache.ts"
 import type { Nodes } from "../store/nodes.ts"
-import type { Stretch } from "./account.ts"
+import type { NumberRange } from "./outbox.ts"
 
 const PAGE = 200
 
@@ -25,15 +25,15 @@ export function createAnnouncer({ nodes, states, announce }: AnnouncerOptions) {
     await announce(entry, state)
   }
 
-  /** Goes through what a node stored under the numbers of a stretch. @throws where the store or the bus does not answer. */
-  return async function announceStretch(node: string, stretch: Stretch): Promise<void> {
-    for (let after = stretch.from - 1; after < stretch.to; ) {
+  /** Goes through what a node stored under the numbers of a range. @throws where the store or the bus does not answer. */
+  return async function announceRange(node: string, range: NumberRange): Promise<void> {
+    for (let after = range.from - 1; after < range.to; ) {
       const page = await nodes.storedBy(node, after, PAGE)
-      const wanted = page.filter(({ number }) => number <= stretch.to && stretch.wants(number))
+      const wanted = page.filter(({ number }) => number <= range.to && range.wants(number))
       // Together, so that they share a request to the bus; the bus keeps their order.
       await Promise.all(wanted.map(({ entry }) => tell(entry)))
-      after = page.length < PAGE ? stretch.to : page.at(-1)!.number
-      stretch.done(
+      after = page.length < PAGE ? range.to : page.at(-1)!.number
+      range.done(
         after,
         wanted.map(({ number }) => number),
       )

@@ -46,8 +46,8 @@ async function join(name: string): Promise<Member> {
   }
   const flaky: Store = {
     ...store,
-    async append(entries, stamp) {
-      const stored = await store.append(entries, stamp)
+    async append(entries, position) {
+      const stored = await store.append(entries, position)
       if (member.failsAfterWriting) throw unavailable("the answer was lost")
       return stored
     },

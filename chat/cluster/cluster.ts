@@ -1,9 +1,9 @@
 import { every } from "@parley/platform/every.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import type { NodeRecord, Nodes } from "../store/nodes.ts"
-import type { Account } from "./account.ts"
 import type { Announcer } from "./announcer.ts"
 import { createHeir } from "./heir.ts"
+import type { NodeOutbox } from "./outbox.ts"
 import { createWatch } from "./watch.ts"
 
 /** Where a node is to be found. */
@@ -29,8 +29,8 @@ export interface Cluster {
 
 export interface ClusterOptions {
   nodes: Nodes
-  account: Account
-  announceStretch: Announcer
+  outbox: NodeOutbox
+  announceRange: Announcer
   /** Where gateways reach this node. */
   url: string
   log: Logger
@@ -52,22 +52,22 @@ const now = () => performance.now()
  * and it becomes the heir of a node that has died, to announce what that one left.
  */
 export function joinCluster(options: ClusterOptions): Cluster {
-  const { nodes, account, announceStretch, url, log, beatEvery = BEAT_EVERY } = options
+  const { nodes, outbox, announceRange, url, log, beatEvery = BEAT_EVERY } = options
   const watch = createWatch(beatEvery)
-  const heir = createHeir({ nodes, announceStretch, log, now })
+  const heir = createHeir({ nodes, announceRange, log, now })
   let beat = 0
   let draining = false
 
   const put = () =>
     nodes.put({
-      ...{ id: account.node, url, beat: ++beat, draining, announced: account.announced() },
+      ...{ id: outbox.node, url, beat: ++beat, draining, announced: outbox.announced() },
       mute: options.isMute(),
     })
 
   async function live(): Promise<void> {
     if (!(await put())) {
-      log.warn("this node was counted as dead, and begins a new life", { node: account.node })
-      account.renew()
+      log.warn("this node was counted as dead, and begins a new life", { node: outbox.node })
+      outbox.renew()
       await put()
     }
     const records = await nodes.all()
@@ -76,22 +76,22 @@ export function joinCluster(options: ClusterOptions): Cluster {
   }
 
   async function catchUp(): Promise<void> {
-    const { node } = account
-    for (const stretch of [account.unannounced(), account.doubts(now())]) {
-      if (stretch) await announceStretch(node, stretch)
+    const { node } = outbox
+    for (const range of [outbox.unannounced(), outbox.doubts(now())]) {
+      if (range) await announceRange(node, range)
     }
     for (const record of watch.dead()) {
-      if (record.id !== account.node && (await isHeirOf(record))) {
-        await heir.settle(record, account.node)
+      if (record.id !== outbox.node && (await isHeirOf(record))) {
+        await heir.settle(record, outbox.node)
       }
     }
   }
 
   async function isHeirOf(dead: NodeRecord): Promise<boolean> {
-    if (dead.heir === account.node) return true
+    if (dead.heir === outbox.node) return true
     if (watch.live().some(({ id }) => id === dead.heir)) return false
-    const inherited = await nodes.inherit(dead, account.node)
-    if (inherited) log.warn("a node has died", { node: dead.id, url: dead.url, heir: account.node })
+    const inherited = await nodes.inherit(dead, outbox.node)
+    if (inherited) log.warn("a node has died", { node: dead.id, url: dead.url, heir: outbox.node })
     return inherited
   }
 
@@ -105,7 +105,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
 
   return {
     nodes() {
-      const self = { id: account.node, url, draining }
+      const self = { id: outbox.node, url, draining }
       // A node that was killed and started again is found at the same place as its former life,
       // which may have been draining.
       const drainingFirst = watch.live().sort((a, b) => Number(b.draining) - Number(a.draining))
@@ -125,7 +125,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
 
     async leave() {
       await Promise.all([beating.stop(), catchingUp.stop()])
-      const rest = account.isSettled() ? nodes.forget(account.node) : put()
+      const rest = outbox.isSettled() ? nodes.forget(outbox.node) : put()
       await rest.catch((error) => log.warn("this node could not take its leave", { error }))
     },
   }

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 import { silentLogger } from "@parley/platform/log.ts"
 import type { Nodes } from "../store/nodes.ts"
-import type { Stretch } from "./account.ts"
 import { createHeir } from "./heir.ts"
+import type { NumberRange } from "./outbox.ts"
 
 /** A dead node's numbers in the log, and an heir of it that notes which it has announced. */
 function bequeath(announced: number) {
@@ -16,13 +16,13 @@ function bequeath(announced: number) {
       kept.forgotten = true
     },
   } as Partial<Nodes> as Nodes
-  async function announceStretch(_node: string, stretch: Stretch) {
-    const found = [...estate.inLog].filter((n) => n >= stretch.from && stretch.wants(n))
+  async function announceRange(_node: string, range: NumberRange) {
+    const found = [...estate.inLog].filter((n) => n >= range.from && range.wants(n))
     if (estate.fails) throw new Error("the bus is away")
     estate.told.push(...found)
-    stretch.done(stretch.to, found)
+    range.done(range.to, found)
   }
-  const heir = createHeir({ nodes, announceStretch, log: silentLogger, now: () => estate.now })
+  const heir = createHeir({ nodes, announceRange, log: silentLogger, now: () => estate.now })
   const dead = { id: "dead", url: "", beat: 1, draining: false, announced, heir: "heir" }
   return { estate, kept, settle: () => heir.settle(dead, "heir") }
 }

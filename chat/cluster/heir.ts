@@ -4,7 +4,7 @@ import type { Announcer } from "./announcer.ts"
 
 export interface HeirOptions {
   nodes: Nodes
-  announceStretch: Announcer
+  announceRange: Announcer
   log: Logger
   /** Monotonic, in ms. */
   now(): number
@@ -35,7 +35,7 @@ interface Estate {
  * Announces what a dead node has left unannounced: at once what is in the log, and for a minute what arrives there
  * late, since a write may outlive its writer. Then the dead node is forgotten.
  */
-export function createHeir({ nodes, announceStretch, log, now }: HeirOptions): Heir {
+export function createHeir({ nodes, announceRange, log, now }: HeirOptions): Heir {
   const estates = new Map<string, Estate>()
 
   function move(estate: Estate): boolean {
@@ -54,7 +54,7 @@ export function createHeir({ nodes, announceStretch, log, now }: HeirOptions): H
       const estate = estates.get(key) ?? { from: announced, told: new Set(), quietSince: now() }
       estates.set(key, estate)
       let found = 0
-      await announceStretch(id, {
+      await announceRange(id, {
         ...{ from: estate.from + 1, to: EVERYTHING },
         wants: (number) => !estate.told.has(number),
         done(_, numbers) {

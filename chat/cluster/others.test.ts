@@ -10,7 +10,7 @@ import {
   OTHERS_PAGE,
   OTHERS_PAGES_PER_ROUND,
 } from "../limits.ts"
-import type { NodeRecord, StampedEntry } from "../store/nodes.ts"
+import type { NodeRecord, NumberedEntry } from "../store/nodes.ts"
 import { createLog } from "../test/log-builder.ts"
 import { createOthers, type Others } from "./others.ts"
 
@@ -64,7 +64,7 @@ beforeEach(() => {
           .filter(([number]) => number > after || also.includes(number))
           .sort(([a], [b]) => a - b)
           .slice(0, limit)
-          .map(([number, entry]): StampedEntry => ({ number, entry }))
+          .map(([number, entry]): NumberedEntry => ({ number, entry }))
       },
     },
   })

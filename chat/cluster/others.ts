@@ -11,7 +11,7 @@ import {
 } from "../limits.ts"
 import type { NodeRecord, Nodes } from "../store/nodes.ts"
 
-/** Reads what the other nodes store, by the stamps that it carries: what the bus would have brought, from the log. */
+/** Reads what the other nodes store, by the positions that it carries: what the bus would have brought, from the log. */
 export interface Others {
   /** Takes in what the registry says, now and then: how far each node had announced what it stored. */
   see(records: readonly NodeRecord[]): void

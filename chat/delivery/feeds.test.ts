@@ -225,9 +225,9 @@ describe("a person in very many conversations", () => {
   })
 
   test("has so many places at a node, and is refused another subscription beyond them", async () => {
-    memberships = async (_user, stretch) => {
-      const from = stretch!.after === "" ? 0 : Number(stretch!.after.slice(1)) + 1
-      return views.slice(from, from + stretch!.limit)
+    memberships = async (_user, page) => {
+      const from = page!.after === "" ? 0 : Number(page!.after.slice(1)) + 1
+      return views.slice(from, from + page!.limit)
     }
     const subscriptions = []
     while (subscriptions.length < PLACES_PER_PERSON / CONVERSATIONS)
@@ -248,9 +248,9 @@ describe("a person in very many conversations", () => {
 
   test("is counted for those that they have left, and may always have one subscription", async () => {
     const many = PLACES_PER_PERSON + MEMBERSHIPS_PER_READ
-    memberships = async (_user, stretch) => {
-      const from = stretch!.after === "" ? 0 : Number(stretch!.after.slice(1)) + 1
-      const { length } = views.slice(0, Math.min(stretch!.limit, many - from))
+    memberships = async (_user, page) => {
+      const from = page!.after === "" ? 0 : Number(page!.after.slice(1)) + 1
+      const { length } = views.slice(0, Math.min(page!.limit, many - from))
       return Array.from({ length }, (_, i) => {
         return { ...views[0]!, conversation: `c${`${from + i}`.padStart(6, "0")}`, until: 1 }
       })

@@ -82,18 +82,18 @@ export function createHub(options: HubOptions): Hub {
   ): Promise<Registered[]> {
     const registered: Registered[] = []
     for (let after = ""; ; ) {
-      const stretch = await placeStretch(subscription, after, registered)
-      if (!stretch) return []
-      if (stretch.length < MEMBERSHIPS_PER_READ) return registered
+      const page = await placePage(subscription, after, registered)
+      if (!page) return []
+      if (page.length < MEMBERSHIPS_PER_READ) return registered
       checkPlaces(subscription.user)
-      after = stretch.at(-1)!.conversation
+      after = page.at(-1)!.conversation
       const paused = pause()
       if (paused) await paused
     }
   }
 
   /** Undefined where the subscription has ended meanwhile. */
-  async function placeStretch(
+  async function placePage(
     subscription: Subscription,
     after: string,
     registered: Registered[],
@@ -103,10 +103,10 @@ export function createHub(options: HubOptions): Hub {
       // A membership behind its feed: the feed has heard of an entry that this reading did not find yet.
       if (reading > 0) await Bun.sleep(Math.min(2 ** reading, MEMBERSHIP_PAUSE_MS))
       const limit = MEMBERSHIPS_PER_READ
-      const stretch = await store.memberships(subscription.user, { after, limit })
+      const page = await store.memberships(subscription.user, { after, limit })
       if (subscription.phase === "ended") return undefined
       let isBehind = false
-      for (const membership of stretch) {
+      for (const membership of page) {
         const { conversation, until, head } = membership
         if (placed.has(conversation)) continue
         if (place(subscription, membership)) {
@@ -114,7 +114,7 @@ export function createHub(options: HubOptions): Hub {
           registered.push({ membership, upTo: until ?? head })
         } else isBehind = true
       }
-      if (!isBehind) return stretch
+      if (!isBehind) return page
     }
     // The feed's log is not the store's.
     throw unavailable("The conversations cannot be read just now.")

@@ -199,7 +199,7 @@ test("an entry whose telling fails is acknowledged, and so is what follows it in
       return undefined
     },
     outbox: {
-      stamp: () => ({ node: "here", number: 1 }),
+      reserve: () => ({ node: "here", number: 1 }),
       stored: (_, published) => void announced.push(published),
       unused() {},
       doubtful() {},

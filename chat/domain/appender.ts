@@ -2,13 +2,13 @@ import type { Clock } from "@parley/platform/clock.ts"
 import { ParleyError, unavailable } from "@parley/platform/errors.ts"
 import type { Cause } from "@parley/platform/request-context.ts"
 import { MAX_LOST } from "../limits.ts"
-import type { Stamp } from "../store/nodes.ts"
+import type { OutboxPosition } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
 import type { Trail } from "../trail.ts"
 import { type ConversationState, fold } from "./conversation-state.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
 import { Lane, type Queued } from "./lane.ts"
-import { type Outbox, stampAt } from "./outbox.ts"
+import { type Outbox, positionAt } from "./outbox.ts"
 import type { StateCache } from "./state-cache.ts"
 
 /** What an entry is to say, before it has a place in the log. */
@@ -119,15 +119,16 @@ export function createAppender(options: AppenderOptions): Appender {
 
       const entries = place(state, checked)
       if (entries.length === 0) return
-      const stamp = outbox?.stamp(entries.length)
+      const position = outbox?.reserve(entries.length)
       const beganAt = trail ? performance.now() : 0
-      const stored = await write(entries, stamp)
+      const stored = await write(entries, position)
       for (let i = 0; i < stored; i++) {
         trail?.stored(entries[i]!, checked[i]!.waiting.intent.cause, beganAt)
         const published = acknowledge(state, entries[i]!, checked[i]!.waiting)
-        if (stamp) outbox?.stored(stampAt(stamp, i), published)
+        if (position) outbox?.stored(positionAt(position, i), published)
       }
-      for (let i = stored; stamp && i < entries.length; i++) outbox?.unused(stampAt(stamp, i))
+      for (let i = stored; position && i < entries.length; i++)
+        outbox?.unused(positionAt(position, i))
       if (stored === entries.length) return
       rest = rest.slice(stored)
       const known = await answeredByLog(entries.slice(stored), rest)
@@ -143,11 +144,11 @@ export function createAppender(options: AppenderOptions): Appender {
     }
   }
 
-  async function write(entries: Entry[], stamp: Stamp | undefined): Promise<number> {
+  async function write(entries: Entry[], position: OutboxPosition | undefined): Promise<number> {
     try {
-      return await store.append(entries, stamp)
+      return await store.append(entries, position)
     } catch (error) {
-      if (stamp) outbox?.doubtful(stamp, entries.length)
+      if (position) outbox?.doubtful(position, entries.length)
       throw error
     }
   }

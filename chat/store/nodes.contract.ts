@@ -6,7 +6,7 @@ import type { Store } from "./store.ts"
 /** A store that nodes share, in an empty place of its own. */
 export type SharedStore = Store & { nodes: Nodes }
 
-/** What every engine that nodes share promises of its registry and of its stamps. */
+/** What every engine that nodes share promises of its registry and of its positions. */
 export function nodesContract(name: string, open: () => Promise<SharedStore>): void {
   describe(`the registry of nodes on ${name}`, () => {
     let store: SharedStore
@@ -109,7 +109,7 @@ export function nodesContract(name: string, open: () => Promise<SharedStore>): v
       expect((await find("mute"))!.mute ?? false).toBe(false)
     })
 
-    test("knows nothing of what was refused, and needs no stamp", async () => {
+    test("knows nothing of what was refused, and needs no position", async () => {
       const conversation = crypto.randomUUID()
       const [log, rival] = [createLog(conversation), createLog(conversation)]
       await store.append([log.founded("alice")])

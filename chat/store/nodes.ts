@@ -18,20 +18,20 @@ export interface NodeRecord {
 }
 
 /** As what an entry is stored: which node's, and the how-manieth of that node's. */
-export interface Stamp {
+export interface OutboxPosition {
   node: string
   number: number
 }
 
 /** An entry beside its number among those of the node that stored it. */
-export interface StampedEntry {
+export interface NumberedEntry {
   number: number
   entry: Entry
 }
 
 /**
  * The registry of the nodes that share a store, and what each has stored that the others may not have heard of: the
- * outbox. An entry is its own place in the outbox: the write that stores it carries its stamp, so no message costs a
+ * outbox. An entry is its own place in the outbox: the write that stores it carries its position, so no message costs a
  * write more. Every method is one step on one document, or only reads.
  */
 export interface Nodes {
@@ -52,7 +52,7 @@ export interface Nodes {
     after: number,
     limit: number,
     also?: readonly number[],
-  ): Promise<StampedEntry[]>
+  ): Promise<NumberedEntry[]>
   /** The highest number under which a node has stored something; 0 where it has stored nothing. */
   newestOf(id: string): Promise<number>
 }

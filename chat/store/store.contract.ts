@@ -233,8 +233,8 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(headAt).toBe(past.entries[head - 1]!.at)
       })
 
-      test("is read a stretch of memberships at a time", async () => {
-        const user = `stretch-${messageId()}`
+      test("is read a range of memberships at a time", async () => {
+        const user = `range-${messageId()}`
         const ids: string[] = []
         for (let i = 0; i < 7; i++) {
           ids.push((await group((log) => log.changed("alice", { joined: [user] }))).conversation)
@@ -244,8 +244,8 @@ export function storeContract(name: string, prepare: () => Promise<StorePlace>):
         expect(whole).toHaveLength(7)
         const read: string[] = []
         for (let after = ""; read.length < 7; after = read.at(-1)!) {
-          const stretch = await other.memberships(user, { after, limit: 3 })
-          for (const one of stretch) {
+          const range = await other.memberships(user, { after, limit: 3 })
+          for (const one of range) {
             expect(one).toEqual(
               whole.find(({ conversation }) => conversation === one.conversation)!,
             )

@@ -4,7 +4,7 @@ import { ConfigError } from "@parley/platform/config.ts"
 import { type Logger, silentLogger } from "@parley/platform/log.ts"
 import type { ConversationState, Role } from "../domain/conversation-state.ts"
 import type { Entry, MessageEntry, Origin } from "../domain/entry.ts"
-import type { Nodes, Stamp } from "./nodes.ts"
+import type { Nodes, OutboxPosition } from "./nodes.ts"
 import type { People } from "./people.ts"
 import type { UsageStore } from "./usage.ts"
 
@@ -59,8 +59,8 @@ export interface ListPlace {
   id: string
 }
 
-/** A stretch of a user's memberships in the order of the conversations' ids. */
-export interface Stretch {
+/** A range of a user's memberships in the order of the conversations' ids. */
+export interface KeyRange {
   /** The id after which it begins. */
   after: string
   limit: number
@@ -80,10 +80,10 @@ export interface Store extends AsyncDisposable {
   /**
    * Appends entries of one conversation, in order, and brings everything derived from them (members, heads) up to
    * date. Answers how many were stored: fewer than given where the next one's seq, or its message id, was taken.
-   * A seq is never stored twice and never leaves a hole below it. Where the store is shared by nodes, the stamp says as
+   * A seq is never stored twice and never leaves a hole below it. Where the store is shared by nodes, the position says as
    * what the first of them is stored; the others have the numbers that follow.
    */
-  append(entries: readonly Entry[], stamp?: Stamp): Promise<number>
+  append(entries: readonly Entry[], position?: OutboxPosition): Promise<number>
 
   /** The conversation's present state; a state with head 0 where there is no such conversation. */
   state(conversation: string): Promise<ConversationState>
@@ -125,8 +125,8 @@ export interface Store extends AsyncDisposable {
 
   countMembers(conversation: string): Promise<number>
 
-  /** Every membership of a user, present and past; or a stretch of them. */
-  memberships(user: string, stretch?: Stretch): Promise<MembershipView[]>
+  /** Every membership of a user, present and past; or a range of them. */
+  memberships(user: string, range?: KeyRange): Promise<MembershipView[]>
 
   /** A user's present memberships after a place in the list, the conversation with the newest entry first. */
   conversations(

@@ -1,12 +1,12 @@
-import type { NodeRecord, Nodes, StampedEntry } from "../store/nodes.ts"
+import type { NodeRecord, Nodes, NumberedEntry } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
 
-/** Makes a store one that nodes share: with a registry, and stamps, in memory. */
+/** Makes a store one that nodes share: with a registry, and positions, in memory. */
 export function shareStore(
   store: Store,
 ): Store & { nodes: Nodes; records: Map<string, NodeRecord> } {
   const records = new Map<string, NodeRecord>()
-  const stored = new Map<string, StampedEntry[]>()
+  const stored = new Map<string, NumberedEntry[]>()
   const nodes: Nodes = {
     async put(record) {
       const known = records.get(record.id)
@@ -38,12 +38,12 @@ export function shareStore(
     ...store,
     nodes,
     records,
-    async append(entries, stamp) {
-      const count = await store.append(entries, stamp)
-      if (!stamp) return count
-      const mine = stored.get(stamp.node) ?? []
-      stored.set(stamp.node, mine)
-      for (let i = 0; i < count; i++) mine.push({ number: stamp.number + i, entry: entries[i]! })
+    async append(entries, position) {
+      const count = await store.append(entries, position)
+      if (!position) return count
+      const mine = stored.get(position.node) ?? []
+      stored.set(position.node, mine)
+      for (let i = 0; i < count; i++) mine.push({ number: position.number + i, entry: entries[i]! })
       return count
     },
   }

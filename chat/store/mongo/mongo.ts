@@ -7,8 +7,8 @@ import type { WithId } from "mongodb"
 import { type ConversationState, emptyState } from "../../domain/conversation-state.ts"
 import type { Entry, MessageEntry } from "../../domain/entry.ts"
 import { MEMBERSHIPS_PER_READ } from "../../limits.ts"
-import type { Stamp } from "../nodes.ts"
-import type { Created, ListPlace, MembershipView, Store, Stretch } from "../store.ts"
+import type { OutboxPosition } from "../nodes.ts"
+import type { Created, KeyRange, ListPlace, MembershipView, Store } from "../store.ts"
 import { createLogs } from "./logs.ts"
 import { createMembers } from "./members.ts"
 import { mongoNodes } from "./nodes.ts"
@@ -74,13 +74,13 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
    * A change of members is applied before anything follows it in the log: so nobody whose document still calls them a
    * member can be past their end.
    */
-  async function append(given: readonly Entry[], stamp?: Stamp): Promise<number> {
+  async function append(given: readonly Entry[], position?: OutboxPosition): Promise<number> {
     const { conversation, seq } = given[0]!
     const before = await logs.before(conversation, seq)
     if (!before) return 0
     await changes.ensure(conversation, before.members)
 
-    const documents = given.map((entry, index) => entryDocument(entry, stamp, index))
+    const documents = given.map((entry, index) => entryDocument(entry, position, index))
     for (let stored = 0; stored < given.length; ) {
       const entry = given[stored]!
       const change = given.findIndex(({ kind }, index) => index >= stored && kind === "members")
@@ -120,12 +120,12 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     throw unavailable("This conversation is too busy just now.")
   }
 
-  async function memberships(user: string, stretch?: Stretch): Promise<MembershipView[]> {
-    const asked = stretch ? stretchOf({ user }, stretch) : members.find({ user })
+  async function memberships(user: string, range?: KeyRange): Promise<MembershipView[]> {
+    const asked = range ? stretchOf({ user }, range) : members.find({ user })
     return viewsOf(user, await asked.batchSize(MEMBERSHIPS_PER_READ).toArray())
   }
 
-  const stretchOf = (filter: { user: string; until?: null }, { after, limit }: Stretch) =>
+  const stretchOf = (filter: { user: string; until?: null }, { after, limit }: KeyRange) =>
     members
       .find({ ...filter, conversation: { $gt: after } })
       .sort({ conversation: 1 })
@@ -142,8 +142,8 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   ): Promise<MembershipView[]> {
     const page: MembershipView[] = []
     for (let from = ""; ; ) {
-      const stretch = { after: from, limit: MEMBERSHIPS_PER_READ }
-      const some = await stretchOf({ user, until: null }, stretch)
+      const range = { after: from, limit: MEMBERSHIPS_PER_READ }
+      const some = await stretchOf({ user, until: null }, range)
         .batchSize(MEMBERSHIPS_PER_READ)
         .toArray()
       const views = await viewsOf(user, some)
@@ -206,8 +206,8 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
     usage: mongoUsage(mongo),
     people: mongoPeople(mongo),
 
-    append: (given, stamp) =>
-      mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, stamp))),
+    append: (given, position) =>
+      mongo.run(() => (given.length === 0 ? Promise.resolve(0) : append(given, position))),
 
     state: (id) => mongo.run(() => state(id)),
     origin: (id) => mongo.run(() => origin(id)),
@@ -299,7 +299,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         return few ? few.length : members.countDocuments({ conversation, until: null })
       }),
 
-    memberships: (user, stretch) => mongo.run(() => memberships(user, stretch)),
+    memberships: (user, range) => mongo.run(() => memberships(user, range)),
     conversations: (user, after, limit) => mongo.run(() => listed(user, after, limit)),
 
     moveMarks: (conversation, user, { delivered = 0, read = 0 }) =>

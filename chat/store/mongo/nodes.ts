@@ -2,7 +2,7 @@ import { isDuplicate, type Mongo, twice } from "@parley/platform/mongo.ts"
 import type { NodeRecord, Nodes } from "../nodes.ts"
 import { type EntryDocument, entryOf, type NodeDocument } from "./shapes.ts"
 
-/** The collection `nodes`, and the stamps in `entries`. */
+/** The collection `nodes`, and the positions in `entries`. */
 export function mongoNodes(mongo: Mongo): Nodes {
   const nodes = mongo.collection<NodeDocument>("nodes")
   const entries = mongo.collection<EntryDocument>("entries")

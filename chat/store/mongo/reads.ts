@@ -40,7 +40,7 @@ interface Place {
   seq: number
 }
 
-interface Stretch {
+interface KeyRange {
   conversation: string
   by: string
   after: number
@@ -97,8 +97,8 @@ export function createReads(mongo: Mongo): Reads {
     return newest?.tally ?? { messages: 0, ofAuthor: 0 }
   }
 
-  /** How many of each stretch there are; nothing where they are too many to be counted one by one. */
-  const own = batch(async (asked: readonly Stretch[]) => {
+  /** How many of each range there are; nothing where they are too many to be counted one by one. */
+  const own = batch(async (asked: readonly KeyRange[]) => {
     const most = OWN * asked.length
     const ranges = asked.map(({ conversation, by, after, upTo }) => {
       return { conversation, by, seq: { $gt: after, $lte: upTo }, kind: "message" as const }
@@ -114,10 +114,10 @@ export function createReads(mongo: Mongo): Reads {
       if (length >= OWN) withManyOwn.set(author, true)
     }
     const isWhole = before(found.length < most ? undefined : keyOfAuthor(found.at(-1)!))
-    const counted = (stretch: Stretch) => found.filter((place) => isWithin(place, stretch)).length
-    const whole = asked.filter((stretch) => isWhole(keyOfAuthor(stretch)))
-    return new Map(whole.map((stretch) => [keyOfStretch(stretch), counted(stretch)]))
-  }, keyOfStretch)
+    const counted = (range: KeyRange) => found.filter((place) => isWithin(place, range)).length
+    const whole = asked.filter((range) => isWhole(keyOfAuthor(range)))
+    return new Map(whole.map((range) => [keyOfRange(range), counted(range)]))
+  }, keyOfRange)
 
   const few = batch(
     async (ids: readonly string[]) => {
@@ -178,12 +178,9 @@ const keyOfAuthor = ({ conversation, by }: { conversation: string; by: string })
 /** What comes in order has been read to its end before the one at which a limit cut off. */
 const before = (cutOff: string | undefined) => (one: string) => cutOff === undefined || one < cutOff
 
-function keyOfStretch({ conversation, by, after, upTo }: Stretch): string {
+function keyOfRange({ conversation, by, after, upTo }: KeyRange): string {
   return key(conversation, by, after, upTo)
 }
 
-const isWithin = ({ conversation, by, seq }: Place & { by: string }, stretch: Stretch) =>
-  conversation === stretch.conversation &&
-  by === stretch.by &&
-  seq > stretch.after &&
-  seq <= stretch.upTo
+const isWithin = ({ conversation, by, seq }: Place & { by: string }, range: KeyRange) =>
+  conversation === range.conversation && by === range.by && seq > range.after && seq <= range.upTo

@@ -1,10 +1,10 @@
 import type { IndexDescription } from "mongodb"
 import type { Role } from "../../domain/conversation-state.ts"
 import type { Entry, MembersEntry, MessageEntry, Origin, Tally } from "../../domain/entry.ts"
-import { stampAt } from "../../domain/outbox.ts"
+import { positionAt } from "../../domain/outbox.ts"
 import type { Settings } from "../../domain/settings.ts"
 import type { Usage } from "../../domain/usage.ts"
-import type { NodeRecord, Stamp } from "../nodes.ts"
+import type { NodeRecord, OutboxPosition } from "../nodes.ts"
 import type { Member } from "../store.ts"
 
 export const VERSION = 1
@@ -12,7 +12,7 @@ export const VERSION = 1
 /** An entry under the id of its message, or under its place in the log where it is none. */
 export type EntryDocument = (Omit<MessageEntry, "id"> | MembersEntry) & {
   _id: string
-  /** The stamp. */
+  /** The position. */
   node?: string
   number?: number
 }
@@ -78,9 +78,9 @@ export const INDEXES: Record<string, IndexDescription[]> = {
   settings: [],
 }
 
-/** @param index of the entry among those that were given the stamp together. */
-export function entryDocument(entry: Entry, stamp: Stamp | undefined, index: number) {
-  const place = stamp && stampAt(stamp, index)
+/** @param index of the entry among those that were given the position together. */
+export function entryDocument(entry: Entry, position: OutboxPosition | undefined, index: number) {
+  const place = position && positionAt(position, index)
   if (entry.kind === "members") {
     return { _id: `${entry.conversation}/${entry.seq}`, ...entry, ...place } as EntryDocument
   }

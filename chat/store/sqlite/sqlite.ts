@@ -209,8 +209,8 @@ export function openSqliteStore(path: string): Store {
 
     countMembers: reading((conversation) => memberCount.get(conversation)!.n),
 
-    memberships: reading((user, stretch) =>
-      ofUser.all(user, stretch?.after ?? "", stretch?.limit ?? -1).map(toView),
+    memberships: reading((user, range) =>
+      ofUser.all(user, range?.after ?? "", range?.limit ?? -1).map(toView),
     ),
 
     conversations: reading((user, after, limit) => {
@@ -264,7 +264,7 @@ const toView = (row: ViewRow): MembershipView => ({
   headAt: row.head_at,
 })
 
-/** Reads entries in stretches, each from the last one of the stretch before, up to a number of them or of bytes of texts. */
+/** Reads entries in stretches, each from the last one of the range before, up to a number of them or of bytes of texts. */
 function readEntries(
   limit: number,
   bytes: number | undefined,

@@ -1,19 +1,19 @@
 import type { Outbox } from "../domain/outbox.ts"
-import { OUTBOX_MAX_DOUBTS } from "../limits.ts"
-import type { Stamp } from "../store/nodes.ts"
+import { OUTBOX_MAX_IN_DOUBT } from "../limits.ts"
+import type { OutboxPosition } from "../store/nodes.ts"
 
 /** Numbers to look up in the log again, both ends included. */
-export interface Stretch {
+export interface NumberRange {
   from: number
   to: number
-  /** Whether an entry of the stretch is still to be announced. */
+  /** Whether an entry of the range is still to be announced. */
   wants(number: number): boolean
   /** Everything up to that number has been looked up; of what was found, these have been announced now. */
   done(upTo: number, announced: readonly number[]): void
 }
 
 /** What a node keeps of its outbox in memory: numbers, and never an entry. The entries are in the log. */
-export interface Account extends Outbox {
+export interface NodeOutbox extends Outbox {
   /** The present life of the node. */
   readonly node: string
   /** All entries of this life up to this number have been announced. */
@@ -21,9 +21,9 @@ export interface Account extends Outbox {
   /** Nothing of this life is left to announce. */
   isSettled(): boolean
   /** What the bus would not take: announced from the log once it takes something again. */
-  unannounced(): Stretch | undefined
+  unannounced(): NumberRange | undefined
   /** Writes of which nobody knew the outcome, once they have had time to arrive. */
-  doubts(now: number): Stretch | undefined
+  doubts(now: number): NumberRange | undefined
   /** For whoever watches a node: entries that may not have been announced yet, and writes of unknown outcome. */
   stats(): { unannounced: number; doubts: number }
   /** Begins a new life: another node has become the heir of the present one, and announces what is left of it. */
@@ -33,7 +33,7 @@ export interface Account extends Outbox {
 /** A write that failed may still arrive, within the time-outs of the connection. In ms. */
 const TIMES = { lookAfter: 6_000, giveUpAfter: 30_000 }
 
-export interface AccountOptions {
+export interface OutboxOptions {
   /** A new id for a life of this node. */
   newLife(): string
   /** Monotonic, in ms. */
@@ -41,7 +41,7 @@ export interface AccountOptions {
   times?: typeof TIMES
 }
 
-export function createAccount({ newLife, now, times = TIMES }: AccountOptions): Account {
+export function createOutbox({ newLife, now, times = TIMES }: OutboxOptions): NodeOutbox {
   let node = newLife()
   let last = 0
   /** Stored or being stored, and not announced yet; in ascending order, as numbers are given out. */
@@ -49,7 +49,7 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
   /** Beside each: when its write failed. */
   let doubtful = new Map<number, number>()
   let behind: { from: number; to: number } | undefined
-  /** The lowest number that has fallen behind since a stretch was handed out. */
+  /** The lowest number that has fallen behind since a range was handed out. */
   let fellBehind = Number.POSITIVE_INFINITY
 
   function fallBehind(number: number): void {
@@ -60,8 +60,8 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
       : { from: number, to: number }
   }
 
-  function ifPresent(stamp: Stamp, act: (number: number) => void): void {
-    if (stamp.node === node) act(stamp.number)
+  function ifPresent(position: OutboxPosition, act: (number: number) => void): void {
+    if (position.node === node) act(position.number)
   }
 
   function announced(): number {
@@ -77,28 +77,28 @@ export function createAccount({ newLife, now, times = TIMES }: AccountOptions): 
     announced,
     isSettled: () => announced() === last,
 
-    stamp(count) {
+    reserve(count) {
       const number = last + 1
       for (let i = 0; i < count; i++) open.add(number + i)
       last += count
       return { node, number }
     },
 
-    stored(stamp, published) {
-      if (!published) return ifPresent(stamp, (number) => open.delete(number))
+    stored(position, published) {
+      if (!published) return ifPresent(position, (number) => open.delete(number))
       published.then(
-        () => ifPresent(stamp, (number) => open.delete(number)),
-        () => ifPresent(stamp, fallBehind),
+        () => ifPresent(position, (number) => open.delete(number)),
+        () => ifPresent(position, fallBehind),
       )
     },
 
-    unused: (stamp) => ifPresent(stamp, (number) => open.delete(number)),
+    unused: (position) => ifPresent(position, (number) => open.delete(number)),
 
     doubtful({ node: of, number }, count) {
       if (of !== node) return
       for (let i = number; i < number + count; i++) {
         open.delete(i)
-        if (doubtful.size < OUTBOX_MAX_DOUBTS) doubtful.set(i, now())
+        if (doubtful.size < OUTBOX_MAX_IN_DOUBT) doubtful.set(i, now())
         else fallBehind(i)
       }
     },
