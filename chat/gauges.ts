@@ -46,7 +46,7 @@ export function watchParts(metrics: Metrics, parts: Parts): void {
     "Writes that failed and may be in the log all the same.",
     () => outbox.stats().doubts,
   )
-  gauge("estates", "Dead nodes whose heir this node is.", () => cluster()?.estates() ?? 0)
+  gauge("estates", "Dead nodes whose heir this node is.", () => cluster()?.takeovers() ?? 0)
   gauge("nodes", "Nodes alive as this one sees it.", () => cluster()?.nodes().length ?? 0)
 }
 

@@ -2,8 +2,8 @@ import { every } from "@parley/platform/every.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import type { NodeRecord, Nodes } from "../store/nodes.ts"
 import type { Announcer } from "./announcer.ts"
-import { createHeir } from "./heir.ts"
 import type { NodeOutbox } from "./outbox.ts"
+import { createTakeover } from "./takeover.ts"
 import { createWatch } from "./watch.ts"
 
 /** Where a node is to be found. */
@@ -20,7 +20,7 @@ export interface Cluster {
   /** Whether it can read the registry: otherwise it does not know of others that came, and they may count it as dead. */
   isCurrent(): boolean
   /** Of how many dead nodes this one is the heir. */
-  estates(): number
+  takeovers(): number
   /** Says that this node is about to stop, so that gateways take their subscriptions elsewhere. */
   drain(): Promise<void>
   /** Beats no more. Once everything has been announced the node is forgotten; otherwise it leaves an heir something to do. */
@@ -54,7 +54,7 @@ const now = () => performance.now()
 export function joinCluster(options: ClusterOptions): Cluster {
   const { nodes, outbox, announceRange, url, log, beatEvery = BEAT_EVERY } = options
   const watch = createWatch(beatEvery)
-  const heir = createHeir({ nodes, announceRange, log, now })
+  const takeover = createTakeover({ nodes, announceRange, log, now })
   let beat = 0
   let draining = false
 
@@ -82,7 +82,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
     }
     for (const record of watch.dead()) {
       if (record.id !== outbox.node && (await isHeirOf(record))) {
-        await heir.settle(record, outbox.node)
+        await takeover.settle(record, outbox.node)
       }
     }
   }
@@ -116,7 +116,7 @@ export function joinCluster(options: ClusterOptions): Cluster {
 
     isCurrent: () => watch.isCurrent(now()),
 
-    estates: () => heir.estates,
+    takeovers: () => takeover.takeovers,
 
     async drain() {
       draining = true

@@ -7,8 +7,8 @@ export const publishWithoutOutbox: Bug = {
   patches: {
     cluster: [
       {
-        file: "chat/cluster/heir.ts",
-        find: "wants: (number) => !estate.told.has(number),",
+        file: "chat/cluster/takeover.ts",
+        find: "wants: (number) => !left.told.has(number),",
         replace: "wants: () => false,",
       },
       // While the bus is away, nodes read from the store what others have stored: that would make up for it.
