@@ -1,6 +1,6 @@
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { unavailable } from "@parley/platform/errors.ts"
-import { oneOf } from "@parley/platform/failover.ts"
+import { failover } from "@parley/platform/failover.ts"
 import { LruMap } from "@parley/platform/lru.ts"
 import * as v from "valibot"
 import { MAX_KNOWN_ACCOUNTS } from "./limits.ts"
@@ -25,7 +25,7 @@ export function createDirectory(options: {
   authUrls: readonly string[]
   secret: string
 }): Directory {
-  const ofAuth = oneOf(options.authUrls, WITHIN)
+  const ofAuth = failover(options.authUrls, WITHIN)
   // Accounts are never deleted, so who was there once need not be asked for again.
   const known = new LruMap<string, true>(MAX_KNOWN_ACCOUNTS)
 

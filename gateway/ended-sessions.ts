@@ -1,6 +1,6 @@
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { every } from "@parley/platform/every.ts"
-import { oneOf } from "@parley/platform/failover.ts"
+import { failover } from "@parley/platform/failover.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import * as v from "valibot"
 import { FEED_REACH_MS, SESSIONS_PER_QUESTION } from "./limits.ts"
@@ -39,7 +39,7 @@ export function followEndedSessions(options: {
   const { authUrls, secret, log, onEnded, onHeard, live } = options
   /** 0: as far back as it matters. */
   let after = 0
-  const ofAuth = oneOf(authUrls, WITHIN_MS)
+  const ofAuth = failover(authUrls, WITHIN_MS)
 
   const ask = (from: number) =>
     ofAuth(async (authUrl, signal) => {

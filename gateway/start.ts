@@ -1,4 +1,4 @@
-import { oneOf } from "@parley/platform/failover.ts"
+import { failover } from "@parley/platform/failover.ts"
 import { createLogger } from "@parley/platform/log.ts"
 import { listenOr, type Running } from "@parley/platform/process.ts"
 import { openTracer } from "@parley/platform/tracing.ts"
@@ -98,7 +98,7 @@ export async function startGateway(
 
 /** The public keys, from auth, so that whoever checks our tokens needs to know one origin only. */
 function publicKeys(authUrls: readonly string[]): () => Promise<Response> {
-  const ofAuth = oneOf(authUrls, KEYS_WITHIN_MS)
+  const ofAuth = failover(authUrls, KEYS_WITHIN_MS)
   const read = (authUrl: string, signal: AbortSignal) =>
     fetch(new URL("/.well-known/jwks.json", authUrl), { signal }).then(async (response) => {
       if (!response.ok) throw new Error(`auth answered ${response.status}`)

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test"
-import { oneOf } from "./failover.ts"
+import { failover } from "./failover.ts"
 
 const urls = ["http://a", "http://b", "http://c"]
 
 test("the one that answered last is asked first, and the others where it does not answer", async () => {
   const away = new Set<string>()
   const asked: string[] = []
-  const ask = oneOf(urls, 3_000, 0)
+  const ask = failover(urls, 3_000, 0)
   const question = async (url: string) => {
     asked.push(url)
     if (away.has(url)) throw new Error(`${url} is away`)
@@ -25,7 +25,7 @@ test("the one that answered last is asked first, and the others where it does no
 })
 
 test("one that hangs is left alone when its share of the time is over", async () => {
-  const ask = oneOf(["http://hanging", "http://answering"], 100, 0)
+  const ask = failover(["http://hanging", "http://answering"], 100, 0)
   const began = performance.now()
   const answer = await ask((url, signal) => {
     if (url === "http://answering") return Promise.resolve("here")
@@ -37,6 +37,6 @@ test("one that hangs is left alone when its share of the time is over", async ()
 
 test("those who ask share them out", async () => {
   const asked = new Set<string>()
-  for (let i = 0; i < 100; i++) asked.add(await oneOf(urls, 3_000)(async (url) => url))
+  for (let i = 0; i < 100; i++) asked.add(await failover(urls, 3_000)(async (url) => url))
   expect([...asked].sort()).toEqual(urls)
 })

@@ -6,7 +6,7 @@
  * @param first the index of the one to begin with
  * @throws what the last one came to.
  */
-export function oneOf(
+export function failover(
   urls: readonly string[],
   within: number,
   first = Math.floor(Math.random() * urls.length),

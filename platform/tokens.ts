@@ -2,7 +2,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerif
 import * as v from "valibot"
 import type { Clock } from "./clock.ts"
 import { unauthenticated, unavailable } from "./errors.ts"
-import { oneOf } from "./failover.ts"
+import { failover } from "./failover.ts"
 import { LruMap } from "./lru.ts"
 
 /** Who is asking: what a valid access token says. */
@@ -93,7 +93,7 @@ const KEYS_WITHIN = 3_000
  * of its processes, the next one where one does not answer.
  */
 export function remoteKeys(authUrls: readonly string[]): JWTVerifyGetKey {
-  const ask = oneOf(authUrls, KEYS_WITHIN)
+  const ask = failover(authUrls, KEYS_WITHIN)
   return createRemoteJWKSet(new URL(KEYS_PATH, authUrls[0]), {
     timeoutDuration: KEYS_WITHIN,
     cooldownDuration: 1_000,
