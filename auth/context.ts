@@ -12,7 +12,7 @@ import type { AuthConfig } from "./config.ts"
 import { createAccessTokens } from "./domain/access-tokens.ts"
 import { type Accounts, createAccounts } from "./domain/accounts.ts"
 import { createDevices, type Devices } from "./domain/devices.ts"
-import { createFairGate } from "./domain/fair-gate.ts"
+import { createFairSemaphore } from "./domain/fair-semaphore.ts"
 import { createGuesses } from "./domain/guesses.ts"
 import { createHasher, HASHING, type HashingOptions } from "./domain/hashing.ts"
 import { createKeys, type Keys } from "./domain/keys.ts"
@@ -139,7 +139,7 @@ export async function createAuthContext(
     },
     turns: figures ? figures.turns("guess/turn", turns) : turns,
   })
-  const gate = createFairGate({
+  const semaphore = createFairSemaphore({
     concurrency: SIGN_INS_AT_ONCE,
     perAccount: SIGN_INS_AT_ONCE_PER_ACCOUNT,
     queue: overrides.queue ?? SIGN_INS_WAITING,
@@ -156,7 +156,7 @@ export async function createAuthContext(
     hasher,
     devices,
     guesses,
-    gate: figures ? figures.gate(gate) : gate,
+    semaphore: figures ? figures.semaphore(semaphore) : semaphore,
     limits: {
       signUps: signUpLimit("address", config.signUpsPerAddress),
       networkSignUps: signUpLimit("network", config.signUpsPerAddress * NETWORK_FACTOR),

@@ -3,7 +3,7 @@ import type { Metrics } from "@parley/platform/metrics.ts"
 import { storeTimings, timed } from "@parley/platform/timed.ts"
 import type { TokenBuckets } from "@parley/platform/token-bucket.ts"
 import type { Accounts } from "./domain/accounts.ts"
-import type { FairGate } from "./domain/fair-gate.ts"
+import type { FairSemaphore } from "./domain/fair-semaphore.ts"
 import type { RateLimit } from "./domain/rate-limits.ts"
 import type { Sessions } from "./domain/sessions.ts"
 import type { Turns } from "./domain/turns.ts"
@@ -17,7 +17,7 @@ export interface AuthMetrics {
   limit(name: string, limit: RateLimit): RateLimit
   buckets(name: string, buckets: TokenBuckets): TokenBuckets
   turns(name: string, turns: Turns): Turns
-  gate(gate: FairGate): FairGate
+  semaphore(semaphore: FairSemaphore): FairSemaphore
 }
 
 const OPERATIONS = [
@@ -98,14 +98,14 @@ export function createAuthMetrics(metrics: Metrics): AuthMetrics {
         take: (...address) => watched(turns.take(...address)),
       }
     },
-    gate(gate) {
+    semaphore(semaphore) {
       metrics.gauge(
         "parley_auth_hashing_passwords",
         "Passwords being counted and hashed, and waiting for it.",
-        () => ({ ...gate.load() }),
+        () => ({ ...semaphore.load() }),
         "state",
       )
-      return gate
+      return semaphore
     },
   }
 }

@@ -16,7 +16,7 @@ import { createOthers } from "./cluster/others.ts"
 import { createOutbox, type OutboxOptions } from "./cluster/outbox.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
-import { createReplayGate } from "./delivery/replay-gate.ts"
+import { createReplaySemaphore } from "./delivery/replay-semaphore.ts"
 import { createRouter } from "./delivery/router.ts"
 import { createDirectory, type Directory } from "./directory.ts"
 import { createAdmission } from "./domain/admission.ts"
@@ -153,7 +153,7 @@ export async function createChat(
     tracer,
     metrics,
     openEvents: createEvents(schema, programs, {
-      ...{ hub, store, log, turns, clock, gate: createReplayGate() },
+      ...{ hub, store, log, turns, clock, semaphore: createReplaySemaphore() },
       onReplay: figures?.onReplay,
     }),
     turns,

@@ -22,7 +22,7 @@ function names(): string[] {
   chat.watch({ hub: present, bus: present, appender: present, outbox: present, cluster: present })
   const auth = createAuthMetrics(metrics)
   auth.store({} as never)
-  auth.gate(present)
+  auth.semaphore(present)
   createGatewayMetrics(metrics)
   for (const prefix of ["parley_chat", "parley_auth", "parley_gateway"]) {
     watchSockets(metrics, prefix, "peers")

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import type { Server } from "graphql-ws"
-import { AnswerGate, boundAnswers } from "./answers.ts"
+import { AnswerBackPressure, boundAnswers } from "./answers.ts"
 import { ANSWERS_PAUSE_BYTES, PAUSED_OPERATION, PAUSED_OPERATION_BYTES } from "./limits.ts"
 import type { BunSocket, SocketData } from "./socket.ts"
 
@@ -26,12 +26,12 @@ const settled = () => new Promise(setImmediate)
 
 test("operations begin at once while the peer reads, and wait in their order while it does not", async () => {
   const { socket, fill, read } = slowSocket()
-  const gate = new AnswerGate(socket)
-  expect(gate.enter(1)).toBeUndefined()
+  const backPressure = new AnswerBackPressure(socket)
+  expect(backPressure.enter(1)).toBeUndefined()
   fill(ANSWERS_PAUSE_BYTES)
   const begun: number[] = []
   for (let i = 0; i < 100; i++) {
-    void gate.enter(1)!.then(() => {
+    void backPressure.enter(1)!.then(() => {
       begun.push(i)
       // What it answers fills the socket again.
       if (i === 20) fill(ANSWERS_PAUSE_BYTES)
@@ -47,7 +47,7 @@ test("operations begin at once while the peer reads, and wait in their order whi
   expect(begun.length).toBeLessThan(100)
   // A newcomer does not overtake.
   fill(0)
-  expect(gate.enter(1)).toBeInstanceOf(Promise)
+  expect(backPressure.enter(1)).toBeInstanceOf(Promise)
   read()
   while (begun.length < 100) await settled()
   expect(begun).toEqual(Array.from({ length: 100 }, (_, i) => i))
@@ -55,13 +55,13 @@ test("operations begin at once while the peer reads, and wait in their order whi
 
 test("what waits is bounded, and the end of the connection lets it go", async () => {
   const { socket, fill } = slowSocket()
-  const gate = new AnswerGate(socket)
+  const backPressure = new AnswerBackPressure(socket)
   fill(ANSWERS_PAUSE_BYTES)
   const most = PAUSED_OPERATION_BYTES / PAUSED_OPERATION
-  const waiting = Array.from({ length: most / 2 }, () => gate.enter(PAUSED_OPERATION))
+  const waiting = Array.from({ length: most / 2 }, () => backPressure.enter(PAUSED_OPERATION))
   // However short they are. What is let wait is a promise, for which an assertion would wait for ever.
-  expect(() => void gate.enter(0)).toThrow("wait to be read")
-  gate.close()
+  expect(() => void backPressure.enter(0)).toThrow("wait to be read")
+  backPressure.close()
   await Promise.all(waiting)
 })
 
@@ -92,10 +92,10 @@ test("an answer that would make too much wait for its gateway is refused by itse
 
 test("what waited goes on a few at a turn", async () => {
   const { socket, fill, read } = slowSocket()
-  const gate = new AnswerGate(socket)
+  const backPressure = new AnswerBackPressure(socket)
   fill(ANSWERS_PAUSE_BYTES)
   let begun = 0
-  for (let i = 0; i < 40; i++) void gate.enter(1)!.then(() => (begun += 1))
+  for (let i = 0; i < 40; i++) void backPressure.enter(1)!.then(() => (begun += 1))
   read()
   for (let i = 0; i < 10; i++) await Promise.resolve()
   expect(begun).toBe(16)

@@ -53,7 +53,7 @@ export function boundAnswers<Extra extends { socket: BunSocket }>(
 }
 
 /** Lets no operation begin while its gateway has too much to read: back-pressure, in the order in which they came. */
-export class AnswerGate {
+export class AnswerBackPressure {
   private readonly paused: { bytes: number; begin(): void }[] = []
   private pausedBytes = 0
   private isResuming = false

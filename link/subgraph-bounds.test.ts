@@ -24,14 +24,14 @@ let checked = 0
 /** What a subscription says while it begins. */
 let first: string | undefined
 /** Each step of the chain waits for it. */
-let gate = Promise.withResolvers<void>()
+let backPressure = Promise.withResolvers<void>()
 const open = new Map<string, SubscriptionRequest<{ call: Call }>>()
 let stopped = 0
 
 const step: GraphQLFieldResolver<unknown, { call: Call }> = async (_source, _args, { call }) => {
   steps += 1
   if (steps === 1) calls.push(call)
-  await gate.promise
+  await backPressure.promise
   return { n: steps }
 }
 const resolvers: Record<string, Record<string, GraphQLFieldResolver<unknown, { call: Call }>>> = {
@@ -91,7 +91,7 @@ beforeEach(() => {
   calls.length = 0
   steps = 0
   most = 0
-  gate = Promise.withResolvers()
+  backPressure = Promise.withResolvers()
 })
 
 interface Frame {
@@ -245,7 +245,7 @@ describe("an operation", () => {
     socket.send({ id: "1", type: "complete" })
     await until(() => call.signal.aborted, "the cancellation")
     expect(call.isWaitedFor()).toBeFalse()
-    gate.resolve()
+    backPressure.resolve()
     socket.ask("2", "{ quick }")
     await socket.answer("2")
     await new Promise(setImmediate)
@@ -271,7 +271,7 @@ describe("an operation", () => {
     asking.abort()
     expect(await asked).toBe("AbortError")
     await until(() => calls[1]!.signal.aborted, "the end")
-    gate.resolve()
+    backPressure.resolve()
     await new Promise(setImmediate)
     expect(steps).toBe(1)
   })
@@ -282,7 +282,7 @@ describe("an operation", () => {
     socket.send({ id: "1", type: "complete" })
     socket.ask("2", "{ quick }")
     await socket.answer("2")
-    gate.resolve()
+    backPressure.resolve()
     await new Promise(setImmediate)
     expect(steps).toBeLessThanOrEqual(1)
   })

@@ -8,7 +8,7 @@ import type { OperationArgs } from "graphql-http"
 import { createHandler } from "graphql-http/lib/use/fetch"
 import { makeServer } from "graphql-ws"
 import * as v from "valibot"
-import { AnswerGate, boundAnswers } from "./answers.ts"
+import { AnswerBackPressure, boundAnswers } from "./answers.ts"
 import { Cancellation, cancellationOf, notWaitedFor } from "./cancellation.ts"
 import { boundEvents, type Ends, type Link, plainLink, sharedLink } from "./event-link.ts"
 import { extensionsOf } from "./extensions.ts"
@@ -52,7 +52,7 @@ export interface SubgraphOptions<Context extends object> extends RunOptions<Cont
 interface LinkExtra {
   socket: BunSocket
   link?: Link
-  gate?: AnswerGate
+  backPressure?: AnswerBackPressure
   /** Undefined: anything. */
   carries?: Carries
   /** Ends the subscriptions of the connection, by their ids. */
@@ -162,14 +162,14 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       extra.ends = ends
       extra.carries = init.output.carries
       extra.link = boundEvents(link, ends, answerBytes)
-      extra.gate = new AnswerGate(extra.socket)
+      extra.backPressure = new AnswerBackPressure(extra.socket)
       return isShared ? { features } : true
     },
     async onSubscribe(connection, id, payload) {
-      const { socket, gate, ends, link, carries } = connection.extra
+      const { socket, backPressure, ends, link, carries } = connection.extra
       const { frameSize = 0 } = socket.data
       try {
-        const paused = gate?.enter(frameSize)
+        const paused = backPressure?.enter(frameSize)
         if (paused) {
           await paused
           // Told to no client: by now the operation has been completed, or its connection is gone.
@@ -185,7 +185,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
       return "schema" in args ? ({ ...args, id, link, ends } as LinkArgs) : args
     },
     onClose({ extra }) {
-      extra.gate?.close()
+      extra.backPressure?.close()
     },
     onNext(_context, _id, _payload, args, result) {
       const { setCookies } = (args as RunArgs).operation.call

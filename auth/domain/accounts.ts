@@ -7,7 +7,7 @@ import type { Viewer } from "@parley/platform/tokens.ts"
 import type { Store, User } from "../store/store.ts"
 import { deviceName } from "./device.ts"
 import type { Devices } from "./devices.ts"
-import type { FairGate } from "./fair-gate.ts"
+import type { FairSemaphore } from "./fair-semaphore.ts"
 import type { Forgive, Guesses } from "./guesses.ts"
 import type { Hasher } from "./hashing.ts"
 import { givenPassword, newPassword } from "./passwords.ts"
@@ -70,7 +70,7 @@ export interface AccountsOptions {
   devices: Devices
   guesses: Guesses
   /** Whose turn it is to have a password hashed. */
-  gate: FairGate
+  semaphore: FairSemaphore
   limits: {
     signUps: RateLimit
     /** The same for the /48 of an IPv6 address. */
@@ -83,7 +83,7 @@ export interface AccountsOptions {
 }
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { store, clock, ids, hasher, sessions, devices, guesses, gate, limits } = options
+  const { store, clock, ids, hasher, sessions, devices, guesses, semaphore, limits } = options
 
   /** Checks a password. What was counted before it was looked at is taken back where it was right. */
   async function guess(counted: Promise<Forgive>, password: string, hash: string | undefined) {
@@ -108,7 +108,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       // All sign-ups of one address take turns with its sign-ins as one account would.
       const address = addressGroup(origin.address)
       const by = { address, account: `sign-up ${address}` }
-      const passwordHash = await gate.run(by, async () => {
+      const passwordHash = await semaphore.run(by, async () => {
         await countSignUp(origin.address)
         // Known to be taken: do not pay for a hash. Of two who take it at once one wins at the insert.
         if (await store.userByUsername(username)) throw taken()
@@ -138,7 +138,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
         address: addressGroup(origin.address),
         account: laneOf(known ? `${username} ${known}` : username),
       }
-      const right = await gate.run(by, () => {
+      const right = await semaphore.run(by, () => {
         const counted = known
           ? guesses.known(username, known)
           : guesses.unknown(username, origin.address)
@@ -161,7 +161,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const password = newPassword("new", next, found.username)
       const given = givenPassword("current", current)
       const by = { address: addressGroup(origin.address), account: `session ${viewer.session}` }
-      const passwordHash = await gate.run(by, async () => {
+      const passwordHash = await semaphore.run(by, async () => {
         const counted = guesses.inSession(viewer.session)
         if (!(await guess(counted, given, found.passwordHash))) {
           throw badInput("current", "The current password is wrong.")

@@ -21,7 +21,7 @@ export const HASHING: HashingOptions = {
 
 /**
  * Hashes and checks passwords with argon2id (RFC 9106), off the event loop and few at a time, first come first served.
- * How many may wait is its caller's to bound (fair-gate.ts).
+ * How many may wait is its caller's to bound (fair-semaphore.ts).
  */
 export interface Hasher {
   hash(password: string): Promise<string>

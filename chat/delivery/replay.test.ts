@@ -14,7 +14,7 @@ import { openSession, plainProgram } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 import type { Registered } from "./hub.ts"
 import { plan } from "./replay.ts"
-import { createReplayGate } from "./replay-gate.ts"
+import { createReplaySemaphore } from "./replay-semaphore.ts"
 
 /** A membership of Bob's, and the head of its log. */
 function registered(
@@ -268,19 +268,19 @@ describe("a replay", () => {
   })
 })
 
-describe("the gate of replays", () => {
+describe("the semaphore of replays", () => {
   test("lets few of a person in at once, and others past those that wait", async () => {
-    const gate = createReplayGate()
+    const semaphore = createReplaySemaphore()
     const leave = await Promise.all(
-      Array.from({ length: REPLAYS_PER_PERSON }, () => gate.enter("mallory")),
+      Array.from({ length: REPLAYS_PER_PERSON }, () => semaphore.enter("mallory")),
     )
     let entered = 0
     const waiting = Array.from({ length: 40 }, async () => {
-      const leave = await gate.enter("mallory")
+      const leave = await semaphore.enter("mallory")
       entered += 1
       return leave
     })
-    const alice = await gate.enter("alice")
+    const alice = await semaphore.enter("alice")
     alice()
     expect(entered).toBe(0)
     for (const one of leave) one()
@@ -291,12 +291,12 @@ describe("the gate of replays", () => {
   })
 
   test("lets as many in at once as a node carries, and persons in turn", async () => {
-    const gate = createReplayGate()
+    const semaphore = createReplaySemaphore()
     const running: (() => void)[] = []
-    for (let i = 0; i < REPLAYS_AT_ONCE; i++) running.push(await gate.enter(`user ${i}`))
+    for (let i = 0; i < REPLAYS_AT_ONCE; i++) running.push(await semaphore.enter(`user ${i}`))
     const order: string[] = []
     const enter = async (person: string) => {
-      const leave = await gate.enter(person)
+      const leave = await semaphore.enter(person)
       order.push(person)
       leave()
     }

@@ -12,7 +12,7 @@ import {
 } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import type { Hub, Registered } from "./hub.ts"
-import type { ReplayGate } from "./replay-gate.ts"
+import type { ReplaySemaphore } from "./replay-semaphore.ts"
 import { positionsSince } from "./since.ts"
 import {
   causeOf,
@@ -39,7 +39,7 @@ export interface ReplayOptions {
   store: Pick<Store, "entries" | "seqAt">
   log: Logger
   turns: Turns
-  gate: ReplayGate
+  semaphore: ReplaySemaphore
   onReplay?(entries: number, outcome: ReplayOutcome): void
 }
 
@@ -64,10 +64,10 @@ export async function replay(
   options: ReplayOptions,
   since?: number,
 ): Promise<void> {
-  const { hub, store, gate } = options
+  const { hub, store, semaphore } = options
   let entries = 0
   let outcome: ReplayOutcome = "ended"
-  const leave = await gate.enter(subscription.user)
+  const leave = await semaphore.enter(subscription.user)
   const work = options.turns.work({
     person: subscription.user,
     isForEvents: true,

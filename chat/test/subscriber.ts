@@ -3,7 +3,7 @@ import { silentLogger } from "@parley/platform/log.ts"
 import type { Cause } from "@parley/platform/request-context.ts"
 import type { ChatContainer } from "../context.ts"
 import { type Positions, replay } from "../delivery/replay.ts"
-import { createReplayGate } from "../delivery/replay-gate.ts"
+import { createReplaySemaphore } from "../delivery/replay-semaphore.ts"
 import type { DeliveryEvent, Program, Subscription } from "../delivery/subscription.ts"
 import type { Entry } from "../domain/entry.ts"
 
@@ -73,7 +73,7 @@ export function openSession(
   const replayed = replay(
     subscription,
     positions,
-    { hub, store, log: silentLogger, turns, gate: createReplayGate() },
+    { hub, store, log: silentLogger, turns, semaphore: createReplaySemaphore() },
     options.since,
   )
   return {

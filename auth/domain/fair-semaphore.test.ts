@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { type Claimant, createFairGate, type FairGateOptions } from "./fair-gate.ts"
+import { type Claimant, createFairSemaphore, type FairGateOptions } from "./fair-semaphore.ts"
 
 const OPTIONS: FairGateOptions = {
   concurrency: 2,
@@ -11,11 +11,11 @@ const OPTIONS: FairGateOptions = {
 
 /** Jobs that end when they are told to. */
 function jobs(options: Partial<FairGateOptions> = {}) {
-  const gate = createFairGate({ ...OPTIONS, ...options })
+  const semaphore = createFairSemaphore({ ...OPTIONS, ...options })
   const running: { name: string; end: () => void }[] = []
   const began: string[] = []
   const start = (name: string, by: Partial<Claimant> = {}) => {
-    const done = gate.run({ address: "somewhere", account: name, ...by }, () => {
+    const done = semaphore.run({ address: "somewhere", account: name, ...by }, () => {
       began.push(name)
       return new Promise<string>((resolve) => running.push({ name, end: () => resolve(name) }))
     })
@@ -30,7 +30,7 @@ function jobs(options: Partial<FairGateOptions> = {}) {
     }
     return began
   }
-  return { gate, running, start, drain }
+  return { semaphore, running, start, drain }
 }
 const settle = () => new Promise(setImmediate)
 const refused = {
@@ -38,26 +38,26 @@ const refused = {
   details: { retryAfterMs: expect.any(Number) },
 }
 
-describe("the gate", () => {
+describe("the semaphore", () => {
   test("runs so many at once, the others in order, and refuses what does not fit", async () => {
-    const { gate, start, drain } = jobs({ queue: 3 })
+    const { semaphore, start, drain } = jobs({ queue: 3 })
     const all = ["a", "b", "c", "d", "e"].map((name) => start(name))
     await settle()
-    expect(gate.load()).toEqual({ running: 2, waiting: 3 })
+    expect(semaphore.load()).toEqual({ running: 2, waiting: 3 })
     await expect(start("f")).rejects.toMatchObject(refused)
     expect(await drain()).toEqual(["a", "b", "c", "d", "e"])
     expect(await Promise.all(all)).toEqual(["a", "b", "c", "d", "e"])
-    expect(gate.load()).toEqual({ running: 0, waiting: 0 })
+    expect(semaphore.load()).toEqual({ running: 0, waiting: 0 })
   })
 
   test("gives the place of a job that failed to the next", async () => {
-    const { gate } = jobs({ concurrency: 1, queue: 1 })
+    const { semaphore } = jobs({ concurrency: 1, queue: 1 })
     const by = { address: "somewhere", account: "alice" }
-    const failed = gate.run(by, () => Promise.reject(new Error("no")))
-    const next = gate.run(by, async () => "next")
+    const failed = semaphore.run(by, () => Promise.reject(new Error("no")))
+    const next = semaphore.run(by, async () => "next")
     await expect(failed).rejects.toThrow("no")
     expect(await next).toBe("next")
-    expect(await gate.run(by, async () => "after")).toBe("after")
+    expect(await semaphore.run(by, async () => "after")).toBe("after")
   })
 
   test("serves addresses in turn, and the accounts of one address in turn", async () => {

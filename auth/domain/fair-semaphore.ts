@@ -21,7 +21,7 @@ export interface Claimant {
  * whatever the addresses that ask for them: a flood waits behind itself. Where the queue is full, the longest part of it gives way: the newest
  * job of the address or account that has most jobs in it is refused, and a job from elsewhere takes its place.
  */
-export interface FairGate {
+export interface FairSemaphore {
   /** @throws ParleyError RATE_LIMITED where there is no place, or it was given away; nothing was begun then. */
   run<T>(by: Claimant, job: () => Promise<T>): Promise<T>
   load(): GateLoad
@@ -40,7 +40,7 @@ interface Waiting extends Claimant {
 /** Beyond so many names of those that were served, all are forgotten: the order is then that of coming. */
 const REMEMBERED = 10_000
 
-export function createFairGate(options: FairGateOptions): FairGate {
+export function createFairSemaphore(options: FairGateOptions): FairSemaphore {
   const { concurrency, perAccount, queue, waitingPerAccount, waitingPerAddress } = options
   let waiting: Waiting[] = []
   let running = 0

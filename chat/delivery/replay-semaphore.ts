@@ -1,7 +1,7 @@
 import { REPLAYS_AT_ONCE, REPLAYS_PER_PERSON } from "../limits.ts"
 
 /** Lets few replays run at once, of each person and of the node; the others wait, persons in turn. */
-export interface ReplayGate {
+export interface ReplaySemaphore {
   /** Resolves, with what ends it, when the person's next replay may begin. */
   enter(person: string): Promise<() => void>
 }
@@ -11,7 +11,7 @@ interface Person {
   waiting: (() => void)[]
 }
 
-export function createReplayGate(): ReplayGate {
+export function createReplaySemaphore(): ReplaySemaphore {
   const persons = new Map<string, Person>()
   /** Persons with a replay that only waits for others', in turn. */
   const inTurn = new Set<string>()
