@@ -32,9 +32,9 @@ import { createStateCache } from "./domain/state-cache.ts"
 import { createStoredBytes } from "./domain/stored-bytes.ts"
 import type { Services } from "./graphql/context.ts"
 import { createEvents } from "./graphql/events.ts"
-import { createPrograms } from "./graphql/programs.ts"
 import { resolvers } from "./graphql/resolvers.ts"
 import typeDefs from "./graphql/schema.graphql" with { type: "text" }
+import { createSubscriptionCompiler } from "./graphql/subscription-compiler.ts"
 import { WRITE_LIMITS } from "./limits.ts"
 import { createChatMetrics } from "./metrics.ts"
 import { openStore, type Store } from "./store/store.ts"
@@ -142,7 +142,7 @@ export async function createChat(
   let cluster: Cluster | undefined
   figures?.watch({ hub, bus, appender, outbox: outbox, cluster: () => cluster })
   const schema = chatSchema()
-  const programs = createPrograms(schema, services, turns, log)
+  const compiler = createSubscriptionCompiler(schema, services, turns, log)
   return {
     schema,
     services,
@@ -152,7 +152,7 @@ export async function createChat(
     log,
     tracer,
     metrics,
-    openEvents: createEvents(schema, programs, {
+    openEvents: createEvents(schema, compiler, {
       ...{ hub, store, log, turns, clock, semaphore: createReplaySemaphore() },
       onReplay: figures?.onReplay,
     }),

@@ -21,7 +21,7 @@ export interface AccessLog {
 /** Which requests get a line: all, those that were refused or limited, or none. */
 export type AccessLogSetting = "all" | "refused" | "off"
 
-/** What says something about who asks, and not about the mistakes of a program. */
+/** What says something about who asks, and not about the mistakes of a compiled subscription. */
 const TELLING = new Set<string>(["UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED", "TOO_LARGE"])
 
 /**

@@ -21,8 +21,8 @@ import { createExecutor, type Executor } from "./operations/executor.ts"
 import { createSessions, type Sessions } from "./sessions.ts"
 import { createSocketServer, type Extra } from "./socket.ts"
 import { createFanOut } from "./subscriptions/fan-out.ts"
-import { createPrograms } from "./subscriptions/programs.ts"
 import type { Subscriber } from "./subscriptions/subscriber.ts"
+import { createSubscriptionCompiler } from "./subscriptions/subscription-compiler.ts"
 import { type Graph, loadGraph } from "./supergraph/supergraph.ts"
 import supergraphSdl from "./supergraph.graphql" with { type: "text" }
 import { createTrail } from "./trail.ts"
@@ -111,7 +111,7 @@ export function createGateway(
   const { answerBytes } = config
   const within = overrides.operationMs
   const executor = createExecutor({ graph, pools, log, answerBytes, within, ...watchers })
-  const programs = createPrograms({ graph, executor, log, answerBytes })
+  const compiler = createSubscriptionCompiler({ graph, executor, log, answerBytes })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({
     authUrls: config.authUrls,
@@ -140,7 +140,7 @@ export function createGateway(
     log,
     ...watchers,
   }
-  const protocol = admitFrames(createSocketServer({ ...common, programs, pools, deliver }), fairUse)
+  const protocol = admitFrames(createSocketServer({ ...common, compiler, pools, deliver }), fairUse)
   return {
     config,
     log,

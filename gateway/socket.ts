@@ -22,9 +22,12 @@ import type { Executor, Variables } from "./operations/executor.ts"
 import type { Operation } from "./operations/operation.ts"
 import type { Sessions } from "./sessions.ts"
 import type { FanOut } from "./subscriptions/fan-out.ts"
-import type { Program, Programs } from "./subscriptions/programs.ts"
 import { createSubscriptionQuota } from "./subscriptions/quota.ts"
 import { Subscriber } from "./subscriptions/subscriber.ts"
+import type {
+  CompiledSubscription,
+  SubscriptionCompiler,
+} from "./subscriptions/subscription-compiler.ts"
 import type { Pools } from "./upstream/caller.ts"
 import type { Watchers } from "./watchers.ts"
 
@@ -34,7 +37,7 @@ export interface SocketOptions extends Watchers, ClientOptions {
   documents: Documents
   executor: Executor
   fairUse: FairUse
-  programs: Programs
+  compiler: SubscriptionCompiler
   sessions: Sessions
   pools: Pools<Subscriber>
   deliver: FanOut
@@ -55,12 +58,12 @@ type Args = ExecutionArgs & {
   operation: Operation
   variables: Variables
   /** Of a subscription. */
-  program: Program | undefined
+  compiled: CompiledSubscription | undefined
 }
 
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
-  const { documents, executor, fairUse, programs, sessions, pools, deliver } = options
+  const { documents, executor, fairUse, compiler, sessions, pools, deliver } = options
   const { access, figures, log } = options
   const quota = createSubscriptionQuota()
 
@@ -104,8 +107,8 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     if (variables.refusal) return variables.refusal
     fairUse.count(payer, variables.items)
     await documents.plan(operation, payer)
-    const program =
-      operation.kind === "subscription" ? programs.of(operation, variables.values) : undefined
+    const compiled =
+      operation.kind === "subscription" ? compiler.of(operation, variables.values) : undefined
     forget(payload)
     const { document } = operation
     return {
@@ -115,7 +118,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       id,
       operation,
       variables: variables.values,
-      program,
+      compiled,
     }
   }
 
@@ -163,17 +166,17 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
   async function subscribe(args: Args): Promise<Subscriber> {
     const { connection, id, operation, variables } = args
     const { client } = connection.extra
-    const program = args.program!
-    const subscriber = new Subscriber(JSON.stringify(id), program, client, deliver)
+    const compiled = args.compiled!
+    const subscriber = new Subscriber(JSON.stringify(id), compiled, client, deliver)
     const refusal = quota.enter(client.user, subscriber, operation)
     if (refusal) {
       figures?.subscribed(refusal.code)
       subscriber.refused(refusal)
       return subscriber
     }
-    const pool = pools.get(program.subgraph)!
+    const pool = pools.get(compiled.subgraph)!
     try {
-      const ask = programs.ask(operation, variables)
+      const ask = compiler.ask(operation, variables)
       subscriber.opened(await pool.subscribe(ask, client.caller(), subscriber))
       figures?.subscribed("OK")
     } catch (error) {

@@ -6,7 +6,7 @@ import type { BusEvent } from "../bus/bus.ts"
 import { BUFFER_BYTES } from "../limits.ts"
 import { createLog } from "../test/log-builder.ts"
 import { dispatch } from "./dispatch.ts"
-import type { Program, Subscription } from "./subscription.ts"
+import type { CompiledSubscription, Subscription } from "./subscription.ts"
 
 const event: BusEvent = { kind: "entry", entry: createLog("group").founded("alice") }
 
@@ -24,25 +24,25 @@ function createLink() {
 
 function createProgram(
   shareable: boolean,
-  render: Program["render"] = (_event, viewer) => `for ${viewer}`,
+  render: CompiledSubscription["render"] = (_event, viewer) => `for ${viewer}`,
 ) {
   const viewers: (string | undefined)[] = []
-  const program: Program = {
+  const compiled: CompiledSubscription = {
     shareable,
     render(event, viewer) {
       viewers.push(viewer)
       return render(event, viewer)
     },
   }
-  return { program, viewers }
+  return { compiled, viewers }
 }
 
 let ids = 0
-function createSession(user: string, program: Program, link: Link) {
+function createSession(user: string, compiled: CompiledSubscription, link: Link) {
   ids += 1
   const errors: (ParleyError | undefined)[] = []
   const subscription: Subscription = {
-    ...{ user, program, link, id: `${ids}`, phase: "live", buffer: [], bufferedBytes: 0 },
+    ...{ user, compiled, link, id: `${ids}`, phase: "live", buffer: [], bufferedBytes: 0 },
     ...{ covered: new Map(), departed: new Map() },
     end(error) {
       errors.push(error)
@@ -55,12 +55,12 @@ const idsOf = (subscriptions: Subscription[]) => subscriptions.map(({ id }) => i
 
 describe("an event for many subscriptions", () => {
   test("with one document is rendered once and is one frame per connection", () => {
-    const { program, viewers } = createProgram(true)
+    const { compiled, viewers } = createProgram(true)
     const [one, two] = [createLink(), createLink()]
     const onOne = Array.from({ length: 500 }, (_, i) =>
-      createSession(`user${i}`, program, one.link),
+      createSession(`user${i}`, compiled, one.link),
     )
-    const onTwo = Array.from({ length: 3 }, () => createSession("alice", program, two.link))
+    const onTwo = Array.from({ length: 3 }, () => createSession("alice", compiled, two.link))
     expect(dispatch(event, [...onOne, ...onTwo], { log: silentLogger })).toBeUndefined()
     expect(viewers).toEqual([undefined])
     expect(one.frames).toEqual([{ ids: idsOf(onOne), payload: "for undefined" }])
@@ -68,9 +68,9 @@ describe("an event for many subscriptions", () => {
   })
 
   test("with a document that depends on the viewer is rendered for each of them", async () => {
-    const { program, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
+    const { compiled, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
     const { link, frames } = createLink()
-    const subscriptions = ["alice", "bob"].map((user) => createSession(user, program, link))
+    const subscriptions = ["alice", "bob"].map((user) => createSession(user, compiled, link))
     await dispatch(event, subscriptions, { log: silentLogger })
     expect(viewers).toEqual(["alice", "bob"])
     expect(frames).toEqual(
@@ -79,23 +79,23 @@ describe("an event for many subscriptions", () => {
   })
 
   test("goes to those only who are live, and waits in the buffer of those who replay", () => {
-    const { program } = createProgram(true)
+    const { compiled } = createProgram(true)
     const { link, frames } = createLink()
-    const live = createSession("alice", program, link)
-    const replaying = Object.assign(createSession("bob", program, link), {
+    const live = createSession("alice", compiled, link)
+    const replaying = Object.assign(createSession("bob", compiled, link), {
       phase: "replaying" as const,
     })
-    const ended = Object.assign(createSession("carol", program, link), { phase: "ended" as const })
+    const ended = Object.assign(createSession("carol", compiled, link), { phase: "ended" as const })
     dispatch(event, [live, replaying, ended], { log: silentLogger })
     expect(frames.map(({ ids }) => ids)).toEqual([[live.id]])
     expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
   })
 
   test("that waits in a buffer of too many bytes ends that subscription, which resumes", () => {
-    const { program } = createProgram(true)
+    const { compiled } = createProgram(true)
     const log = createLog("group")
     log.founded("alice")
-    const subscription = Object.assign(createSession("bob", program, createLink().link), {
+    const subscription = Object.assign(createSession("bob", compiled, createLink().link), {
       phase: "replaying" as const,
     })
     const text = "x".repeat(8_000)
@@ -108,9 +108,9 @@ describe("an event for many subscriptions", () => {
   })
 
   test("does not go to those whose replay has told them", () => {
-    const { program, viewers } = createProgram(true)
+    const { compiled, viewers } = createProgram(true)
     const { link, frames } = createLink()
-    const told = createSession("alice", program, link)
+    const told = createSession("alice", compiled, link)
     told.covered.set("group", 1)
     dispatch(event, [told], { log: silentLogger })
     expect(frames).toEqual([])
@@ -123,11 +123,11 @@ describe("an event for many subscriptions", () => {
   })
 
   test("does not go to those who end while it is being rendered", async () => {
-    const { program } = createProgram(true, async () => "late")
+    const { compiled } = createProgram(true, async () => "late")
     const { link, frames } = createLink()
     const [stays, goes] = [
-      createSession("alice", program, link),
-      createSession("bob", program, link),
+      createSession("alice", compiled, link),
+      createSession("bob", compiled, link),
     ]
     const sent = dispatch(event, [stays, goes], { log: silentLogger })
     goes.phase = "ended"
@@ -145,13 +145,13 @@ describe("an event that cannot be rendered", () => {
       },
     ],
     ["later", () => Promise.reject(new Error("broken"))],
-  ] as [string, Program["render"]][])(
+  ] as [string, CompiledSubscription["render"]][])(
     "ends the subscriptions of that document, and no others: %s",
     async (_when, render) => {
       const [bad, good] = [createProgram(true, render), createProgram(true)]
       const { link, frames } = createLink()
-      const losers = ["alice", "bob"].map((user) => createSession(user, bad.program, link))
-      const winner = createSession("carol", good.program, link)
+      const losers = ["alice", "bob"].map((user) => createSession(user, bad.compiled, link))
+      const winner = createSession("carol", good.compiled, link)
       await dispatch(event, [...losers, winner], { log: silentLogger })
       for (const { errors } of losers) {
         expect(errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])

@@ -6,7 +6,13 @@ import type { BusEvent } from "../bus/bus.ts"
 import { BUFFER_BYTES, BUFFER_EVENTS } from "../limits.ts"
 import type { Trail } from "../trail.ts"
 import { createLane, type Lane } from "./lane.ts"
-import { endAll, eventBytes, isCovered, type Program, type Subscription } from "./subscription.ts"
+import {
+  type CompiledSubscription,
+  endAll,
+  eventBytes,
+  isCovered,
+  type Subscription,
+} from "./subscription.ts"
 
 /** Who is told of what becomes of an event, beside those whom it concerns. */
 export interface Watchers {
@@ -15,7 +21,7 @@ export interface Watchers {
 }
 
 /** Of one conversation: the documents whose events are being rendered, each with what waits behind. */
-export type Lanes = Map<Program, Lane>
+export type Lanes = Map<CompiledSubscription, Lane>
 
 /**
  * Hands one event to some subscriptions: those that are still replaying keep it, the live ones of one document share one
@@ -31,41 +37,41 @@ export function dispatch(
   onIdle: () => void = () => {},
 ): void | Promise<void> {
   const waiting: Promise<void>[] = []
-  for (const [program, audience] of byProgram(event, subscriptions)) {
-    const lane = lanes.get(program)
+  for (const [compiled, audience] of byDocument(event, subscriptions)) {
+    const lane = lanes.get(compiled)
     if (lane) {
       lane.add(event, audience)
       continue
     }
-    const sent = render(program, event, audience, watchers)
+    const sent = render(compiled, event, audience, watchers)
     if (!sent) continue
     const send = (event: BusEvent, audience: Subscription[]) =>
-      render(program, event, audience, watchers)
+      render(compiled, event, audience, watchers)
     const onEnd = () => {
-      lanes.delete(program)
+      lanes.delete(compiled)
       if (lanes.size === 0) onIdle()
     }
     const opened = createLane(sent, audience, send, onEnd, watchers.log)
-    lanes.set(program, opened)
+    lanes.set(compiled, opened)
     waiting.push(opened.done)
   }
   if (waiting.length > 0) return Promise.all(waiting).then(() => {})
 }
 
-function byProgram(
+function byDocument(
   event: BusEvent,
   subscriptions: Iterable<Subscription>,
-): Map<Program, Subscription[]> {
-  const programs = new Map<Program, Subscription[]>()
+): Map<CompiledSubscription, Subscription[]> {
+  const audiences = new Map<CompiledSubscription, Subscription[]>()
   for (const subscription of subscriptions) {
     if (subscription.phase === "replaying") buffer(subscription, event)
     else if (subscription.phase === "live" && !isCovered(subscription, event)) {
-      const audience = programs.get(subscription.program)
+      const audience = audiences.get(subscription.compiled)
       if (audience) audience.push(subscription)
-      else programs.set(subscription.program, [subscription])
+      else audiences.set(subscription.compiled, [subscription])
     }
   }
-  return programs
+  return audiences
 }
 
 function buffer(subscription: Subscription, event: BusEvent): void {
@@ -79,23 +85,23 @@ function buffer(subscription: Subscription, event: BusEvent): void {
 }
 
 function render(
-  program: Program,
+  compiled: CompiledSubscription,
   event: BusEvent,
   audience: Subscription[],
   watchers: Watchers,
 ): void | Promise<void> {
-  if (program.shareable) return send(program, event, undefined, audience, watchers)
+  if (compiled.shareable) return send(compiled, event, undefined, audience, watchers)
   const waiting: Promise<void>[] = []
   // One person's devices share a rendering.
   for (const [user, subscriptions] of Map.groupBy(audience, ({ user }) => user)) {
-    const sent = send(program, event, user, subscriptions, watchers)
+    const sent = send(compiled, event, user, subscriptions, watchers)
     if (sent) waiting.push(sent)
   }
   return waiting.length > 0 ? Promise.all(waiting).then(() => {}) : undefined
 }
 
 function send(
-  program: Program,
+  compiled: CompiledSubscription,
   event: BusEvent,
   viewer: string | undefined,
   audience: Subscription[],
@@ -118,7 +124,7 @@ function send(
       }
       delivering?.done(subscriptions)
     }
-    const payload = program.render(event, viewer)
+    const payload = compiled.render(event, viewer)
     if (payload instanceof Promise) return payload.then(give).catch(giveUp)
     give(payload)
   } catch (error) {

@@ -177,7 +177,7 @@ describe("a feed that gives up", () => {
 
 test("a document whose event has been rendered for too long ends, whatever waits behind it", async () => {
   const slow = await open("bob", {
-    program: {
+    compiled: {
       shareable: true,
       render: (event) => (event.kind === "entry" ? new Promise(() => {}) : JSON.stringify(event)),
     },

@@ -4,7 +4,7 @@ import type { ChatContainer } from "../context.ts"
 import { LANE_BYTES, LANE_EVENTS } from "../limits.ts"
 import { openSession, plainProgram } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
-import type { Program } from "./subscription.ts"
+import type { CompiledSubscription } from "./subscription.ts"
 
 let world: World
 let node: ChatContainer
@@ -20,7 +20,7 @@ afterEach(() => world[Symbol.asyncDispose]())
 function heldProgram(shareable = true) {
   const { promise, resolve } = Promise.withResolvers<void>()
   let rendered = 0
-  const program: Program = {
+  const compiled: CompiledSubscription = {
     shareable,
     async render(event) {
       rendered += 1
@@ -28,10 +28,10 @@ function heldProgram(shareable = true) {
       return JSON.stringify(event)
     },
   }
-  return { program, letGo: resolve, rendered: () => rendered }
+  return { compiled, letGo: resolve, rendered: () => rendered }
 }
-async function open(user: string, program = plainProgram()) {
-  const subscription = openSession(node, user, undefined, { program })
+async function open(user: string, compiled = plainProgram()) {
+  const subscription = openSession(node, user, undefined, { compiled })
   await subscription.replayed
   return subscription
 }
@@ -42,7 +42,7 @@ const say = (text?: string) => send(node, "alice", conversation, text)
 describe("a document that takes long", () => {
   test("keeps no other document of the conversation waiting, and gets its own in order", async () => {
     const held = heldProgram()
-    const [slow, quick] = [await open("bob", held.program), await open("carol")]
+    const [slow, quick] = [await open("bob", held.compiled), await open("carol")]
     for (let i = 0; i < 5; i++) await say()
     expect(seqs(quick)).toEqual([2, 3, 4, 5, 6])
     expect(seqs(slow)).toEqual([])
@@ -54,9 +54,9 @@ describe("a document that takes long", () => {
   test("is rendered once for a person's devices, though it depends on the viewer", async () => {
     const held = heldProgram(false)
     const devices = [
-      await open("bob", held.program),
-      await open("bob", held.program),
-      await open("carol", held.program),
+      await open("bob", held.compiled),
+      await open("bob", held.compiled),
+      await open("carol", held.compiled),
     ]
     held.letGo()
     const before = held.rendered()
@@ -72,7 +72,7 @@ describe("a document that takes long", () => {
     "ends its subscriptions, and no others, where it is too many %s behind",
     async (_what, count, text) => {
       const held = heldProgram()
-      const [slow, quick] = [await open("bob", held.program), await open("carol")]
+      const [slow, quick] = [await open("bob", held.compiled), await open("carol")]
       for (let i = 0; i < count; i++) await say(text)
       expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
       expect(quick.error).toBeUndefined()

@@ -178,7 +178,7 @@ describe("a subscription", () => {
     const sent: Promise<unknown>[] = []
     const subscription = openSession(node!, "bob", new Map(), {
       // Each entry that is replayed makes Alice write another one.
-      program: {
+      compiled: {
         shareable: true,
         async render(event) {
           if (event.kind === "entry" && event.entry.seq < 250 && event.entry.seq % 5 === 0) {
@@ -371,7 +371,7 @@ test(`more than ${BUFFER_EVENTS} events during a replay end it: the client resum
   const [node] = world.nodes
   const conversation = await groupWith(world, 10)
   const slow = openSession(node!, "bob", new Map())
-  const live = openSession(node!, "alice", undefined, { program: plainProgram(false) })
+  const live = openSession(node!, "alice", undefined, { compiled: plainProgram(false) })
   await live.replayed
   // One sender has at most 1,000 waiting.
   for (let sent = 0; sent < BUFFER_EVENTS; sent += 500) {

@@ -183,8 +183,8 @@ async function goLive(subscription: Subscription, work: Work): Promise<void> {
 
 async function send(subscription: Subscription, event: DeliveryEvent): Promise<void> {
   if (subscription.phase === "ended") return
-  const { program, user, link, id } = subscription
-  const rendered = program.render(event, user)
+  const { compiled, user, link, id } = subscription
+  const rendered = compiled.render(event, user)
   const payload = rendered instanceof Promise ? await rendered : rendered
   if (!hasEnded(subscription)) link.deliver([id], payload, causeOf(event))
 }

@@ -97,14 +97,14 @@ async function play(
     await services[0]!.groups.create("alice", "Friends", ["bob"]),
     await services[1]!.groups.create("alice", "Family", ["bob", "carol"]),
   ]
-  const programs = [
+  const documents = [
     plainProgram(),
     plainProgram(true, () => shaker.pause()),
     plainProgram(false, () => shaker.pause()),
     plainProgram(false),
   ]
   // Everyone has a device, and Bob two; two of them have the same document.
-  const devices = [...users, "bob"].map((user, i) => createSubscriber(user, programs[i % 4]!))
+  const devices = [...users, "bob"].map((user, i) => createSubscriber(user, documents[i % 4]!))
   const some = (node: number): ChatContainer => world.nodes[node]!
 
   const underWay: Promise<unknown>[] = []

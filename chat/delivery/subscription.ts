@@ -15,8 +15,8 @@ export interface Ready {
   reload: string[]
 }
 
-/** Turns an event into the answer to one subscription document. Subscriptions with the same document share one program. */
-export interface Program {
+/** Turns an event into the answer to one subscription document. Subscriptions with the same document share one compiled. */
+export interface CompiledSubscription {
   /** Whether the answer is the same for every viewer, so that one rendering serves all. */
   readonly shareable: boolean
   /**
@@ -33,7 +33,7 @@ export interface Program {
  */
 export interface Subscription {
   readonly user: string
-  readonly program: Program
+  readonly compiled: CompiledSubscription
   readonly link: Link
   /** The subscription's id on the link. */
   readonly id: string

@@ -5,8 +5,8 @@ import type { ChatContainer } from "../context.ts"
 import { createLog } from "../test/log-builder.ts"
 import { unlimitedWork } from "../test/work.ts"
 import { createWorld, send, type World } from "../test/world.ts"
-import { createPrograms } from "./programs.ts"
 import { resolvers } from "./resolvers.ts"
+import { createSubscriptionCompiler } from "./subscription-compiler.ts"
 
 let world: World
 /** How often the nodes have asked the store, and what for. */
@@ -109,12 +109,17 @@ test("the entry by which someone leaves shows them nothing that comes after it",
   const document = parse(`subscription { events { ... on MembersChanged { left { id } conversation {
     id head unreadCount lastMessage { text } me { user { id } } members { totalCount edges { node { role } } }
     messages(last: 9) { edges { node { text } } } log(after: 0) { seq } } } } }`)
-  const program = createPrograms(node!.schema, node!.services, node!.turns, silentLogger).of({
+  const compiled = createSubscriptionCompiler(
+    node!.schema,
+    node!.services,
+    node!.turns,
+    silentLogger,
+  ).of({
     schema: node!.schema,
     document,
   })
   const [leaving] = await world.store.entries(conversation, 2, 1)
-  const { data } = JSON.parse(await program.render({ kind: "entry", entry: leaving! }, "bob"))
+  const { data } = JSON.parse(await compiled.render({ kind: "entry", entry: leaving! }, "bob"))
   expect(data.events).toEqual({
     left: [{ id: "bob" }],
     conversation: {

@@ -11,7 +11,7 @@ import {
 } from "graphql"
 import * as v from "valibot"
 import { type Positions, type ReplayOptions, replay } from "../delivery/replay.ts"
-import type { Program, Subscription } from "../delivery/subscription.ts"
+import type { CompiledSubscription, Subscription } from "../delivery/subscription.ts"
 import {
   MAX_ID_LENGTH,
   POSITIONS,
@@ -20,7 +20,7 @@ import {
   SUBSCRIPTIONS_RETRY_MS,
 } from "../limits.ts"
 import type { ChatContext } from "./context.ts"
-import type { Programs } from "./programs.ts"
+import type { SubscriptionCompiler } from "./subscription-compiler.ts"
 
 const After = v.nullish(
   v.pipe(
@@ -49,7 +49,11 @@ export interface EventsOptions extends ReplayOptions {
 }
 
 /** Opens `events` subscriptions: the way in of a subscription, from a checked document to the hub. */
-export function createEvents(schema: GraphQLSchema, programs: Programs, options: EventsOptions) {
+export function createEvents(
+  schema: GraphQLSchema,
+  compiler: SubscriptionCompiler,
+  options: EventsOptions,
+) {
   const people = new Map<string, Counts>()
   function count(user: string, by: Partial<Counts>): void {
     const counts = people.get(user) ?? { subscriptions: 0, replays: 0, positions: 0 }
@@ -72,13 +76,13 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
   return ({ id, link, cause, args, end }: SubscriptionRequest<ChatContext>): (() => void) => {
     const { viewer } = args.contextValue
     let start: Start
-    let program: Program
+    let compiled: CompiledSubscription
     try {
       if (viewer === undefined) throw unauthenticated()
       check(viewer)
       start = believable(startOf(schema, args), options.clock.now())
       check(viewer, start.positions?.size)
-      program = programs.of(args)
+      compiled = compiler.of(args)
     } catch (error) {
       end(error as ParleyError)
       return () => {}
@@ -86,7 +90,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
 
     const subscription: Subscription = {
       user: viewer,
-      program,
+      compiled,
       link,
       id,
       phase: "replaying",
@@ -105,7 +109,7 @@ export function createEvents(schema: GraphQLSchema, programs: Programs, options:
       subscription.buffer = []
       subscription.bufferedBytes = 0
       count(subscription.user, { subscriptions: -1 })
-      programs.release(subscription.program)
+      compiler.release(subscription.compiled)
       options.hub.unregister(subscription)
     }
     const { positions, since } = start

@@ -17,7 +17,7 @@ import {
 import type { ChatContainer } from "../context.ts"
 import type { DeliveryEvent } from "../delivery/subscription.ts"
 import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
-import { createPrograms } from "./programs.ts"
+import { createSubscriptionCompiler } from "./subscription-compiler.ts"
 
 let world: World
 let node: ChatContainer
@@ -119,20 +119,20 @@ const programOf = (query: string) => {
   // The variables of conditions may be left over, and a fragment's of them too: only that is no fault here.
   const faults = validate(schema, document).filter(({ message }) => !/never used/.test(message))
   expect(faults.map(({ message }) => message)).toEqual([])
-  const programs = createPrograms(schema, node.services, node.turns, silentLogger)
-  return programs.of({ schema, document, operationName: "S", variableValues: { no: false } })
+  const compiler = createSubscriptionCompiler(schema, node.services, node.turns, silentLogger)
+  return compiler.of({ schema, document, operationName: "S", variableValues: { no: false } })
 }
 
 describe("a document that selects no @viewer field", () => {
   test("is shared, and says the same without a viewer as it does for each of them", async () => {
     await fc.assert(
       fc.asyncProperty(documents(false), async (query) => {
-        const program = programOf(query)
-        expect(program.shareable).toBe(true)
+        const compiled = programOf(query)
+        expect(compiled.shareable).toBe(true)
         for (const event of events) {
-          const shared = await program.render(event, undefined)
+          const shared = await compiled.render(event, undefined)
           expect(JSON.parse(shared).errors).toBeUndefined()
-          for (const viewer of viewers) expect(await program.render(event, viewer)).toBe(shared)
+          for (const viewer of viewers) expect(await compiled.render(event, viewer)).toBe(shared)
         }
       }),
       { numRuns: 60 },
@@ -146,15 +146,15 @@ describe("a document that may select @viewer fields", () => {
     let ownOnes = 0
     await fc.assert(
       fc.asyncProperty(documents(true), async (query) => {
-        const program = programOf(query)
-        if (program.shareable) sharedOnes += 1
+        const compiled = programOf(query)
+        if (compiled.shareable) sharedOnes += 1
         else ownOnes += 1
         for (const event of events) {
           const answers = new Set<string>()
-          for (const viewer of viewers) answers.add(await program.render(event, viewer))
+          for (const viewer of viewers) answers.add(await compiled.render(event, viewer))
           expect([...answers].join()).not.toContain("INTERNAL")
-          if (!program.shareable) continue
-          expect([...answers]).toEqual([await program.render(event, undefined)])
+          if (!compiled.shareable) continue
+          expect([...answers]).toEqual([await compiled.render(event, undefined)])
         }
       }),
       { numRuns: 200 },
@@ -190,8 +190,8 @@ function reachable(): { name: string; marked: boolean; query: string }[] {
 }
 
 const answersWithoutViewer = async (query: string) => {
-  const program = programOf(query)
-  const answers = await Promise.all(events.map((event) => program.render(event, undefined)))
+  const compiled = programOf(query)
+  const answers = await Promise.all(events.map((event) => compiled.render(event, undefined)))
   return answers.flatMap((answer) => JSON.parse(answer).errors ?? [])
 }
 
@@ -215,15 +215,15 @@ describe("the marks", () => {
   })
 })
 
-test("one program serves all subscriptions of one document, whatever their positions", () => {
-  const programs = createPrograms(schema, node.services, node.turns, silentLogger)
+test("one compiled serves all subscriptions of one document, whatever their positions", () => {
+  const compiler = createSubscriptionCompiler(schema, node.services, node.turns, silentLogger)
   const document = parse(
     `subscription A($after: [PositionInput!], $more: Boolean!) { events(after: $after) { ... on MessageSent { seq at @include(if: $more) } } }
      subscription B($after: [PositionInput!]) { events(after: $after) { __typename } }`,
   )
   const of = (operationName: string, more: boolean, seq: number) => {
     const variableValues = { more, after: [{ conversation: "c", seq }] }
-    return programs.of({ schema, document, operationName, variableValues })
+    return compiler.of({ schema, document, operationName, variableValues })
   }
   expect(of("A", true, 1)).toBe(of("A", true, 2))
   expect(of("A", true, 1)).not.toBe(of("A", false, 1))
@@ -235,12 +235,12 @@ test("an event that cannot be read just now is not answered with half of it", as
   const status = () => Promise.reject(unavailable("the disk is gone"))
   const services = { ...node.services, reader: { ...node.services.reader, status } }
   const document = parse("subscription { events { ... on MessageSent { message { id status } } } }")
-  const program = createPrograms(schema, services, node.turns, silentLogger).of({
+  const compiled = createSubscriptionCompiler(schema, services, node.turns, silentLogger).of({
     schema,
     document,
   })
   const [, message] = events
-  expect(await refusal(Promise.resolve(program.render(message!, "alice")))).toMatchObject({
+  expect(await refusal(Promise.resolve(compiled.render(message!, "alice")))).toMatchObject({
     code: "UNAVAILABLE",
   })
 })

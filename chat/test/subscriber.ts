@@ -4,11 +4,14 @@ import type { Cause } from "@parley/platform/request-context.ts"
 import type { ChatContainer } from "../context.ts"
 import { type Positions, replay } from "../delivery/replay.ts"
 import { createReplaySemaphore } from "../delivery/replay-semaphore.ts"
-import type { DeliveryEvent, Program, Subscription } from "../delivery/subscription.ts"
+import type { CompiledSubscription, DeliveryEvent, Subscription } from "../delivery/subscription.ts"
 import type { Entry } from "../domain/entry.ts"
 
-/** A program whose answer is the event itself, as JSON. */
-export const plainProgram = (shareable = true, pause?: () => Promise<void>): Program => ({
+/** A compiled whose answer is the event itself, as JSON. */
+export const plainProgram = (
+  shareable = true,
+  pause?: () => Promise<void>,
+): CompiledSubscription => ({
   shareable,
   render(event, viewer) {
     if (!shareable && viewer === undefined) throw new Error("this document needs a viewer")
@@ -25,7 +28,7 @@ export function openSession(
   user: string,
   positions: Positions | undefined,
   options: {
-    program?: Program
+    compiled?: CompiledSubscription
     onEvent?(event: DeliveryEvent): void
     store?: ChatContainer["services"]["store"]
     since?: number
@@ -49,7 +52,7 @@ export function openSession(
   }
   ids += 1
   const subscription: Subscription = {
-    ...{ user, link, id: `${ids}`, program: options.program ?? plainProgram() },
+    ...{ user, link, id: `${ids}`, compiled: options.compiled ?? plainProgram() },
     ...{
       phase: "replaying",
       buffer: [],
@@ -93,7 +96,7 @@ export function openSession(
 }
 
 /** Someone at a device: is cut off, comes back on any node from where they were, and keeps all they were ever told. */
-export function createSubscriber(user: string, program: Program) {
+export function createSubscriber(user: string, compiled: CompiledSubscription) {
   const positions = new Map<string, number>()
   const told: Entry[] = []
   let current: ReturnType<typeof openSession> | undefined
@@ -110,7 +113,7 @@ export function createSubscriber(user: string, program: Program) {
     connect(node: ChatContainer): void {
       current?.stop()
       current = openSession(node, user, new Map(positions), {
-        program,
+        compiled,
         onEvent(event) {
           if (event.kind === "ready" && event.reload.length > 0) throw new Error("reload?")
           if (event.kind !== "entry") return

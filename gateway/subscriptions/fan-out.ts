@@ -22,20 +22,20 @@ export function createFanOut({ trail, figures }: Watchers): FanOut {
  * order in which they came, whatever takes how long. Answers a promise where something has to be waited for.
  */
 function fanOut(to: readonly Subscriber[], payload: string): Promise<void> | undefined {
-  const first = to[0]?.program
+  const first = to[0]?.compiled
   if (!first) return undefined
-  if (to.every(({ program }) => program === first)) return toAlike(to, payload)
-  const groups = [...Map.groupBy(to, ({ program }) => program).values()]
+  if (to.every(({ compiled }) => compiled === first)) return toAlike(to, payload)
+  const groups = [...Map.groupBy(to, ({ compiled }) => compiled).values()]
   return together(groups.map((alike) => toAlike(alike, payload)))
 }
 
 function toAlike(to: readonly Subscriber[], payload: string): Promise<void> | undefined {
-  const { program } = to[0]!
+  const { compiled } = to[0]!
   const { length } = payload
-  if (program.shareable) return send(to, program.render(payload, NOBODY), length)
+  if (compiled.shareable) return send(to, compiled.render(payload, NOBODY), length)
   return together(
     to.map((subscriber) =>
-      send([subscriber], program.render(payload, subscriber.reader.caller()), length),
+      send([subscriber], compiled.render(payload, subscriber.reader.caller()), length),
     ),
   )
 }

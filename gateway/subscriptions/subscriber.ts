@@ -5,7 +5,7 @@ import { GraphQLError } from "graphql"
 import { MAX_WAITING_EVENT_BYTES, MAX_WAITING_EVENTS } from "../limits.ts"
 import type { Caller } from "../upstream/caller.ts"
 import type { Upstreamed, WireError } from "../upstream/link.ts"
-import type { Program } from "./programs.ts"
+import type { CompiledSubscription } from "./subscription-compiler.ts"
 
 /** A client's socket, as its subscriptions see it. */
 export interface Reader {
@@ -49,7 +49,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   constructor(
     /** The client's id for it, as JSON. */
     private readonly id: string,
-    readonly program: Program,
+    readonly compiled: CompiledSubscription,
     readonly reader: Reader,
     private readonly deliver: (to: readonly Subscriber[], payload: string) => void,
   ) {
@@ -102,7 +102,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
 
   private write(text: string): void {
     // What is too long would be so again after a resumption: it is not retryable.
-    const { maxBytes } = this.program
+    const { maxBytes } = this.compiled
     if (isLongerThan(text, maxBytes)) this.finish(answerTooLarge(maxBytes))
     if (this.over) return
     this.reader.send(`{"id":${this.id},"type":"next","payload":${text}}`)

@@ -172,7 +172,7 @@ async function alone(text: string, caller: Caller) {
   const stop = await gateway.pools
     .get("chat")!
     .subscribe({ query: primary.operation, operationName: primary.operationName }, caller, {
-      program: { subgraph: "chat", shareable: true, render: (payload: string) => payload },
+      compiled: { subgraph: "chat", shareable: true, render: (payload: string) => payload },
       push: ({ text }: Delivery) => resolve(text!),
       receive: resolve,
     } as unknown as Subscriber)

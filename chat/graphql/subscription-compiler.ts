@@ -14,7 +14,7 @@ import {
   type GraphQLSchema,
   getOperationAST,
 } from "graphql"
-import { causeOf, type DeliveryEvent, type Program } from "../delivery/subscription.ts"
+import { type CompiledSubscription, causeOf, type DeliveryEvent } from "../delivery/subscription.ts"
 import {
   EVENT_BYTES,
   EVENT_ITEMS,
@@ -26,20 +26,20 @@ import {
 } from "../limits.ts"
 import type { ChatContext, Services } from "./context.ts"
 
-export interface Programs {
+export interface SubscriptionCompiler {
   /**
-   * The program of a subscription document: the same object for the same document, operation and variables, apart
+   * The compiled of a subscription document: the same object for the same document, operation and variables, apart
    * from those of `after`, which says where to begin and not what an event looks like.
    * @throws ParleyError TOO_LARGE where the variables are long: they live as long as the subscription.
    */
-  of(args: ExecutionArgs): Program
-  /** To be called once for each `of`: a program is shared as long as a subscription goes by it, and then forgotten. */
-  release(program: Program): void
+  of(args: ExecutionArgs): CompiledSubscription
+  /** To be called once for each `of`: a compiled is shared as long as a subscription goes by it, and then forgotten. */
+  release(compiled: CompiledSubscription): void
 }
 
-/** Where a program is kept, and how many subscriptions go by it. */
+/** Where a compiled is kept, and how many subscriptions go by it. */
 interface Use {
-  variants: Map<string, Program>
+  variants: Map<string, CompiledSubscription>
   key: string
   subscriptions: number
 }
@@ -49,17 +49,17 @@ interface EventDocument {
   document: DocumentNode
   shareable: boolean
   variables: string[]
-  variants: Map<string, Program>
+  variants: Map<string, CompiledSubscription>
 }
 
-export function createPrograms(
+export function createSubscriptionCompiler(
   schema: GraphQLSchema,
   services: Services,
   turns: Turns,
   log: Logger,
-): Programs {
+): SubscriptionCompiler {
   const known = new WeakMap<DocumentNode, Map<string, EventDocument>>()
-  const uses = new Map<Program, Use>()
+  const uses = new Map<CompiledSubscription, Use>()
 
   function eventDocument({ document, operationName }: ExecutionArgs): EventDocument {
     const operations = known.get(document) ?? new Map<string, EventDocument>()
@@ -81,7 +81,7 @@ export function createPrograms(
     { document, shareable }: EventDocument,
     operationName: string | null | undefined,
     variableValues: Record<string, unknown>,
-  ): Program {
+  ): CompiledSubscription {
     function finish(result: ExecutionResult, event: DeliveryEvent, work: Work): string {
       work.done()
       if (work.failure) throw work.failure
@@ -135,23 +135,23 @@ export function createPrograms(
       const key = JSON.stringify(variables)
       if (key.length > EVENT_VARIABLES) throw variablesTooLarge()
       const { variants } = event
-      const program = variants.get(key) ?? compile(event, args.operationName, variables)
-      const use = uses.get(program)
+      const compiled = variants.get(key) ?? compile(event, args.operationName, variables)
+      const use = uses.get(compiled)
       if (use) use.subscriptions += 1
-      // More variants, or longer ones, are programs of their own: right, but not shared.
+      // More variants, or longer ones, are compiler of their own: right, but not shared.
       else if (variants.size < VARIANTS && key.length <= VARIANT_LENGTH) {
-        variants.set(key, program)
-        uses.set(program, { variants, key, subscriptions: 1 })
+        variants.set(key, compiled)
+        uses.set(compiled, { variants, key, subscriptions: 1 })
       }
-      return program
+      return compiled
     },
 
-    release(program) {
-      const use = uses.get(program)
+    release(compiled) {
+      const use = uses.get(compiled)
       if (!use) return
       use.subscriptions -= 1
       if (use.subscriptions > 0) return
-      uses.delete(program)
+      uses.delete(compiled)
       use.variants.delete(use.key)
     },
   }

@@ -4,15 +4,15 @@ import { parse } from "graphql"
 import { EVENT_VARIABLES, VARIANT_LENGTH, VARIANTS } from "../limits.ts"
 import { createLog } from "../test/log-builder.ts"
 import { createWorld } from "../test/world.ts"
-import { createPrograms } from "./programs.ts"
+import { createSubscriptionCompiler } from "./subscription-compiler.ts"
 
 test("subscriptions share renderings by their variables, of a bounded number and length", async () => {
   await using world = await createWorld()
   const [{ schema, services, turns }] = world.nodes as [(typeof world.nodes)[number]]
-  const programs = createPrograms(schema, services, turns, silentLogger)
+  const compiler = createSubscriptionCompiler(schema, services, turns, silentLogger)
   const document = parse(`subscription ($before: String) { events { ... on MessageSent { message {
     conversation { messages(last: 1, before: $before) { edges { cursor } } } } } } }`)
-  const of = (before: string) => programs.of({ schema, document, variableValues: { before } })
+  const of = (before: string) => compiler.of({ schema, document, variableValues: { before } })
   expect(of("a")).toBe(of("a"))
   expect(of("a")).not.toBe(of("b"))
   const long = "x".repeat(VARIANT_LENGTH)
@@ -27,10 +27,10 @@ test("subscriptions share renderings by their variables, of a bounded number and
 
   // What the last subscription has left makes room.
   const [b, unshared] = [of("b"), of("one more")]
-  programs.release(unshared)
-  programs.release(b)
+  compiler.release(unshared)
+  compiler.release(b)
   expect(of("b")).toBe(b)
-  for (let i = 0; i < 3; i++) programs.release(b)
+  for (let i = 0; i < 3; i++) compiler.release(b)
   expect(of("one more")).toBe(of("one more"))
   expect(of("b")).not.toBe(b)
 })
@@ -46,12 +46,12 @@ test("what one event may select is bounded, and what names all that has to be lo
       return turns.work(options)
     },
   }
-  const programs = createPrograms(schema, services, counted, silentLogger)
+  const compiler = createSubscriptionCompiler(schema, services, counted, silentLogger)
   const document = parse("subscription { events { __typename } }")
-  const program = programs.of({ schema, document })
+  const compiled = compiler.of({ schema, document })
   const entry = createLog("c").founded("alice")
-  await program.render({ kind: "entry", entry }, "alice")
-  await program.render({ kind: "ready", recovered: true, reload: [] }, "alice")
+  await compiled.render({ kind: "entry", entry }, "alice")
+  await compiled.render({ kind: "ready", recovered: true, reload: [] }, "alice")
   expect(given).toEqual([
     [256 * 1024, 2_000],
     [1024 * 1024, 12_000],

@@ -4,7 +4,7 @@ import { MAX_EVENT_VARIABLES, MAX_VARIANT_CHARACTERS, MAX_VARIANTS } from "../li
 import { createDocuments } from "../operations/documents.ts"
 import { loadGraph } from "../supergraph/supergraph.ts"
 import supergraphSdl from "../supergraph.graphql" with { type: "text" }
-import { createPrograms } from "./programs.ts"
+import { createSubscriptionCompiler } from "./subscription-compiler.ts"
 
 const graph = loadGraph(supergraphSdl)
 const documents = createDocuments(graph, { introspection: true })
@@ -17,11 +17,11 @@ function subscription() {
   }`
   const checked = documents.check(query, undefined)
   if (checked.errors) throw checked.errors[0]
-  const programs = createPrograms({ graph, executor: {} as never, log })
-  return (variables: object) => programs.of(checked.operation, { ...variables })
+  const compiler = createSubscriptionCompiler({ graph, executor: {} as never, log })
+  return (variables: object) => compiler.of(checked.operation, { ...variables })
 }
 
-test("those who subscribed alike share a program, wherever they begin", () => {
+test("those who subscribed alike share a compiled, wherever they begin", () => {
   const of = subscription()
   expect(of({ n: "1", after: [] })).toBe(of({ n: "1", after: [{ conversation: "c", seq: 1 }] }))
   expect(of({ n: "1" })).not.toBe(of({ n: "2" }))

@@ -16,7 +16,7 @@ import type { Ask } from "../upstream/link.ts"
 import { Spent } from "../upstream/spent.ts"
 
 /** What is done with each event of a subscription document: the same object for all who subscribed alike. */
-export interface Program {
+export interface CompiledSubscription {
   /** The subgraph whose events these are. */
   subgraph: string
   /**
@@ -33,12 +33,12 @@ export interface Program {
   render(payload: string, caller: Caller): string | Promise<string>
 }
 
-export interface Programs {
+export interface SubscriptionCompiler {
   /**
-   * The program of a subscription, by document and by those variables that an event's looks depend on.
+   * The compiled of a subscription, by document and by those variables that an event's looks depend on.
    * @throws ParleyError TOO_LARGE where these are more than a few switches: they live as long as the subscription.
    */
-  of(operation: Operation, variables: Variables): Program
+  of(operation: Operation, variables: Variables): CompiledSubscription
   /** What to ask the subgraph for. */
   ask(operation: Operation, variables: Variables): Ask
 }
@@ -52,18 +52,18 @@ interface Prepared {
   /** The variables that do more than say where to begin. */
   eventVariables: string[]
   /** Those that are shared; what comes beyond them is right, but not shared. */
-  variants: Map<string, Program>
+  variants: Map<string, CompiledSubscription>
   /** Characters of their variables. */
   variantSize: number
 }
 
-export function createPrograms(options: {
+export function createSubscriptionCompiler(options: {
   graph: Graph
   executor: Executor
   log: Logger
   /** Bytes of one event. */
   answerBytes?: number
-}): Programs {
+}): SubscriptionCompiler {
   const { graph, executor, log } = options
   const known = new WeakMap<Operation, Prepared>()
   const answerBytes = options.answerBytes ?? ANSWER_BYTES
@@ -96,7 +96,7 @@ export function createPrograms(options: {
     return made
   }
 
-  function createProgram(operation: Operation, variables: Variables): Program {
+  function createProgram(operation: Operation, variables: Variables): CompiledSubscription {
     const { subgraph, shareable, eventPlan } = prepared(operation)
     const { context } = operation.route()
 
@@ -131,13 +131,13 @@ export function createPrograms(options: {
       const known = document.variants.get(key)
       if (known) return known
       if (key.length > MAX_EVENT_VARIABLES) throw tooManyVariables()
-      const program = createProgram(operation, own)
+      const compiled = createProgram(operation, own)
       const size = document.variantSize + key.length
       if (document.variants.size < MAX_VARIANTS && size <= MAX_VARIANT_CHARACTERS) {
-        document.variants.set(key, program)
+        document.variants.set(key, compiled)
         document.variantSize = size
       }
-      return program
+      return compiled
     },
   }
 }
