@@ -38,7 +38,7 @@ import { createSubscriptionCompiler } from "./graphql/subscription-compiler.ts"
 import { WRITE_LIMITS } from "./limits.ts"
 import { createChatMetrics } from "./metrics.ts"
 import { openStore, type Store } from "./store/store.ts"
-import { createTrail } from "./trail.ts"
+import { createTracing } from "./tracing.ts"
 
 /** What a test may put in the place of the real thing. */
 export interface ChatOverrides {
@@ -101,7 +101,7 @@ export async function createChat(
   const store = figures ? figures.store(opened) : opened
   const engine = overrides.bus ?? (await openBus(config, log))
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
-  const trail = createTrail(log, tracer)
+  const tracing = createTracing(log, tracer)
   const { nodes } = store
   const now = () => performance.now()
   const outbox =
@@ -109,9 +109,9 @@ export async function createChat(
   const others = nodes && outbox && createOthers({ nodes, self: () => outbox.node, now })
   const bus = others ? withLookout({ bus: engine, others, log, times: overrides.lookout }) : engine
   const turns = createTurns()
-  const hub = createHub({ store, bus, log, trail })
+  const hub = createHub({ store, bus, log, tracing })
   const states = createStateCache(store)
-  const router = createRouter({ hub, bus, states, trail })
+  const router = createRouter({ hub, bus, states, tracing })
 
   const onStored = router.entryStored
   const limits = config.writeLimits ?? WRITE_LIMITS
@@ -121,7 +121,7 @@ export async function createChat(
   const admission = createAdmission({ people, usage, limits, clock, onLimited })
   const storedBytes = createStoredBytes({ usage, limits, clock, log, onLimited })
   const appender = createAppender({
-    ...{ store, states, clock, onStored, outbox, trail },
+    ...{ store, states, clock, onStored, outbox, tracing },
     onRefused: () => onLimited?.("waiting"),
   })
   const messages = createMessages({ store, appender, clock, allowance, storedBytes })

@@ -25,7 +25,7 @@ import type { Subscriber } from "./subscriptions/subscriber.ts"
 import { createSubscriptionCompiler } from "./subscriptions/subscription-compiler.ts"
 import { type Graph, loadGraph } from "./supergraph/supergraph.ts"
 import supergraphSdl from "./supergraph.graphql" with { type: "text" }
-import { createTrail } from "./trail.ts"
+import { createTracing } from "./tracing.ts"
 import { allowedOrigins, createUpgrade, isOwnMachine } from "./upgrade.ts"
 import type { TIMES } from "./upstream/connection.ts"
 import { followNodes, nodeUrl } from "./upstream/nodes.ts"
@@ -74,8 +74,8 @@ export function createGateway(
 
   const metrics = openMetrics(config.observability?.metrics, log, () => health.details())
   const figures = metrics && createGatewayMetrics(metrics)
-  const trail = createTrail(log, overrides.tracer)
-  const watchers = { trail, figures }
+  const tracing = createTracing(log, overrides.tracer)
+  const watchers = { tracing, figures }
   const deliver = createFanOut(watchers)
 
   const graph = loadGraph(supergraphSdl)
@@ -88,7 +88,7 @@ export function createGateway(
       secret,
       log,
       onShared: deliver,
-      wantsCauses: trail !== undefined,
+      wantsCauses: tracing !== undefined,
       timeout,
       times,
     })

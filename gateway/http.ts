@@ -71,13 +71,13 @@ export interface Asked {
  * cannot send without a preflight; there are no CORS headers, so none succeeds.
  */
 export function createHttp(options: HttpOptions) {
-  const { documents, executor, fairUse, sessions, cookies, access, trail, figures } = options
+  const { documents, executor, fairUse, sessions, cookies, access, tracing, figures } = options
 
   const bodies = createBodies()
 
   const causeOf = (request: Request): Cause => {
     const requestId = options.requestId()
-    if (!trail?.traces) return { requestId }
+    if (!tracing?.traces) return { requestId }
     return readCause(requestId, request.headers.get("traceparent")) ?? { requestId }
   }
 

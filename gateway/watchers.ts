@@ -1,8 +1,8 @@
 import type { GatewayMetrics } from "./metrics.ts"
-import type { Trail } from "./trail.ts"
+import type { Tracing } from "./tracing.ts"
 
 /** Who is told of what passes, for logs, traces and figures; nobody, as a rule. */
 export interface Watchers {
-  trail?: Trail
+  tracing?: Tracing
   figures?: GatewayMetrics
 }

@@ -20,7 +20,7 @@ import { readExtensions } from "./extensions.ts"
 import { publicError, publicResult } from "./graphql-errors.ts"
 import { createLanes } from "./lanes.ts"
 import { OPERATION_MS } from "./limits.ts"
-import { createOperationSteps } from "./operation-spans.ts"
+import { createOperationSpans } from "./operation-spans.ts"
 import type { Carries, LinkExtensions } from "./protocol.ts"
 import { createTurns, type Turns } from "./turns.ts"
 import { answerTooLarge, type Work } from "./work.ts"
@@ -90,7 +90,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
   stopCancelled(schema)
   const documents = createDocumentCache(schema)
   const deadlines = createDeadlines(options.operationMs ?? OPERATION_MS)
-  const steps = tracer && createOperationSteps(tracer)
+  const spans = tracer && createOperationSpans(tracer)
   const turns = options.turns ?? createTurns()
   const lanes = createLanes()
   const answerIsTooLarge = () => answerTooLarge(answerBytes)
@@ -137,7 +137,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
         },
         setCookies: [],
       }
-      call.cause = steps ? steps.begin(call, operation) : call.cause
+      call.cause = spans ? spans.begin(call, operation) : call.cause
       const contextValue = options.context(call, work)
       cancelWith(contextValue, cancellation)
       return {
@@ -213,7 +213,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
     work.done()
     const { reason } = cancellation
     if (reason === notWaitedFor) {
-      steps?.end(call, {})
+      spans?.end(call, {})
       return {}
     }
     // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
@@ -223,7 +223,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
         ? { data: null, errors: [wrap(work.failure)] }
         : whole
     const shown = result.errors ? publicResult(result, logFor(log, call.cause)) : result
-    steps?.end(call, shown)
+    spans?.end(call, shown)
     return shown
   }
 

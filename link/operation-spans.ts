@@ -1,30 +1,30 @@
 import type { Cause } from "@parley/platform/request-context.ts"
-import type { Step, Tracer } from "@parley/platform/tracing.ts"
+import type { Span, Tracer } from "@parley/platform/tracing.ts"
 import { type ExecutionResult, Kind, type OperationDefinitionNode } from "graphql"
 
-/** The part of a call that its step hangs on. */
+/** The part of a call that its span hangs on. */
 interface Caused {
   cause: Cause | undefined
 }
 
 /**
- * The steps of a subgraph's operations, as they are answered. A subscription lives too long to be one: its events are
- * steps of what caused them.
+ * The spans of a subgraph's operations, as they are answered. A subscription lives too long to be one: its events are
+ * spans of what caused them.
  */
-export function createOperationSteps(tracer: Tracer) {
-  const steps = new WeakMap<Caused, Step>()
+export function createOperationSpans(tracer: Tracer) {
+  const spans = new WeakMap<Caused, Span>()
   return {
-    /** Begins the step of a call, and answers the cause of all that follows from it. */
+    /** Begins the span of a call, and answers the cause of all that follows from it. */
     begin(call: Caused, operation: OperationDefinitionNode): Cause | undefined {
       const { cause } = call
       if (operation.operation === "subscription") return cause
-      const step = tracer.begin(nameOf(operation), "server", cause?.traceparent)
-      steps.set(call, step)
-      return cause && { ...cause, traceparent: step.traceparent }
+      const span = tracer.begin(nameOf(operation), "server", cause?.traceparent)
+      spans.set(call, span)
+      return cause && { ...cause, traceparent: span.traceparent }
     },
     end(call: Caused, { errors }: ExecutionResult): void {
-      steps.get(call)?.end(errors?.[0] && String(errors[0].extensions.code))
-      steps.delete(call)
+      spans.get(call)?.end(errors?.[0] && String(errors[0].extensions.code))
+      spans.delete(call)
     },
   }
 }

@@ -12,8 +12,8 @@ const SECRET = "the link secret of the endpoint under test"
 const ANSWER = 2 * 1024 * 1024
 const OPERATION_MS = 300
 const schema = buildSchema(`
-  type Query { text(size: Int!, of: String): String, chain: Step, never: String, quick: String }
-  type Step { next: Step, n: Int }
+  type Query { text(size: Int!, of: String): String, chain: Span, never: String, quick: String }
+  type Span { next: Span, n: Int }
   type SubscriptionRequest { ticks: Int }
 `)
 const calls: Call[] = []
@@ -50,7 +50,7 @@ const resolvers: Record<string, Record<string, GraphQLFieldResolver<unknown, { c
     },
     quick: () => "here",
   },
-  Step: { next: step },
+  Span: { next: step },
 }
 for (const [type, fields] of Object.entries(resolvers)) {
   for (const [name, resolve] of Object.entries(fields)) {

@@ -22,9 +22,9 @@ import {
 import type { Logger } from "./log.ts"
 import type { TracesConfig } from "./observability.ts"
 import { isTraceparent } from "./request-context.ts"
-import type { StepKind, Tracer } from "./tracing.ts"
+import type { SpanRole, Tracer } from "./tracing.ts"
 
-const KINDS: Record<StepKind, SpanKind> = {
+const KINDS: Record<SpanRole, SpanKind> = {
   internal: SpanKind.INTERNAL,
   server: SpanKind.SERVER,
   client: SpanKind.CLIENT,

@@ -32,7 +32,7 @@ test("nothing is loaded where no collector is named", async () => {
   expect(JSON.parse(await new Response(child.stdout).text())).toEqual(["undefined", 0])
 })
 
-describe("steps", () => {
+describe("spans", () => {
   test("follow each other across processes, by traceparent alone", async () => {
     using collector = startCollector()
     const gateway = await open(`${collector.url}/`, { serviceName: "front" })
@@ -80,7 +80,7 @@ describe("steps", () => {
 })
 
 describe("what is kept", () => {
-  /** The names of the steps that the collector is sent: one of a new trace, one of a kept trace, one of another. */
+  /** The names of the spans that the collector is sent: one of a new trace, one of a kept trace, one of another. */
   async function kept(more: Partial<TracesConfig>): Promise<string[]> {
     using collector = startCollector()
     const tracer = await open(collector.url, more)
@@ -89,10 +89,10 @@ describe("what is kept", () => {
       ["of a kept one", parent("01")],
       ["of one not kept", parent("00")],
     ] as const) {
-      const step = tracer.begin(name, "server", of)
+      const span = tracer.begin(name, "server", of)
       // Whoever comes after is told what was decided, whether it is kept or not.
-      if (of) expect(step.traceparent).toStartWith(`00-${TRACE}-`)
-      step.end()
+      if (of) expect(span.traceparent).toStartWith(`00-${TRACE}-`)
+      span.end()
     }
     await tracer[Symbol.asyncDispose]()
     return collector.spans.map(({ name }) => name)

@@ -1,29 +1,29 @@
 import type { Logger } from "./log.ts"
 import type { TracesConfig } from "./observability.ts"
 
-/** What a step is to the one before it: `server` answers a `client`, `consumer` takes what a `producer` has sent. */
-export type StepKind = "server" | "client" | "producer" | "consumer" | "internal"
+/** What a span is to the one before it: `server` answers a `client`, `consumer` takes what a `producer` has sent. */
+export type SpanRole = "server" | "client" | "producer" | "consumer" | "internal"
 
 export type Attributes = Record<string, string | number>
 
-/** Makes the steps of traces; there is none where tracing is off. */
+/** Makes the spans of traces; there is none where tracing is off. */
 export interface Tracer extends AsyncDisposable {
   /**
-   * Begins a step after the one that a traceparent names, or of a new trace. Names and the attributes' keys come from a
+   * Begins a span after the one that a traceparent names, or of a new trace. Names and the attributes' keys come from a
    * closed list; values may be ids, and never what somebody wrote.
-   * @param beganAt of `performance.now()`, for a step that is told of when it is over
+   * @param beganAt of `performance.now()`, for a span that is told of when it is over
    */
   begin(
     name: string,
-    kind: StepKind,
+    kind: SpanRole,
     parent: string | undefined,
     attributes?: Attributes,
     beganAt?: number,
-  ): Step
+  ): Span
 }
 
-export interface Step {
-  /** What the next step is told. */
+export interface Span {
+  /** What the next span is told. */
   readonly traceparent: string
   /** Call once. `failure` is an error code. */
   end(failure?: string): void

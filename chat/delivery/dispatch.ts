@@ -4,7 +4,7 @@ import type { Logger } from "@parley/platform/log.ts"
 import { logFor } from "@parley/platform/request-context.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { BUFFER_BYTES, BUFFER_EVENTS } from "../limits.ts"
-import type { Trail } from "../trail.ts"
+import type { Tracing } from "../tracing.ts"
 import { createLane, type Lane } from "./lane.ts"
 import {
   type CompiledSubscription,
@@ -17,7 +17,7 @@ import {
 /** Who is told of what becomes of an event, beside those whom it concerns. */
 export interface Watchers {
   log: Logger
-  trail?: Trail
+  tracing?: Tracing
 }
 
 /** Of one conversation: the documents whose events are being rendered, each with what waits behind. */
@@ -105,7 +105,7 @@ function send(
   event: BusEvent,
   viewer: string | undefined,
   audience: Subscription[],
-  { log, trail }: Watchers,
+  { log, tracing }: Watchers,
 ): void | Promise<void> {
   // An event that cannot be rendered must not be skipped: its subscriptions end, and resume from their positions.
   const giveUp = (error: unknown) => {
@@ -115,7 +115,7 @@ function send(
     endAll(audience, reason, log)
   }
   try {
-    const delivering = trail?.delivering(event)
+    const delivering = tracing?.delivering(event)
     const { cause } = delivering ?? event
     const give = (payload: string) => {
       let subscriptions = 0

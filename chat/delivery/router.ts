@@ -4,7 +4,7 @@ import { audience, type ConversationState } from "../domain/conversation-state.t
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
 import type { StateCache } from "../domain/state-cache.ts"
-import type { Trail } from "../trail.ts"
+import type { Tracing } from "../tracing.ts"
 import type { Hub } from "./hub.ts"
 
 /** The one door out: only the router decides between this node's hub and the bus, and only it writes to either. */
@@ -22,19 +22,19 @@ export interface RouterOptions {
   bus: Bus
   /** Told of what others write. */
   states: Pick<StateCache, "hear">
-  trail?: Trail
+  tracing?: Tracing
 }
 
 /** Joins a hub to a bus. What other nodes publish reaches this node's subscriptions; what happens here reaches both. */
-export function createRouter({ hub, bus, states, trail }: RouterOptions): Router {
+export function createRouter({ hub, bus, states, tracing }: RouterOptions): Router {
   bus.onRecord(({ event, users }) => {
-    trail?.received(event)
+    tracing?.received(event)
     hub.take(event, users)
     if (event.kind === "entry") states.hear(event.entry.conversation, event.entry.seq)
   })
 
   function publish(event: BusEvent, users: () => readonly string[]): Promise<void> | undefined {
-    const publishing = trail?.publishing(event)
+    const publishing = tracing?.publishing(event)
     const published = bus.publish(publishing?.event ?? event, users)
     if (published) publishing?.until(published)
     // Whoever keeps account of it hears of a failure; nobody has to.

@@ -4,7 +4,7 @@ import type { Cause } from "@parley/platform/request-context.ts"
 import { MAX_LOST } from "../limits.ts"
 import type { OutboxPosition } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
-import type { Trail } from "../trail.ts"
+import type { Tracing } from "../tracing.ts"
 import { type ConversationState, fold } from "./conversation-state.ts"
 import type { Entry, MembersEntry, MessageEntry } from "./entry.ts"
 import { Lane, type Queued } from "./lane.ts"
@@ -54,7 +54,7 @@ export interface AppenderOptions {
   onStored(entry: Entry, state: ConversationState, cause?: Cause): Promise<void> | undefined
   /** Where there are other nodes. */
   outbox?: Outbox
-  trail?: Pick<Trail, "stored">
+  tracing?: Pick<Tracing, "stored">
   /** Told of each intent that is refused because too much waits. */
   onRefused?(): void
 }
@@ -75,7 +75,7 @@ interface Checked {
  * another node took that seq, the entries it wrote are folded in, every intent is checked again, and the rest retried.
  */
 export function createAppender(options: AppenderOptions): Appender {
-  const { store, states, clock, onStored, outbox, trail, onRefused } = options
+  const { store, states, clock, onStored, outbox, tracing, onRefused } = options
   const lanes = new Map<string, Lane<Waiting>>()
 
   async function drain(conversation: string, lane: Lane<Waiting>, first: Waiting): Promise<void> {
@@ -120,10 +120,10 @@ export function createAppender(options: AppenderOptions): Appender {
       const entries = place(state, checked)
       if (entries.length === 0) return
       const position = outbox?.reserve(entries.length)
-      const beganAt = trail ? performance.now() : 0
+      const beganAt = tracing ? performance.now() : 0
       const stored = await write(entries, position)
       for (let i = 0; i < stored; i++) {
-        trail?.stored(entries[i]!, checked[i]!.waiting.intent.cause, beganAt)
+        tracing?.stored(entries[i]!, checked[i]!.waiting.intent.cause, beganAt)
         const published = acknowledge(state, entries[i]!, checked[i]!.waiting)
         if (position) outbox?.stored(positionAt(position, i), published)
       }

@@ -53,7 +53,7 @@ export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
 }
 
 export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>): Executor {
-  const { graph, pools, log, trail, figures, answerBytes = ANSWER_BYTES } = options
+  const { graph, pools, log, tracing, figures, answerBytes = ANSWER_BYTES } = options
   const { within: longest = MAX_OPERATION_MS } = options
   const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
@@ -121,7 +121,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
     variables: Variables,
     caller: Caller,
   ): Promise<Answer> {
-    const running = trail?.running(operation, caller)
+    const running = tracing?.running(operation, caller)
     const beganAt = performance.now()
     const answer = await run(operation, variables, running?.caller ?? caller)
     figures?.answered(operation.kind, answer.code, performance.now() - beganAt)
@@ -144,7 +144,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
       if (count > limit) return { refusal: [tooManyItems(kind, limit)] }
       return { values: declaredOnly(given, coerced), items: count }
     },
-    run: trail || figures ? runWatched : run,
+    run: tracing || figures ? runWatched : run,
   }
 }
 

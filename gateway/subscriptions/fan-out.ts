@@ -6,11 +6,11 @@ import type { Delivery, Subscriber } from "./subscriber.ts"
 /** Hands one result of a subgraph to the subscribers it is for. */
 export type FanOut = (to: readonly Subscriber[], payload: string, cause?: Cause) => void
 
-export function createFanOut({ trail, figures }: Watchers): FanOut {
-  if (!trail && !figures) return fanOut
+export function createFanOut({ tracing, figures }: Watchers): FanOut {
+  if (!tracing && !figures) return fanOut
   return (to, payload, cause) => {
     figures?.delivered(to.length)
-    const sending = trail?.sending(cause, to)
+    const sending = tracing?.sending(cause, to)
     const waiting = fanOut(to, payload)
     if (waiting) void waiting.then(sending?.done)
     else sending?.done()

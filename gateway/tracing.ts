@@ -10,7 +10,7 @@ import type { Caller } from "./upstream/caller.ts"
  * Follows what clients ask for, and what comes of it at other clients' sockets: in the log, at debug, and in traces.
  * There is none where nobody wants to know, so that it costs nothing then.
  */
-export interface Trail {
+export interface Tracing {
   /** Whether what a client says of a trace of its own is of any use. */
   readonly traces: boolean
   /** An operation is about to be run. */
@@ -30,7 +30,7 @@ export interface Sending {
   done(): void
 }
 
-export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | undefined {
+export function createTracing(log: Logger, tracer: Tracer | undefined): Tracing | undefined {
   if (!log.debugs && !tracer) return undefined
 
   return {
@@ -38,16 +38,16 @@ export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | un
 
     running(operation, caller) {
       const { cause } = caller
-      const step = tracer?.begin(nameOf(operation), "server", cause?.traceparent)
+      const span = tracer?.begin(nameOf(operation), "server", cause?.traceparent)
       const about = { requestId: cause?.requestId, operation: nameOf(operation) }
       if (log.debugs) log.debug("operation received", about)
       return {
         caller:
-          cause && step
-            ? { ...caller, cause: { ...cause, traceparent: step.traceparent } }
+          cause && span
+            ? { ...caller, cause: { ...cause, traceparent: span.traceparent } }
             : caller,
         done(outcome) {
-          step?.end(outcome === "OK" ? undefined : outcome)
+          span?.end(outcome === "OK" ? undefined : outcome)
           if (log.debugs) log.debug("operation answered", { ...about, outcome })
         },
       }
@@ -55,10 +55,10 @@ export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | un
 
     sending(cause, to) {
       const parent = cause?.traceparent
-      const step = parent === undefined ? undefined : tracer?.begin("send", "consumer", parent)
+      const span = parent === undefined ? undefined : tracer?.begin("send", "consumer", parent)
       return {
         done() {
-          step?.end()
+          span?.end()
           if (!log.debugs) return
           const sockets = new Set(to.map(({ reader }) => reader)).size
           log.debug("event sent", { requestId: cause?.requestId, sockets })

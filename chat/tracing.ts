@@ -1,6 +1,6 @@
 import type { Logger } from "@parley/platform/log.ts"
 import type { Cause } from "@parley/platform/request-context.ts"
-import type { Attributes, StepKind, Tracer } from "@parley/platform/tracing.ts"
+import type { Attributes, SpanRole, Tracer } from "@parley/platform/tracing.ts"
 import type { BusEvent } from "./bus/bus.ts"
 import type { Entry } from "./domain/entry.ts"
 
@@ -8,7 +8,7 @@ import type { Entry } from "./domain/entry.ts"
  * Follows what requests bring about through this node: in the log, at debug, and in traces. There is none where nobody
  * wants to know, so that it costs nothing then.
  */
-export interface Trail {
+export interface Tracing {
   /** The entry is in the log, by a write that began at that time of `performance.now()`. */
   stored(entry: Entry, cause: Cause | undefined, beganAt: number): void
   /** The event is about to go to other nodes. */
@@ -32,7 +32,7 @@ export interface Delivering {
   done(subscriptions: number): void
 }
 
-export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | undefined {
+export function createTracing(log: Logger, tracer: Tracer | undefined): Tracing | undefined {
   if (!log.debugs && !tracer) return undefined
 
   function say(what: string, about: Attributes, cause: Cause | undefined): void {
@@ -42,7 +42,7 @@ export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | un
   /** What nobody is known to have asked for is no part of a trace. */
   function begin(
     name: string,
-    kind: StepKind,
+    kind: SpanRole,
     cause: Cause | undefined,
     about: Attributes,
     beganAt?: number,
@@ -61,17 +61,17 @@ export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | un
     publishing(event) {
       const { cause } = event
       const about = aboutEvent(event)
-      const step = begin("publish", "producer", cause, about)
+      const span = begin("publish", "producer", cause, about)
       return {
         event:
-          cause && step ? { ...event, cause: { ...cause, traceparent: step.traceparent } } : event,
+          cause && span ? { ...event, cause: { ...cause, traceparent: span.traceparent } } : event,
         until(published) {
           published.then(
             () => {
-              step?.end()
+              span?.end()
               say("event published", about, cause)
             },
-            () => step?.end("UNAVAILABLE"),
+            () => span?.end("UNAVAILABLE"),
           )
         },
       }
@@ -82,11 +82,11 @@ export function createTrail(log: Logger, tracer: Tracer | undefined): Trail | un
     delivering(event) {
       const { cause } = event
       const about = aboutEvent(event)
-      const step = begin("deliver", "consumer", cause, about)
+      const span = begin("deliver", "consumer", cause, about)
       return {
-        cause: cause && step ? { ...cause, traceparent: step.traceparent } : cause,
+        cause: cause && span ? { ...cause, traceparent: span.traceparent } : cause,
         done(sessions) {
-          step?.end()
+          span?.end()
           say("event delivered", { ...about, sessions }, cause)
         },
       }

@@ -5,12 +5,12 @@ import { until } from "@parley/testing/until.ts"
 import { messageId } from "./test/log-builder.ts"
 import { openSession } from "./test/subscriber.ts"
 import { createWorld, send, type World } from "./test/world.ts"
-import { createTrail } from "./trail.ts"
+import { createTracing } from "./tracing.ts"
 
 const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736"
 const ASKED = { requestId: "a1b2-7", traceparent: `${TRACE}-00f067aa0ba902b7-01` }
 
-interface Step {
+interface Span {
   node: number
   name: string
   parent: string | undefined
@@ -25,7 +25,7 @@ afterEach(() => world[Symbol.asyncDispose]())
 /** Alice's and Bob's conversation on two nodes, Alice with a subscription on the first and Bob on the second. */
 async function begin(watch: { logs?: boolean; traces?: boolean }) {
   const lines: (LogFields & { node: number; event: string })[] = []
-  const steps: Step[] = []
+  const spans: Span[] = []
   const logOf = (node: number): Logger => ({
     ...silentLogger,
     debugs: true,
@@ -33,13 +33,13 @@ async function begin(watch: { logs?: boolean; traces?: boolean }) {
   })
   const tracerOf = (node: number): Tracer => ({
     begin(name, _kind, parent, about) {
-      const traceparent = `${TRACE}-${`${steps.length}`.padStart(16, "a")}-01`
-      const step: Step = { node, name, parent, traceparent, about, failure: "it has not ended" }
-      steps.push(step)
+      const traceparent = `${TRACE}-${`${spans.length}`.padStart(16, "a")}-01`
+      const span: Span = { node, name, parent, traceparent, about, failure: "it has not ended" }
+      spans.push(span)
       return {
         traceparent,
         end: (failure) => {
-          step.failure = failure
+          span.failure = failure
         },
       }
     },
@@ -55,17 +55,17 @@ async function begin(watch: { logs?: boolean; traces?: boolean }) {
   const bob = openSession(second, "bob", undefined)
   for (const { subscription } of [alice, bob])
     await until(() => subscription.phase === "live", "sessions")
-  lines.length = steps.length = 0
-  return { first, second, conversation, alice, bob, lines, steps }
+  lines.length = spans.length = 0
+  return { first, second, conversation, alice, bob, lines, spans }
 }
 
-test("nobody's trail is followed where nobody looks", async () => {
+test("nobody's tracing is followed where nobody looks", async () => {
   world = await createWorld()
-  expect(createTrail(silentLogger, undefined)).toBeUndefined()
+  expect(createTracing(silentLogger, undefined)).toBeUndefined()
 })
 
 describe("the log", () => {
-  test("names a message's request at each step, on every node, and never what it says", async () => {
+  test("names a message's request at each span, on every node, and never what it says", async () => {
     const { first, conversation, lines } = await begin({ logs: true })
     const sending = { id: messageId(world.clock.now()), conversation, text: "a text of hers" }
     const { seq } = await first.services.messages.send("alice", sending, { requestId: "a1b2-7" })
@@ -104,38 +104,38 @@ describe("the log", () => {
 })
 
 describe("a trace", () => {
-  test("goes on from step to step, and from node to node", async () => {
-    const { first, conversation, alice, bob, steps } = await begin({ traces: true })
+  test("goes on from span to span, and from node to node", async () => {
+    const { first, conversation, alice, bob, spans } = await begin({ traces: true })
     const sending = { id: messageId(world.clock.now()), conversation, text: "a text of hers" }
     const { seq } = await first.services.messages.send("alice", sending, ASKED)
-    await until(() => bob.entries().length === 1 && steps.length === 4, "four steps")
-    await until(() => steps.every(({ failure }) => failure === undefined), "the end of each")
-    const step = (node: number, name: string) =>
-      steps.find((one) => one.node === node && one.name === name)
-    expect(step(0, "append")?.parent).toBe(ASKED.traceparent)
-    expect(step(0, "deliver")?.parent).toBe(ASKED.traceparent)
-    expect(step(0, "publish")?.parent).toBe(ASKED.traceparent)
-    expect(step(1, "deliver")?.parent).toBe(step(0, "publish")!.traceparent)
-    for (const { about } of steps) {
+    await until(() => bob.entries().length === 1 && spans.length === 4, "four spans")
+    await until(() => spans.every(({ failure }) => failure === undefined), "the end of each")
+    const span = (node: number, name: string) =>
+      spans.find((one) => one.node === node && one.name === name)
+    expect(span(0, "append")?.parent).toBe(ASKED.traceparent)
+    expect(span(0, "deliver")?.parent).toBe(ASKED.traceparent)
+    expect(span(0, "publish")?.parent).toBe(ASKED.traceparent)
+    expect(span(1, "deliver")?.parent).toBe(span(0, "publish")!.traceparent)
+    for (const { about } of spans) {
       expect(about).toEqual({
         ...{ "parley.conversation": conversation, "parley.seq": seq, "parley.id": sending.id },
       })
     }
-    // The gateways are told of the step that has sent them the event.
+    // The gateways are told of the span that has sent them the event.
     expect(alice.causes.at(-1)).toEqual({
       requestId: "a1b2-7",
-      traceparent: step(0, "deliver")!.traceparent,
+      traceparent: span(0, "deliver")!.traceparent,
     })
     expect(bob.causes.at(-1)).toEqual({
       requestId: "a1b2-7",
-      traceparent: step(1, "deliver")!.traceparent,
+      traceparent: span(1, "deliver")!.traceparent,
     })
   })
 
   test("says where an event could not be published", () => {
-    const steps: (string | undefined)[] = []
+    const spans: (string | undefined)[] = []
     const tracer: Tracer = {
-      begin: () => ({ traceparent: ASKED.traceparent, end: (failure) => void steps.push(failure) }),
+      begin: () => ({ traceparent: ASKED.traceparent, end: (failure) => void spans.push(failure) }),
       async [Symbol.asyncDispose]() {},
     }
     const receipt = {
@@ -145,23 +145,23 @@ describe("a trace", () => {
       delivered: 1,
       read: 1,
     } as const
-    const publishing = createTrail(silentLogger, tracer)!.publishing({ ...receipt, cause: ASKED })
+    const publishing = createTracing(silentLogger, tracer)!.publishing({ ...receipt, cause: ASKED })
     publishing.until(Promise.reject(new Error("too much waits")))
-    return until(() => steps.length === 1, "the end").then(() =>
-      expect(steps).toEqual(["UNAVAILABLE"]),
+    return until(() => spans.length === 1, "the end").then(() =>
+      expect(spans).toEqual(["UNAVAILABLE"]),
     )
   })
 
-  test("has no steps of what nobody asked for", async () => {
-    const { first, conversation, bob, steps } = await begin({ traces: true })
+  test("has no spans of what nobody asked for", async () => {
+    const { first, conversation, bob, spans } = await begin({ traces: true })
     await send(first, "alice", conversation)
     await until(() => bob.entries().length === 1, "the message")
-    expect(steps).toEqual([])
+    expect(spans).toEqual([])
     expect(bob.causes.at(-1)).toBeUndefined()
   })
 })
 
-test("without a trail, whoever is told of an event still hears what brought it about", async () => {
+test("without a tracing, whoever is told of an event still hears what brought it about", async () => {
   const { first, conversation, bob } = await begin({})
   await first.services.messages.send(
     "alice",
