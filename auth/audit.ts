@@ -1,7 +1,7 @@
 import { isIP } from "node:net"
 import { ParleyError } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { deviceName } from "./domain/device.ts"
 import { TokenReused } from "./domain/sessions.ts"
 import { usernameIn } from "./domain/usernames.ts"
@@ -20,7 +20,7 @@ export type AuditedAction =
 export interface AuditedCall {
   address: string
   userAgent: string
-  cause: Cause | undefined
+  cause: RequestContext | undefined
 }
 
 export interface AuditFacts {

@@ -88,11 +88,11 @@ export async function createAuthContext(
 ): Promise<AuthContext> {
   const log = overrides.log ?? createLogger("auth", config.logLevel)
   const metrics = openMetrics(config.observability?.metrics, log)
-  const figures = metrics && createAuthMetrics(metrics)
+  const authMetrics = metrics && createAuthMetrics(metrics)
   const tracer = overrides.tracer ?? (await openTracer("auth", config.observability?.traces, log))
   const opened =
     overrides.store ?? (await openStore(config, { clock: overrides.clock ?? systemClock, log }))
-  const store = figures ? figures.store(opened) : opened
+  const store = authMetrics ? authMetrics.store(opened) : opened
   // Not this machine's: what one process writes, another one reads.
   const { clock } = store
   const ids = overrides.ids ?? uuidv7Source(clock)
@@ -104,7 +104,7 @@ export async function createAuthContext(
   })
   const buckets = (name: string, size: BucketSize) => {
     const plain = createTokenBuckets(size)
-    return figures ? figures.buckets(name, plain) : plain
+    return authMetrics ? authMetrics.buckets(name, plain) : plain
   }
   const plainSessions = createSessions({
     store,
@@ -114,14 +114,14 @@ export async function createAuthContext(
     refreshTokens: createRefreshTokens(keys.refreshSecret),
     limits: { refreshes: buckets("refresh/session", REFRESHES_PER_SESSION) },
   })
-  const sessions = figures ? figures.sessions(plainSessions) : plainSessions
+  const sessions = authMetrics ? authMetrics.sessions(plainSessions) : plainSessions
   const devices = createDevices(keys.refreshSecret)
   const hasher = await createHasher({ ...HASHING, ...overrides.hashing })
   const plainLimit = (name: string, limit: number, windowMs: number, message: string) =>
     createRateLimit({ store, clock, name, limit, windowMs, message })
   const rateLimit: typeof plainLimit = (name, ...rest) => {
     const plain = plainLimit(name, ...rest)
-    return figures ? figures.limit(name, plain) : plain
+    return authMetrics ? authMetrics.limit(name, plain) : plain
   }
   const turns = createTurns({ store, clock, message: TOO_MANY_GUESSES })
   const guessLimit = (subject: string, limit: number) =>
@@ -137,7 +137,7 @@ export async function createAuthContext(
       device: guessLimit("device", GUESSES_PER_DEVICE),
       session: guessLimit("session", GUESSES_PER_SESSION),
     },
-    turns: figures ? figures.turns("guess/turn", turns) : turns,
+    turns: authMetrics ? authMetrics.turns("guess/turn", turns) : turns,
   })
   const semaphore = createFairSemaphore({
     concurrency: SIGN_INS_AT_ONCE,
@@ -156,7 +156,7 @@ export async function createAuthContext(
     hasher,
     devices,
     guesses,
-    semaphore: figures ? figures.semaphore(semaphore) : semaphore,
+    semaphore: authMetrics ? authMetrics.semaphore(semaphore) : semaphore,
     limits: {
       signUps: signUpLimit("address", config.signUpsPerAddress),
       networkSignUps: signUpLimit("network", config.signUpsPerAddress * NETWORK_FACTOR),
@@ -185,7 +185,7 @@ export async function createAuthContext(
     sessions,
     devices,
     audit: createAudit(log),
-    accounts: figures ? figures.accounts(accounts) : accounts,
+    accounts: authMetrics ? authMetrics.accounts(accounts) : accounts,
     tokens: createTokenVerifier({ keys: keys.verifying, issuer: config.publicUrl, clock }),
     // Ended sessions stay for a day: a stolen token is still recognised as one, and the gateway may have been away.
     prune: async () => store.prune(clock.now(), clock.now() - DAY),

@@ -9,7 +9,7 @@ import type { Sessions } from "./domain/sessions.ts"
 import type { Turns } from "./domain/turns.ts"
 import type { Store } from "./store/store.ts"
 
-/** The figures of an auth process; docs/observability.md says what each tells. Each answers the same, watched. */
+/** The metrics of an auth process; docs/observability.md says what each tells. Each answers the same, watched. */
 export interface AuthMetrics {
   store(store: Store): Store
   accounts(accounts: Accounts): Accounts

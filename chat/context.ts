@@ -96,9 +96,9 @@ export async function createChat(
     overrides.directory ?? createDirectory({ authUrls: config.authUrls, secret: config.linkSecret })
 
   const metrics = openMetrics(config.observability?.metrics, log)
-  const figures = metrics && createChatMetrics(metrics)
+  const chatMetrics = metrics && createChatMetrics(metrics)
   const opened = overrides.store ?? (await openStore(config, log))
-  const store = figures ? figures.store(opened) : opened
+  const store = chatMetrics ? chatMetrics.store(opened) : opened
   const engine = overrides.bus ?? (await openBus(config, log))
   const tracer = overrides.tracer ?? (await openTracer("chat", config.observability?.traces, log))
   const tracing = createTracing(log, tracer)
@@ -115,7 +115,7 @@ export async function createChat(
 
   const onStored = router.entryStored
   const limits = config.writeLimits ?? WRITE_LIMITS
-  const onLimited = figures?.onLimited
+  const onLimited = chatMetrics?.onLimited
   const { usage, people } = store
   const allowance = createAllowance({ limits, onLimited })
   const admission = createAdmission({ people, usage, limits, clock, onLimited })
@@ -129,7 +129,7 @@ export async function createChat(
     store,
     states,
     reader: createReader(store),
-    messages: figures ? figures.messages(messages) : messages,
+    messages: chatMetrics ? chatMetrics.messages(messages) : messages,
     groups: fewAtOnce(
       createGroups({
         ...{ appender, states, store, directory, admission, allowance, clock, newId },
@@ -140,7 +140,7 @@ export async function createChat(
   }
 
   let cluster: Cluster | undefined
-  figures?.watch({ hub, bus, appender, outbox: outbox, cluster: () => cluster })
+  chatMetrics?.watch({ hub, bus, appender, outbox: outbox, cluster: () => cluster })
   const schema = chatSchema()
   const compiler = createSubscriptionCompiler(schema, services, turns, log)
   return {
@@ -154,7 +154,7 @@ export async function createChat(
     metrics,
     openEvents: createEvents(schema, compiler, {
       ...{ hub, store, log, turns, clock, semaphore: createReplaySemaphore() },
-      onReplay: figures?.onReplay,
+      onReplay: chatMetrics?.onReplay,
     }),
     turns,
     partitions: bus.partitions,

@@ -5,7 +5,7 @@ import type { NodeOutbox } from "./cluster/outbox.ts"
 import type { Hub } from "./delivery/hub.ts"
 import type { Appender } from "./domain/appender.ts"
 
-/** What of a node has figures of its own. */
+/** What of a node has metrics of its own. */
 export interface Parts {
   hub: Hub
   bus: Bus
@@ -15,7 +15,7 @@ export interface Parts {
   cluster(): Cluster | undefined
 }
 
-/** Reads what is live and what waits in a node, whenever somebody asks for its figures. */
+/** Reads what is live and what waits in a node, whenever somebody asks for its metrics. */
 export function watchParts(metrics: Metrics, parts: Parts): void {
   const { hub, appender, outbox, cluster } = parts
   const gauge: Metrics["gauge"] = (name, ...rest) => metrics.gauge(`parley_chat_${name}`, ...rest)

@@ -29,8 +29,8 @@ afterAll(async () => {
   folder[Symbol.dispose]()
 })
 
-/** A node's figures, by name and labels as they are written. */
-async function figures(): Promise<Map<string, number>> {
+/** A node's metrics, by name and labels as they are written. */
+async function metrics(): Promise<Map<string, number>> {
   const text = await (await fetch(url)).text()
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
   return new Map(
@@ -40,7 +40,7 @@ async function figures(): Promise<Map<string, number>> {
     }),
   )
 }
-const figure = async (name: string) => (await figures()).get(name)
+const figure = async (name: string) => (await metrics()).get(name)
 
 const SEND = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { seq } }"
 
@@ -65,7 +65,7 @@ test("a node counts what it stores, acknowledges, refuses and replays, and what 
   link.subscribe("2", "bob", events)
   await until(async () => (await figure('parley_chat_sessions{phase="live"}')) === 2, "sessions")
 
-  const seen = await figures()
+  const seen = await metrics()
   const all = {
     'parley_chat_entries_stored_total{kind="members"}': 1,
     'parley_chat_entries_stored_total{kind="message"}': 1,
@@ -115,7 +115,7 @@ test("a node that shares its store shows what the others may not have heard of",
   expect(text).toContain("\nparley_chat_estates 0\n")
 })
 
-test("where no port is configured there are no figures", async () => {
+test("where no port is configured there are no metrics", async () => {
   await using world = await createWorld()
   expect(world.nodes[0]!.metrics).toBeUndefined()
 })

@@ -7,7 +7,7 @@ import type { Messages } from "./domain/messages.ts"
 import { type Parts, watchParts } from "./gauges.ts"
 import type { Store } from "./store/store.ts"
 
-/** The figures of a chat node; docs/observability.md says what each tells. */
+/** The metrics of a chat node; docs/observability.md says what each tells. */
 export interface ChatMetrics {
   /** The same store, watched. */
   store(store: Store): Store

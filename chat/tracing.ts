@@ -1,5 +1,5 @@
 import type { Logger } from "@parley/platform/log.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Attributes, SpanRole, Tracer } from "@parley/platform/tracing.ts"
 import type { BusEvent } from "./bus/bus.ts"
 import type { Entry } from "./domain/entry.ts"
@@ -10,7 +10,7 @@ import type { Entry } from "./domain/entry.ts"
  */
 export interface Tracing {
   /** The entry is in the log, by a write that began at that time of `performance.now()`. */
-  stored(entry: Entry, cause: Cause | undefined, beganAt: number): void
+  stored(entry: Entry, cause: RequestContext | undefined, beganAt: number): void
   /** The event is about to go to other nodes. */
   publishing(event: BusEvent): Publishing
   /** The event has come from another node. */
@@ -27,7 +27,7 @@ export interface Publishing {
 
 export interface Delivering {
   /** What whoever the subscriptions belong to is to go on from. */
-  cause: Cause | undefined
+  cause: RequestContext | undefined
   /** So many subscriptions were sent it. */
   done(subscriptions: number): void
 }
@@ -35,7 +35,7 @@ export interface Delivering {
 export function createTracing(log: Logger, tracer: Tracer | undefined): Tracing | undefined {
   if (!log.debugs && !tracer) return undefined
 
-  function say(what: string, about: Attributes, cause: Cause | undefined): void {
+  function say(what: string, about: Attributes, cause: RequestContext | undefined): void {
     if (log.debugs) log.debug(what, { requestId: cause?.requestId, ...about })
   }
 
@@ -43,7 +43,7 @@ export function createTracing(log: Logger, tracer: Tracer | undefined): Tracing 
   function begin(
     name: string,
     kind: SpanRole,
-    cause: Cause | undefined,
+    cause: RequestContext | undefined,
     about: Attributes,
     beganAt?: number,
   ) {

@@ -73,10 +73,10 @@ export function createGateway(
     createTokenVerifier({ keys: remoteKeys(config.authUrls), issuer: config.publicUrl, clock })
 
   const metrics = openMetrics(config.observability?.metrics, log, () => health.details())
-  const figures = metrics && createGatewayMetrics(metrics)
+  const gatewayMetrics = metrics && createGatewayMetrics(metrics)
   const tracing = createTracing(log, overrides.tracer)
-  const watchers = { tracing, figures }
-  const deliver = createFanOut(watchers)
+  const observers = { tracing, metrics: gatewayMetrics }
+  const deliver = createFanOut(observers)
 
   const graph = loadGraph(supergraphSdl)
   const { timeout, times, every } = overrides
@@ -92,7 +92,7 @@ export function createGateway(
       timeout,
       times,
     })
-    return figures ? figures.pool(pool) : pool
+    return gatewayMetrics ? gatewayMetrics.pool(pool) : pool
   }
   const chat = pool("chat", config.chatUrls)
   const pools = new Map([
@@ -110,7 +110,7 @@ export function createGateway(
   const access = createAccessLog(config.accessLog ?? "off", log)
   const { answerBytes } = config
   const within = overrides.operationMs
-  const executor = createExecutor({ graph, pools, log, answerBytes, within, ...watchers })
+  const executor = createExecutor({ graph, pools, log, answerBytes, within, ...observers })
   const compiler = createSubscriptionCompiler({ graph, executor, log, answerBytes })
   const sessions = createSessions({ tokens, clock })
   const ended = followEndedSessions({
@@ -138,7 +138,7 @@ export function createGateway(
     requestId,
     access,
     log,
-    ...watchers,
+    ...observers,
   }
   const protocol = admitFrames(createSocketServer({ ...common, compiler, pools, deliver }), fairUse)
   return {

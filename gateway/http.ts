@@ -1,12 +1,17 @@
 import { cancellationOf } from "@parley/link/cancellation.ts"
 import { badInput, type ErrorCode, ParleyError, unauthenticated } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
-import { type Cause, logFor, readCause } from "@parley/platform/request-context.ts"
+import {
+  logFor,
+  type RequestContext,
+  readRequestContext,
+} from "@parley/platform/request-context.ts"
 import type { Viewer } from "@parley/platform/tokens.ts"
 import type { AccessLog } from "./access-log.ts"
 import { compress, type Encoding, encodingFor } from "./compression.ts"
 import { accessTokenSet, type CookieNames, readCredentials, readUserAgent } from "./credentials.ts"
 import { type FairUse, tooMuch } from "./limits/fair-use.ts"
+import type { Observers } from "./observers.ts"
 import { type Answer, answer, type ExecutionOutcome } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor } from "./operations/executor.ts"
@@ -16,7 +21,6 @@ import { createBodies, type Params, parseParams } from "./params.ts"
 import { SECURITY_HEADERS } from "./responses.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Caller } from "./upstream/caller.ts"
-import type { Watchers } from "./watchers.ts"
 
 const GRAPHQL_RESPONSE = "application/graphql-response+json"
 const JSON_RESPONSE = "application/json"
@@ -37,7 +41,7 @@ const STATUS: Record<ErrorCode, number> = {
   GRAPHQL_VALIDATION_FAILED: 400,
 }
 
-export interface HttpOptions extends Watchers {
+export interface HttpOptions extends Observers {
   documents: Documents
   executor: Executor
   fairUse: FairUse
@@ -71,14 +75,14 @@ export interface Asked {
  * cannot send without a preflight; there are no CORS headers, so none succeeds.
  */
 export function createHttp(options: HttpOptions) {
-  const { documents, executor, fairUse, sessions, cookies, access, tracing, figures } = options
+  const { documents, executor, fairUse, sessions, cookies, access, tracing, metrics } = options
 
   const bodies = createBodies()
 
-  const causeOf = (request: Request): Cause => {
+  const requestContextOf = (request: Request): RequestContext => {
     const requestId = options.requestId()
     if (!tracing?.traces) return { requestId }
-    return readCause(requestId, request.headers.get("traceparent")) ?? { requestId }
+    return readRequestContext(requestId, request.headers.get("traceparent")) ?? { requestId }
   }
 
   async function askerOf(request: Request): Promise<Asker> {
@@ -103,7 +107,7 @@ export function createHttp(options: HttpOptions) {
     { viewer, token, isCookie, refreshToken, device, problem }: Asker,
     { roots }: Operation,
     address: string,
-    cause: Cause,
+    cause: RequestContext,
   ): Caller {
     if (problem !== undefined) {
       // A client that signs in, refreshes or signs out may well have an old cookie; it must not be in the way.
@@ -121,7 +125,7 @@ export function createHttp(options: HttpOptions) {
     params: Params,
     asker: Asker,
     payer: Payer,
-    cause: Cause,
+    cause: RequestContext,
     asked: Asked,
   ): Promise<Answer> {
     const { address } = payer
@@ -145,9 +149,9 @@ export function createHttp(options: HttpOptions) {
   }
 
   /** The answer to a request that was not run. */
-  function refused(outcome: ExecutionOutcome, cause: Cause): Answer {
+  function refused(outcome: ExecutionOutcome, cause: RequestContext): Answer {
     const refusal = answer(outcome, logFor(options.log, cause))
-    figures?.refused(refusal.code)
+    metrics?.refused(refusal.code)
     return refusal
   }
 
@@ -166,7 +170,7 @@ export function createHttp(options: HttpOptions) {
   }
 
   return async (request: Request, address: string): Promise<Response> => {
-    const cause = causeOf(request)
+    const cause = requestContextOf(request)
     const { requestId } = cause
     const asked: Asked = {}
     const beganAt = performance.now()

@@ -4,7 +4,7 @@ import type { Operation } from "./operations/operation.ts"
 import type { Upstreamed } from "./upstream/link.ts"
 import type { Pool } from "./upstream/pool.ts"
 
-/** The figures of a gateway; docs/observability.md says what each tells. */
+/** The metrics of a gateway; docs/observability.md says what each tells. */
 export interface GatewayMetrics {
   /** An operation was answered; `outcome` is `OK` or an error code, `took` in ms. */
   answered(kind: Operation["kind"], outcome: string, took: number): void

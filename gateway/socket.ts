@@ -16,6 +16,7 @@ import type { AccessLog } from "./access-log.ts"
 import type { Client, ClientOptions } from "./client.ts"
 import { bearerToken } from "./credentials.ts"
 import type { FairUse } from "./limits/fair-use.ts"
+import type { Observers } from "./observers.ts"
 import { publicWireError } from "./operations/answer.ts"
 import type { Documents } from "./operations/documents.ts"
 import type { Executor, Variables } from "./operations/executor.ts"
@@ -29,11 +30,10 @@ import type {
   SubscriptionCompiler,
 } from "./subscriptions/subscription-compiler.ts"
 import type { Pools } from "./upstream/caller.ts"
-import type { Watchers } from "./watchers.ts"
 
 /** Operations that one socket may have under way, its subscriptions among them. */
 export const MAX_OPERATIONS = 100
-export interface SocketOptions extends Watchers, ClientOptions {
+export interface SocketOptions extends Observers, ClientOptions {
   documents: Documents
   executor: Executor
   fairUse: FairUse
@@ -64,7 +64,7 @@ type Args = ExecutionArgs & {
 /** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
   const { documents, executor, fairUse, compiler, sessions, pools, deliver } = options
-  const { access, figures, log } = options
+  const { access, metrics, log } = options
   const quota = createSubscriptionQuota()
 
   async function connect(connection: Connection): Promise<boolean> {
@@ -170,7 +170,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     const subscriber = new Subscriber(JSON.stringify(id), compiled, client, deliver)
     const refusal = quota.enter(client.user, subscriber, operation)
     if (refusal) {
-      figures?.subscribed(refusal.code)
+      metrics?.subscribed(refusal.code)
       subscriber.refused(refusal)
       return subscriber
     }
@@ -178,10 +178,10 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     try {
       const ask = compiler.ask(operation, variables)
       subscriber.opened(await pool.subscribe(ask, client.caller(), subscriber))
-      figures?.subscribed("OK")
+      metrics?.subscribed("OK")
     } catch (error) {
       const { code } = error instanceof ParleyError ? error : unavailable("")
-      figures?.subscribed(code)
+      metrics?.subscribed(code)
       if (error instanceof ParleyError && code !== "UNAVAILABLE") subscriber.refused(error)
       else subscriber.unopened()
     }
@@ -195,7 +195,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       return new GraphQLError(message, { nodes, source, positions, path, extensions })
     })
     const code = shown[0]?.extensions.code as ErrorCode
-    figures?.refused(code)
+    metrics?.refused(code)
     access?.answered(client.noted(undefined, code))
     return shown
   }

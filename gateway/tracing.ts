@@ -1,5 +1,5 @@
 import type { Logger } from "@parley/platform/log.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Tracer } from "@parley/platform/tracing.ts"
 import type { Operation } from "./operations/operation.ts"
 import { nameOf } from "./operations/operation-name.ts"
@@ -16,7 +16,7 @@ export interface Tracing {
   /** An operation is about to be run. */
   running(operation: Operation, caller: Caller): Running
   /** An event is about to be sent. */
-  sending(cause: Cause | undefined, to: readonly Subscriber[]): Sending
+  sending(cause: RequestContext | undefined, to: readonly Subscriber[]): Sending
 }
 
 export interface Running {

@@ -1,6 +1,6 @@
 import { isLongerThan } from "@parley/platform/bytes.ts"
 import type { ParleyError } from "@parley/platform/errors.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { plainNext, sharedNext } from "./protocol.ts"
 import { type BunSocket, sendFrame, waitingBytes } from "./socket.ts"
 import { answerTooLarge } from "./work.ts"
@@ -12,7 +12,7 @@ export interface Link {
    * where the gateway wants to know. One that is too long ends those subscriptions with TOO_LARGE. False where the
    * connection is gone; its clients resume by position.
    */
-  deliver(ids: readonly string[], payload: string, cause?: Cause): boolean
+  deliver(ids: readonly string[], payload: string, cause?: RequestContext): boolean
   /** What waits for the gateway to read it, in bytes. */
   waitingBytes(): number
 }

@@ -1,7 +1,11 @@
 import { badInput } from "@parley/platform/errors.ts"
 import { ANSWER_BYTES } from "@parley/platform/limits.ts"
 import type { Logger } from "@parley/platform/log.ts"
-import { type Cause, logFor, readCause } from "@parley/platform/request-context.ts"
+import {
+  logFor,
+  type RequestContext,
+  readRequestContext,
+} from "@parley/platform/request-context.ts"
 import type { TokenVerifier, Viewer } from "@parley/platform/tokens.ts"
 import type { Tracer } from "@parley/platform/tracing.ts"
 import {
@@ -34,7 +38,7 @@ export interface Call {
   userAgent: string
   address: string
   /** Undefined where whoever asks does not say. */
-  cause: Cause | undefined
+  cause: RequestContext | undefined
   /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
   isWaitedFor(): boolean
   /** Aborted where the operation is over before its end: its client has lost interest, or it takes too long. Stores may look at it. */
@@ -104,10 +108,10 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
     bytes: number,
     carries?: Carries,
   ): Promise<RunArgs | readonly GraphQLError[]> {
-    let cause: Cause | undefined
+    let cause: RequestContext | undefined
     try {
       const given = readExtensions(extensions)
-      cause = readCause(given.requestId, given.traceparent)
+      cause = readRequestContext(given.requestId, given.traceparent)
       const asker = await askerOf(given)
       const checked = documents(params.query)
       if (checked.errors) return checked.errors

@@ -1,10 +1,10 @@
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Span, Tracer } from "@parley/platform/tracing.ts"
 import { type ExecutionResult, Kind, type OperationDefinitionNode } from "graphql"
 
 /** The part of a call that its span hangs on. */
-interface Caused {
-  cause: Cause | undefined
+interface Traced {
+  cause: RequestContext | undefined
 }
 
 /**
@@ -12,17 +12,17 @@ interface Caused {
  * spans of what caused them.
  */
 export function createOperationSpans(tracer: Tracer) {
-  const spans = new WeakMap<Caused, Span>()
+  const spans = new WeakMap<Traced, Span>()
   return {
     /** Begins the span of a call, and answers the cause of all that follows from it. */
-    begin(call: Caused, operation: OperationDefinitionNode): Cause | undefined {
+    begin(call: Traced, operation: OperationDefinitionNode): RequestContext | undefined {
       const { cause } = call
       if (operation.operation === "subscription") return cause
       const span = tracer.begin(nameOf(operation), "server", cause?.traceparent)
       spans.set(call, span)
       return cause && { ...cause, traceparent: span.traceparent }
     },
-    end(call: Caused, { errors }: ExecutionResult): void {
+    end(call: Traced, { errors }: ExecutionResult): void {
       spans.get(call)?.end(errors?.[0] && String(errors[0].extensions.code))
       spans.delete(call)
     },

@@ -1,4 +1,4 @@
-import { type Cause, readCause } from "@parley/platform/request-context.ts"
+import { type RequestContext, readRequestContext } from "@parley/platform/request-context.ts"
 import * as v from "valibot"
 
 /**
@@ -58,7 +58,11 @@ const CAUSE_MARK = '],"cause":'
 const CAUSE_END = ',"payload":'
 
 /** One frame for many subscriptions. `payload` is JSON already; ids are made by the gateway and need no escaping. */
-export const sharedNext = (ids: readonly string[], payload: string, cause?: Cause): string => {
+export const sharedNext = (
+  ids: readonly string[],
+  payload: string,
+  cause?: RequestContext,
+): string => {
   const start = `${SHARED_PREFIX}"${ids.join('","')}"`
   return cause === undefined
     ? `${start}${PAYLOAD_MARK}${payload}}`
@@ -66,7 +70,7 @@ export const sharedNext = (ids: readonly string[], payload: string, cause?: Caus
 }
 
 /** Both values are of characters that JSON leaves alone. */
-const causeAsJson = ({ requestId, traceparent }: Cause) =>
+const causeAsJson = ({ requestId, traceparent }: RequestContext) =>
   traceparent === undefined
     ? `{"requestId":"${requestId}"}`
     : `{"requestId":"${requestId}","traceparent":"${traceparent}"}`
@@ -78,7 +82,7 @@ export const plainNext = (id: string, payload: string): string =>
 export interface SharedNext {
   ids: string[]
   payload: string
-  cause: Cause | undefined
+  cause: RequestContext | undefined
 }
 
 /** Splits a shared frame without parsing its payload; undefined for every other frame. */
@@ -96,5 +100,5 @@ export function readSharedNext(frame: string): SharedNext | undefined {
   if (causeEnd < 0) return undefined
   const { requestId, traceparent } = JSON.parse(frame.slice(causeAt, causeEnd))
   const payload = frame.slice(causeEnd + CAUSE_END.length, -1)
-  return { ids, payload, cause: readCause(requestId, traceparent) }
+  return { ids, payload, cause: readRequestContext(requestId, traceparent) }
 }

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto"
 import { badInput, type ParleyError } from "@parley/platform/errors.ts"
 import { ANSWER_BYTES } from "@parley/platform/limits.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { Elysia } from "elysia"
 import type { ExecutionArgs } from "graphql"
 import type { OperationArgs } from "graphql-http"
@@ -33,7 +33,7 @@ export type { Call } from "./operation-runs.ts"
 export interface SubscriptionRequest<Context> {
   id: string
   link: Link
-  cause: Cause | undefined
+  cause: RequestContext | undefined
   args: ExecutionArgs & { contextValue: Context }
   /** Ends it from this side; the error, where there is one, is the last thing its client hears. */
   end(error?: ParleyError): void

@@ -7,7 +7,7 @@ import type { MetricsConfig } from "./observability.ts"
 const LOOK_EVERY = 50
 
 /**
- * Figures that are served at `/metrics`, on a port that is nobody's but Prometheus', with those of the process itself
+ * Metrics that are served at `/metrics`, on a port that is nobody's but Prometheus', with those of the process itself
  * among them. Undefined where no port is configured: then nothing is counted.
  * @param readyz answers `/readyz` at that port, in more detail than at a public one
  * @throws ConfigError where the port cannot be had.
@@ -45,7 +45,7 @@ function listen(
         const { pathname } = new URL(request.url)
         if (pathname === "/readyz" && readyz) return readyz()
         if (pathname !== "/metrics") {
-          return new Response("The figures are at /metrics.\n", { status: 404 })
+          return new Response("The metrics are at /metrics.\n", { status: 404 })
         }
         return new Response(metrics.text(), {
           headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
@@ -57,7 +57,7 @@ function listen(
   }
 }
 
-/** Figures of the process, under the names that Prometheus' clients have for them. Returns what ends the watch. */
+/** Metrics of the process, under the names that Prometheus' clients have for them. Returns what ends the watch. */
 function watchProcess(metrics: Metrics): () => void {
   const startedAt = performance.timeOrigin / 1_000
   metrics.gauge(

@@ -98,7 +98,7 @@ describe("the private port", () => {
     return { ...metrics, url, [Symbol.dispose]: metrics[Symbol.dispose] }
   }
 
-  test("serves the figures, and those of the process", async () => {
+  test("serves the metrics, and those of the process", async () => {
     using metrics = open()
     metrics.counter("parley_sent_total", "What was sent.").inc()
     const response = await fetch(metrics.url)

@@ -20,7 +20,7 @@ export interface Labelled<Instrument> {
 /** A present value, or one for each value of a label. */
 export type Reading = number | Record<string, number>
 
-/** The figures of one process. Counting costs as much as adding to a number; all else is done when somebody reads. */
+/** The metrics of one process. Counting costs as much as adding to a number; all else is done when somebody reads. */
 export interface Metrics {
   counter(name: string, help: string): Counter
   counters(name: string, help: string, labels: readonly string[]): Labelled<Counter>
@@ -32,7 +32,7 @@ export interface Metrics {
     buckets: readonly number[],
     labels: readonly string[],
   ): Labelled<Histogram>
-  /** Read whenever somebody asks for the figures; `label` names what a record's keys are. */
+  /** Read whenever somebody asks for the metrics; `label` names what a record's keys are. */
   gauge(name: string, help: string, read: () => Reading, label?: string): void
   /** The same for a value that only goes up and is counted elsewhere. */
   total(name: string, help: string, read: () => Reading, label?: string): void

@@ -14,7 +14,7 @@ test("everything is off where nothing is set", () => {
   })
 })
 
-test("figures are for this machine alone, unless another address is named", () => {
+test("metrics are for this machine alone, unless another address is named", () => {
   expect(read({ METRICS_PORT: "9100" }).metrics).toEqual({ port: 9100, host: "127.0.0.1" })
   expect(read({ METRICS_PORT: "9100", METRICS_HOST: "10.0.0.5" }).metrics).toEqual({
     port: 9100,

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test"
 import { type LogFields, silentLogger } from "./log.ts"
-import { logFor, readCause } from "./request-context.ts"
+import { logFor, readRequestContext } from "./request-context.ts"
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 test("a cause is read as the gateway writes it", () => {
-  expect(readCause("a1b2c3d4-7", undefined)).toEqual({ requestId: "a1b2c3d4-7" })
-  expect(readCause("a1b2c3d4-7", TRACEPARENT)).toEqual({
+  expect(readRequestContext("a1b2c3d4-7", undefined)).toEqual({ requestId: "a1b2c3d4-7" })
+  expect(readRequestContext("a1b2c3d4-7", TRACEPARENT)).toEqual({
     requestId: "a1b2c3d4-7",
     traceparent: TRACEPARENT,
   })
@@ -15,7 +15,7 @@ test("a cause is read as the gateway writes it", () => {
 test.each([undefined, null, "", "two words", "a\nline", "x".repeat(65)])(
   "%p names no request",
   (given) => {
-    expect(readCause(given, TRACEPARENT)).toBeUndefined()
+    expect(readRequestContext(given, TRACEPARENT)).toBeUndefined()
   },
 )
 
@@ -29,7 +29,7 @@ test.each([
   TRACEPARENT.replace(/-[0-9a-f]{16}-/, `-${"0".repeat(16)}-`),
   `${TRACEPARENT}-more`,
 ])("%p is no place in a trace, and the request is known all the same", (given) => {
-  expect(readCause("a1b2c3d4-7", given)).toEqual({ requestId: "a1b2c3d4-7" })
+  expect(readRequestContext("a1b2c3d4-7", given)).toEqual({ requestId: "a1b2c3d4-7" })
 })
 
 test("what is said about a request names it", () => {

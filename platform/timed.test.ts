@@ -26,7 +26,7 @@ function createPort() {
   }
 }
 
-test("what is timed behaves as it did, and each operation has figures of its own", async () => {
+test("what is timed behaves as it did, and each operation has metrics of its own", async () => {
   const metrics = createMetrics()
   const own = createPort()
   const port = timed(own, ["read", "slow", "fail", "isClosed"], storeTimings(metrics, "chat"))

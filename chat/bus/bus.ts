@@ -1,6 +1,6 @@
 import type { Logger } from "@parley/platform/log.ts"
 import { partitionOf } from "@parley/platform/partition.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { ChatConfig } from "../config.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
@@ -9,7 +9,7 @@ import type { Receipt } from "../domain/receipts.ts"
  * What joins nodes: something happened that concerns users who may be connected elsewhere. What brought it about goes
  * beside it, for the logs, and is no part of it.
  */
-export type BusEvent = ({ kind: "entry"; entry: Entry } | Receipt) & { cause?: Cause }
+export type BusEvent = ({ kind: "entry"; entry: Entry } | Receipt) & { cause?: RequestContext }
 
 export interface BusRecord {
   event: BusEvent

@@ -15,7 +15,7 @@ import {
 } from "./subscription.ts"
 
 /** Who is told of what becomes of an event, beside those whom it concerns. */
-export interface Watchers {
+export interface Observers {
   log: Logger
   tracing?: Tracing
 }
@@ -32,7 +32,7 @@ export type Lanes = Map<CompiledSubscription, Lane>
 export function dispatch(
   event: BusEvent,
   subscriptions: Iterable<Subscription>,
-  watchers: Watchers,
+  observers: Observers,
   lanes: Lanes = new Map(),
   onIdle: () => void = () => {},
 ): void | Promise<void> {
@@ -43,15 +43,15 @@ export function dispatch(
       lane.add(event, audience)
       continue
     }
-    const sent = render(compiled, event, audience, watchers)
+    const sent = render(compiled, event, audience, observers)
     if (!sent) continue
     const send = (event: BusEvent, audience: Subscription[]) =>
-      render(compiled, event, audience, watchers)
+      render(compiled, event, audience, observers)
     const onEnd = () => {
       lanes.delete(compiled)
       if (lanes.size === 0) onIdle()
     }
-    const opened = createLane(sent, audience, send, onEnd, watchers.log)
+    const opened = createLane(sent, audience, send, onEnd, observers.log)
     lanes.set(compiled, opened)
     waiting.push(opened.done)
   }
@@ -88,13 +88,13 @@ function render(
   compiled: CompiledSubscription,
   event: BusEvent,
   audience: Subscription[],
-  watchers: Watchers,
+  observers: Observers,
 ): void | Promise<void> {
-  if (compiled.shareable) return send(compiled, event, undefined, audience, watchers)
+  if (compiled.shareable) return send(compiled, event, undefined, audience, observers)
   const waiting: Promise<void>[] = []
   // One person's devices share a rendering.
   for (const [user, subscriptions] of Map.groupBy(audience, ({ user }) => user)) {
-    const sent = send(compiled, event, user, subscriptions, watchers)
+    const sent = send(compiled, event, user, subscriptions, observers)
     if (sent) waiting.push(sent)
   }
   return waiting.length > 0 ? Promise.all(waiting).then(() => {}) : undefined
@@ -105,7 +105,7 @@ function send(
   event: BusEvent,
   viewer: string | undefined,
   audience: Subscription[],
-  { log, tracing }: Watchers,
+  { log, tracing }: Observers,
 ): void | Promise<void> {
   // An event that cannot be rendered must not be skipped: its subscriptions end, and resume from their positions.
   const giveUp = (error: unknown) => {

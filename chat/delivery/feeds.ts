@@ -3,7 +3,7 @@ import type { BusEvent } from "../bus/bus.ts"
 import type { Entry, MembersEntry } from "../domain/entry.ts"
 import { FEED_BYTES, FEED_EVENTS, FEED_WAIT_MS, REPLAY_PAGE_BYTES } from "../limits.ts"
 import type { Store } from "../store/store.ts"
-import { dispatch, type Watchers } from "./dispatch.ts"
+import { dispatch, type Observers } from "./dispatch.ts"
 import type { Feed } from "./feed.ts"
 import { lanesToDrain } from "./lane.ts"
 import { createLeaving } from "./leaving.ts"
@@ -40,7 +40,7 @@ export interface Feeds {
   queued(): { all: number; fullest: number }
 }
 
-export interface RoomsOptions extends Watchers {
+export interface RoomsOptions extends Observers {
   store: Pick<Store, "entries">
   /** The subscriptions that a user has on this node. */
   subscriptionsOf(user: string): ReadonlySet<Subscription>

@@ -9,7 +9,7 @@ import {
   SUBSCRIPTIONS_RETRY_MS,
 } from "../limits.ts"
 import type { MembershipView, Store } from "../store/store.ts"
-import type { Watchers } from "./dispatch.ts"
+import type { Observers } from "./dispatch.ts"
 import { createFeeds } from "./feeds.ts"
 import { endAll, type Subscription } from "./subscription.ts"
 
@@ -49,7 +49,7 @@ export interface Registered {
   upTo: number
 }
 
-export interface HubOptions extends Watchers {
+export interface HubOptions extends Observers {
   store: Pick<Store, "entries" | "memberships">
   bus: Bus
 }

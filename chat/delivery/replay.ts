@@ -15,10 +15,10 @@ import type { Hub, Registered } from "./hub.ts"
 import type { ReplaySemaphore } from "./replay-semaphore.ts"
 import { positionsSince } from "./since.ts"
 import {
-  causeOf,
   type DeliveryEvent,
   eventBytes,
   isCovered,
+  requestContextOf,
   type Subscription,
 } from "./subscription.ts"
 
@@ -186,7 +186,7 @@ async function send(subscription: Subscription, event: DeliveryEvent): Promise<v
   const { compiled, user, link, id } = subscription
   const rendered = compiled.render(event, user)
   const payload = rendered instanceof Promise ? await rendered : rendered
-  if (!hasEnded(subscription)) link.deliver([id], payload, causeOf(event))
+  if (!hasEnded(subscription)) link.deliver([id], payload, requestContextOf(event))
 }
 
 /** The subscription may have ended since the compiler last looked. */

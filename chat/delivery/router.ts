@@ -1,4 +1,4 @@
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
 import { audience, type ConversationState } from "../domain/conversation-state.ts"
 import type { Entry } from "../domain/entry.ts"
@@ -13,8 +13,12 @@ export interface Router {
    * An entry is in the log; the state stands at it. Resolves once the other nodes will hear of it, and rejects where
    * they may not; undefined where there are none.
    */
-  entryStored(entry: Entry, state: ConversationState, cause?: Cause): Promise<void> | undefined
-  receiptMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
+  entryStored(
+    entry: Entry,
+    state: ConversationState,
+    cause?: RequestContext,
+  ): Promise<void> | undefined
+  receiptMoved(receipt: Receipt, users: readonly string[], cause?: RequestContext): void
 }
 
 export interface RouterOptions {

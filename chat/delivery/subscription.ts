@@ -1,7 +1,7 @@
 import type { Link } from "@parley/link/subgraph.ts"
 import type { ParleyError } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { BusEvent } from "../bus/bus.ts"
 import { entryBytes } from "../domain/entry-bytes.ts"
 
@@ -67,7 +67,7 @@ export function endAll(
   }
 }
 
-export const causeOf = (event: DeliveryEvent): Cause | undefined =>
+export const requestContextOf = (event: DeliveryEvent): RequestContext | undefined =>
   event.kind === "ready" ? undefined : event.cause
 
 const RECEIPT_BYTES = 200

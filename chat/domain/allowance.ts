@@ -8,7 +8,7 @@ import {
   SEND_BURST,
 } from "../limits.ts"
 
-/** What was limited, for the figures. */
+/** What was limited, for the metrics. */
 export type Limited =
   | ("sends" | "marks" | "changes" | "waiting" | "textToday" | "textEver")
   | ("groups" | "adds" | "strangers" | "conversations" | "settings")

@@ -1,6 +1,6 @@
 import type { Clock } from "@parley/platform/clock.ts"
 import { ParleyError, unavailable } from "@parley/platform/errors.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { MAX_LOST } from "../limits.ts"
 import type { OutboxPosition } from "../store/nodes.ts"
 import type { Store } from "../store/store.ts"
@@ -31,7 +31,7 @@ export interface Intent<T> {
   /** The answer, once the entry is durable, or where there was nothing to do. */
   result(state: ConversationState, entry: Entry | undefined): T
   /** What brought it about. */
-  cause?: Cause
+  cause?: RequestContext
   /** The answer where the log already has a message of that id. @throws ParleyError where it is another one. */
   taken?(message: MessageEntry): T
 }
@@ -51,7 +51,11 @@ export interface AppenderOptions {
    * Told of every stored entry, in order (of one that is sent again: again), with the conversation as it stands at that
    * entry, or a little later. Resolves once the other nodes will hear of it; undefined where there are none.
    */
-  onStored(entry: Entry, state: ConversationState, cause?: Cause): Promise<void> | undefined
+  onStored(
+    entry: Entry,
+    state: ConversationState,
+    cause?: RequestContext,
+  ): Promise<void> | undefined
   /** Where there are other nodes. */
   outbox?: Outbox
   tracing?: Pick<Tracing, "stored">
@@ -236,7 +240,7 @@ export function createAppender(options: AppenderOptions): Appender {
   }
 
   /** An entry that is stored stays stored where the telling fails, and so do those behind it: it has yet to be announced. */
-  function tell(entry: Entry, state: ConversationState, cause: Cause | undefined) {
+  function tell(entry: Entry, state: ConversationState, cause: RequestContext | undefined) {
     try {
       return onStored(entry, state, cause)
     } catch (error) {

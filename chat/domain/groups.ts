@@ -1,7 +1,7 @@
 import type { Clock } from "@parley/platform/clock.ts"
 import { badInput, notFound, ParleyError } from "@parley/platform/errors.ts"
 import type { IdSource } from "@parley/platform/ids.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Directory } from "../directory.ts"
 import { MAX_MEMBERS } from "../limits.ts"
 import type { Store } from "../store/store.ts"
@@ -15,7 +15,7 @@ import type { StateCache } from "./state-cache.ts"
 
 export interface Groups {
   /** Gets or creates the one direct conversation of two users (or of one with themselves); answers its id. */
-  startDirect(by: string, other: string, cause?: Cause): Promise<string>
+  startDirect(by: string, other: string, cause?: RequestContext): Promise<string>
   /**
    * Creates a group, its creator an admin; answers its id. With an id of the client's, a retry answers the same group.
    * @throws ParleyError CONFLICT where that id names another's conversation.
@@ -24,15 +24,20 @@ export interface Groups {
     by: string,
     title: string,
     members: readonly string[],
-    cause?: Cause,
+    cause?: RequestContext,
     id?: string | null,
   ): Promise<string>
   /** Admins only. Who is a member already stays as they are. */
-  add(by: string, conversation: string, users: readonly string[], cause?: Cause): Promise<void>
+  add(
+    by: string,
+    conversation: string,
+    users: readonly string[],
+    cause?: RequestContext,
+  ): Promise<void>
   /** Admins only, or the user themselves. */
-  remove(by: string, conversation: string, user: string, cause?: Cause): Promise<void>
+  remove(by: string, conversation: string, user: string, cause?: RequestContext): Promise<void>
   /** The last admin's leaving makes the longest-standing member the next one. */
-  leave(by: string, conversation: string, cause?: Cause): Promise<void>
+  leave(by: string, conversation: string, cause?: RequestContext): Promise<void>
 }
 
 export interface GroupsOptions {
@@ -60,7 +65,7 @@ export function createGroups(options: GroupsOptions): Groups {
   function change(
     by: string,
     conversation: string,
-    cause: Cause | undefined,
+    cause: RequestContext | undefined,
     check: (state: ConversationState) => Draft | undefined,
   ): Promise<boolean> {
     const result = (_picture: ConversationState, entry: Entry | undefined) => entry !== undefined
@@ -68,7 +73,13 @@ export function createGroups(options: GroupsOptions): Groups {
     return appender.append(conversation, intent)
   }
 
-  const found = (id: string, by: string, origin: Origin, members: Founders, cause?: Cause) =>
+  const found = (
+    id: string,
+    by: string,
+    origin: Origin,
+    members: Founders,
+    cause?: RequestContext,
+  ) =>
     change(by, id, cause, (state) =>
       state.head > 0
         ? undefined
@@ -131,7 +142,7 @@ export function createGroups(options: GroupsOptions): Groups {
     by: string,
     title: string,
     members: readonly string[],
-    cause: Cause | undefined,
+    cause: RequestContext | undefined,
   ): Promise<string> {
     const users = await known(members, "members")
     const joined = [...new Set([by, ...users])]

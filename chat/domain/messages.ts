@@ -1,6 +1,6 @@
 import type { Clock } from "@parley/platform/clock.ts"
 import { notFound, ParleyError } from "@parley/platform/errors.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Store } from "../store/store.ts"
 import type { Allowance } from "./allowance.ts"
 import type { Appender } from "./appender.ts"
@@ -21,7 +21,7 @@ export interface Messages {
    * @throws ParleyError NOT_FOUND where the sender is no member; CONFLICT where the id names another message;
    * RATE_LIMITED where the sender sends too much.
    */
-  send(sender: string, sending: Sending, cause?: Cause): Promise<MessageEntry>
+  send(sender: string, sending: Sending, cause?: RequestContext): Promise<MessageEntry>
 }
 
 export interface MessagesOptions {
@@ -43,7 +43,7 @@ export function createMessages(options: MessagesOptions): Messages {
   async function storeOnce(
     message: Message,
     bytes: number,
-    cause: Cause | undefined,
+    cause: RequestContext | undefined,
   ): Promise<MessageEntry> {
     const { id, text, conversation, sender } = message
     let mayStore = false

@@ -1,5 +1,5 @@
 import { badInput, notFound } from "@parley/platform/errors.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { MAX_RECEIPT_SPAN, MAX_SEQ } from "../limits.ts"
 import type { Marks, Member, Store } from "../store/store.ts"
 import type { Allowance } from "./allowance.ts"
@@ -21,7 +21,7 @@ export interface Receipts {
     conversation: string,
     mark: keyof Marks,
     seq: number,
-    cause?: Cause,
+    cause?: RequestContext,
   ): Promise<Member>
 }
 
@@ -30,7 +30,7 @@ export interface ReceiptsOptions {
   states: StateCache
   allowance: Pick<Allowance, "mark">
   /** Told of every watermark that moved, with those whom it concerns. */
-  onMoved(receipt: Receipt, users: readonly string[], cause?: Cause): void
+  onMoved(receipt: Receipt, users: readonly string[], cause?: RequestContext): void
 }
 
 export function createReceipts(options: ReceiptsOptions): Receipts {

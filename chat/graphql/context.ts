@@ -1,6 +1,6 @@
 import type { Work } from "@parley/link/work.ts"
 import { unauthenticated } from "@parley/platform/errors.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Groups } from "../domain/groups.ts"
 import type { Messages } from "../domain/messages.ts"
 import type { Reader } from "../domain/reader.ts"
@@ -24,7 +24,7 @@ export interface ChatContext {
   /** The signed-in user; undefined where nobody is, and while one rendering serves many viewers. */
   viewer: string | undefined
   /** What brings about whatever is written; absent where an event is rendered, which writes nothing. */
-  cause?: Cause
+  cause?: RequestContext
   services: Services
   /** Where lists ask for their turn, and what is read is charged to the answer. */
   work: Work

@@ -14,7 +14,11 @@ import {
   type GraphQLSchema,
   getOperationAST,
 } from "graphql"
-import { type CompiledSubscription, causeOf, type DeliveryEvent } from "../delivery/subscription.ts"
+import {
+  type CompiledSubscription,
+  type DeliveryEvent,
+  requestContextOf,
+} from "../delivery/subscription.ts"
 import {
   EVENT_BYTES,
   EVENT_ITEMS,
@@ -86,7 +90,7 @@ export function createSubscriptionCompiler(
       work.done()
       if (work.failure) throw work.failure
       if (!result.errors) return JSON.stringify(result)
-      const shown = publicResult(result, logFor(log, causeOf(event)))
+      const shown = publicResult(result, logFor(log, requestContextOf(event)))
       // What could not be read just now would be lost if half an answer stood for it: its client resumes.
       const passing = shown.errors?.find(({ extensions }) => extensions.retryable)
       if (passing) throw unavailable(passing.message)

@@ -1,6 +1,6 @@
 import type { Link } from "@parley/link/subgraph.ts"
 import { silentLogger } from "@parley/platform/log.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { ChatContainer } from "../context.ts"
 import { type Positions, replay } from "../delivery/replay.ts"
 import { createReplaySemaphore } from "../delivery/replay-semaphore.ts"
@@ -36,7 +36,7 @@ export function openSession(
   } = {},
 ) {
   const received: DeliveryEvent[] = []
-  const causes: (Cause | undefined)[] = []
+  const causes: (RequestContext | undefined)[] = []
   let error: Error | undefined
   const link: Link = {
     deliver(_ids, payload, cause) {

@@ -6,13 +6,13 @@ import { logFor } from "@parley/platform/request-context.ts"
 import { createWeighedCache } from "@parley/platform/weighed-cache.ts"
 import { executeSync, type GraphQLError, getVariableValues } from "graphql"
 import { INTROSPECTION_BYTES, MAX_EVENT_ITEMS, MAX_ITEMS, MAX_OPERATION_MS } from "../limits.ts"
+import type { Observers } from "../observers.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
 import { createViewerCheck } from "../supergraph/viewer-check.ts"
 import type { Caller, Pools } from "../upstream/caller.ts"
 import { createDataSources, type Scope, type SubgraphResult } from "../upstream/data-sources.ts"
 import type { Upstreamed } from "../upstream/link.ts"
 import { Spent } from "../upstream/spent.ts"
-import type { Watchers } from "../watchers.ts"
 import { type Answer, answer, bounded, type ExecutionOutcome, refusal } from "./answer.ts"
 import type { Operation, OperationContext } from "./operation.ts"
 
@@ -42,7 +42,7 @@ export type CheckedVariables =
   | { values: Variables; items: number; refusal?: undefined }
   | { refusal: readonly unknown[] }
 
-export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
+export interface ExecutorOptions<S extends Upstreamed> extends Observers {
   graph: Graph
   pools: Pools<S>
   log: Logger
@@ -53,7 +53,7 @@ export interface ExecutorOptions<S extends Upstreamed> extends Watchers {
 }
 
 export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>): Executor {
-  const { graph, pools, log, tracing, figures, answerBytes = ANSWER_BYTES } = options
+  const { graph, pools, log, tracing, metrics, answerBytes = ANSWER_BYTES } = options
   const { within: longest = MAX_OPERATION_MS } = options
   const subgraphs = createDataSources(pools, createViewerCheck(graph.marked))
   /** Tools ask for the whole schema, with the same few documents; each answer takes milliseconds to make. */
@@ -124,7 +124,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
     const running = tracing?.running(operation, caller)
     const beganAt = performance.now()
     const answer = await run(operation, variables, running?.caller ?? caller)
-    figures?.answered(operation.kind, answer.code, performance.now() - beganAt)
+    metrics?.answered(operation.kind, answer.code, performance.now() - beganAt)
     running?.done(answer.code)
     return answer
   }
@@ -144,7 +144,7 @@ export function createExecutor<S extends Upstreamed>(options: ExecutorOptions<S>
       if (count > limit) return { refusal: [tooManyItems(kind, limit)] }
       return { values: declaredOnly(given, coerced), items: count }
     },
-    run: tracing || figures ? runWatched : run,
+    run: tracing || metrics ? runWatched : run,
   }
 }
 

@@ -1,15 +1,15 @@
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
+import type { Observers } from "../observers.ts"
 import { NOBODY } from "../upstream/caller.ts"
-import type { Watchers } from "../watchers.ts"
 import type { Delivery, Subscriber } from "./subscriber.ts"
 
 /** Hands one result of a subgraph to the subscribers it is for. */
-export type FanOut = (to: readonly Subscriber[], payload: string, cause?: Cause) => void
+export type FanOut = (to: readonly Subscriber[], payload: string, cause?: RequestContext) => void
 
-export function createFanOut({ tracing, figures }: Watchers): FanOut {
-  if (!tracing && !figures) return fanOut
+export function createFanOut({ tracing, metrics }: Observers): FanOut {
+  if (!tracing && !metrics) return fanOut
   return (to, payload, cause) => {
-    figures?.delivered(to.length)
+    metrics?.delivered(to.length)
     const sending = tracing?.sending(cause, to)
     const waiting = fanOut(to, payload)
     if (waiting) void waiting.then(sending?.done)

@@ -1,6 +1,6 @@
 import type { Cancellation } from "@parley/link/cancellation.ts"
 import type { LinkExtensions } from "@parley/link/protocol.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Upstreamed } from "./link.ts"
 import type { Pool } from "./pool.ts"
 
@@ -17,7 +17,7 @@ export interface Caller {
   /** The peer's IP address. */
   address: string
   /** Names the request in all logs; undefined for work shared by many. */
-  cause: Cause | undefined
+  cause: RequestContext | undefined
   /** Says when its client has lost interest; absent where that stops nothing, as with a mutation. */
   cancellation?: Cancellation
 }

@@ -8,7 +8,7 @@ import {
 } from "@parley/link/protocol.ts"
 import { type ErrorCode, ParleyError, unavailable } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { gradually } from "../gradually.ts"
 import { MAX_IN_FLIGHT } from "../limits.ts"
 import {
@@ -97,7 +97,7 @@ export interface LinkOptions<S extends Upstreamed> {
   secret: string
   log: Logger
   /** One result for many subscriptions, all of this link. */
-  onShared(to: S[], payload: string, cause: Cause | undefined): void
+  onShared(to: S[], payload: string, cause: RequestContext | undefined): void
   wantsCauses?: boolean
   onState(carries: Carries, state: Exclude<ConnectionState, "down">): void
   /** How long an answer may take, in ms. */

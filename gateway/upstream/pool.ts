@@ -2,7 +2,7 @@ import type { Carries, LinkExtensions } from "@parley/link/protocol.ts"
 import { unavailable } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import { partitionOf } from "@parley/platform/partition.ts"
-import type { Cause } from "@parley/platform/request-context.ts"
+import type { RequestContext } from "@parley/platform/request-context.ts"
 import { type Caller, extensionsFor } from "./caller.ts"
 import type { ConnectionState, TIMES } from "./connection.ts"
 import { type Ask, createLink, type Link, Unanswered, type Upstreamed } from "./link.ts"
@@ -70,7 +70,7 @@ export interface PoolOptions<S extends Upstreamed> {
   urls: readonly string[]
   secret: string
   log: Logger
-  onShared(to: S[], payload: string, cause: Cause | undefined): void
+  onShared(to: S[], payload: string, cause: RequestContext | undefined): void
   /** Whether the causes of events are of any use. */
   wantsCauses?: boolean
   /** How long an answer may take, in ms. */

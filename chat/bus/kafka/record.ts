@@ -1,4 +1,4 @@
-import { type Cause, readCause } from "@parley/platform/request-context.ts"
+import { type RequestContext, readRequestContext } from "@parley/platform/request-context.ts"
 import * as v from "valibot"
 import { MAX_TEXT_LENGTH } from "../../limits.ts"
 import { type BusEvent, type BusRecord, toRecords } from "../bus.ts"
@@ -76,7 +76,7 @@ export function encodeRecords(
   )
 }
 
-function headersOf(cause: Cause | undefined): Record<string, string> {
+function headersOf(cause: RequestContext | undefined): Record<string, string> {
   if (!cause) return {}
   const { requestId, traceparent } = cause
   return traceparent === undefined
@@ -107,7 +107,10 @@ export function decodeRecord(value: Buffer | null, headers: WireHeaders = {}): B
   const result = v.safeParse(WireRecord, JSON.parse(utf8.decode(value)), { abortEarly: true })
   if (result.success) {
     const { event, users } = result.output
-    const cause = readCause(headers[REQUEST_ID]?.toString(), headers[TRACEPARENT]?.toString())
+    const cause = readRequestContext(
+      headers[REQUEST_ID]?.toString(),
+      headers[TRACEPARENT]?.toString(),
+    )
     return { event: cause ? { ...event, cause } : event, users }
   }
   const [issue] = result.issues
