@@ -16,8 +16,8 @@ import { createOthers } from "./cluster/others.ts"
 import { createOutbox, type OutboxOptions } from "./cluster/outbox.ts"
 import type { ChatConfig } from "./config.ts"
 import { createHub, type Hub } from "./delivery/hub.ts"
+import { createPublisher } from "./delivery/publisher.ts"
 import { createReplaySemaphore } from "./delivery/replay-semaphore.ts"
-import { createRouter } from "./delivery/router.ts"
 import { createDirectory, type Directory } from "./directory.ts"
 import { createAdmission } from "./domain/admission.ts"
 import { createAllowance } from "./domain/allowance.ts"
@@ -111,9 +111,9 @@ export async function createChat(
   const turns = createTurns()
   const hub = createHub({ store, bus, log, tracing })
   const states = createStateCache(store)
-  const router = createRouter({ hub, bus, states, tracing })
+  const publisher = createPublisher({ hub, bus, states, tracing })
 
-  const onStored = router.entryStored
+  const onStored = publisher.entryStored
   const limits = config.writeLimits ?? WRITE_LIMITS
   const onLimited = chatMetrics?.onLimited
   const { usage, people } = store
@@ -135,7 +135,9 @@ export async function createChat(
         ...{ appender, states, store, directory, admission, allowance, clock, newId },
       }),
     ),
-    receipts: fewAtOnce(createReceipts({ store, states, allowance, onMoved: router.receiptMoved })),
+    receipts: fewAtOnce(
+      createReceipts({ store, states, allowance, onMoved: publisher.receiptMoved }),
+    ),
     settings: createSettings(people, allowance),
   }
 
@@ -160,7 +162,7 @@ export async function createChat(
     partitions: bus.partitions,
     join(url) {
       if (!nodes || !outbox || !others) return undefined
-      const announce = router.entryStored
+      const announce = publisher.entryStored
       const announceRange = createAnnouncer({ nodes, states, announce })
       const { beatEvery } = overrides
       cluster = joinCluster({

@@ -117,9 +117,9 @@ test("only openStore and openBus know the engines", () => {
   ).toEqual([])
 })
 
-test("only the router hands events to the hub and to the bus", () => {
+test("only the publisher hands events to the hub and to the bus", () => {
   const sends = /\b(hub\.take|bus\.publish)\(/
-  expect(offenders(({ text }) => sends.test(text))).toEqual(["chat/delivery/router.ts"])
+  expect(offenders(({ text }) => sends.test(text))).toEqual(["chat/delivery/publisher.ts"])
 })
 
 test("the environment is read once, where a service starts", () => {

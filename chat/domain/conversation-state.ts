@@ -76,7 +76,3 @@ function setRole(state: ConversationState, users: readonly string[], role: Role)
     if (membership) membership.role = role
   }
 }
-
-/** Whom an entry concerns: the members after it, and those who left by it. The state must stand at that entry. */
-export const audience = (state: ConversationState, entry: Entry): string[] =>
-  entry.kind === "members" ? [...state.members.keys(), ...entry.left] : [...state.members.keys()]

@@ -1,14 +1,15 @@
 import type { RequestContext } from "@parley/platform/request-context.ts"
 import type { Bus, BusEvent } from "../bus/bus.ts"
-import { audience, type ConversationState } from "../domain/conversation-state.ts"
+import type { ConversationState } from "../domain/conversation-state.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Receipt } from "../domain/receipts.ts"
+import { recipientsOf } from "../domain/recipients.ts"
 import type { StateCache } from "../domain/state-cache.ts"
 import type { Tracing } from "../tracing.ts"
 import type { Hub } from "./hub.ts"
 
-/** The one door out: only the router decides between this node's hub and the bus, and only it writes to either. */
-export interface Router {
+/** The one door out: only the publisher decides between this node's hub and the bus, and only it writes to either. */
+export interface Publisher {
   /**
    * An entry is in the log; the state stands at it. Resolves once the other nodes will hear of it, and rejects where
    * they may not; undefined where there are none.
@@ -21,7 +22,7 @@ export interface Router {
   receiptMoved(receipt: Receipt, users: readonly string[], cause?: RequestContext): void
 }
 
-export interface RouterOptions {
+export interface PublisherOptions {
   hub: Hub
   bus: Bus
   /** Told of what others write. */
@@ -30,7 +31,7 @@ export interface RouterOptions {
 }
 
 /** Joins a hub to a bus. What other nodes publish reaches this node's subscriptions; what happens here reaches both. */
-export function createRouter({ hub, bus, states, tracing }: RouterOptions): Router {
+export function createPublisher({ hub, bus, states, tracing }: PublisherOptions): Publisher {
   bus.onRecord(({ event, users }) => {
     tracing?.received(event)
     hub.take(event, users)
@@ -50,7 +51,7 @@ export function createRouter({ hub, bus, states, tracing }: RouterOptions): Rout
     entryStored(entry, state, cause) {
       const event = { kind: "entry", entry, cause } as const
       hub.take(event, [])
-      return publish(event, () => audience(state, entry))
+      return publish(event, () => recipientsOf(state, entry))
     },
     receiptMoved(receipt, users, cause) {
       const event = { ...receipt, cause }
