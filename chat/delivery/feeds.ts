@@ -1,15 +1,16 @@
 import { unavailable } from "@parley/platform/errors.ts"
 import type { BusEvent } from "../bus/bus.ts"
-import type { Entry, MembersEntry } from "../domain/entry.ts"
+import type { Entry } from "../domain/entry.ts"
 import { FEED_BYTES, FEED_EVENTS, FEED_WAIT_MS, REPLAY_PAGE_BYTES } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { dispatch, type Observers } from "./dispatch.ts"
 import type { Feed } from "./feed.ts"
+import { createJoining, FILL_PAGE } from "./joining.ts"
 import { lanesToDrain } from "./lane.ts"
 import { createLeaving } from "./leaving.ts"
+import { createPlacings } from "./placings.ts"
 import { endAll, eventBytes, type Subscription } from "./subscription.ts"
 
-const FILL_PAGE = 200
 const FILL_RETRY_MS = 250
 
 export interface Feeds {
@@ -40,7 +41,7 @@ export interface Feeds {
   queued(): { all: number; fullest: number }
 }
 
-export interface RoomsOptions extends Observers {
+export interface FeedsOptions extends Observers {
   store: Pick<Store, "entries">
   /** The subscriptions that a user has on this node. */
   subscriptionsOf(user: string): ReadonlySet<Subscription>
@@ -51,21 +52,19 @@ export interface RoomsOptions extends Observers {
  * who is in the feed at an entry is who was a member at that entry's seq. So order, absence of holes and of leaks do not
  * depend on what the bus does.
  */
-export function createFeeds(options: RoomsOptions): Feeds {
+export function createFeeds(options: FeedsOptions): Feeds {
   const { store, log, subscriptionsOf } = options
   const feeds = new Map<string, Feed>()
-  const roomsOf = new Map<Subscription, Set<Feed>>()
-  /**
-   * The newest entry of conversations that had no room when it passed, and the epoch of that; in the order of epochs. An
-   * epoch begins with the placing of a subscription, and is of no use once all placings that began by then are over.
-   */
-  const strays = new Map<string, { seq: number; epoch: number }>()
-  let epoch = 0
-  /** The epochs of the placings under way, in their order. */
-  const placings = new Set<number>()
+  const feedsOf = new Map<Subscription, Set<Feed>>()
+  const placings = createPlacings()
+  const joining = createJoining({
+    ...{ store, log, subscriptionsOf, enter, exit, tell },
+    feedOf: (conversation) => feeds.get(conversation),
+  })
+  const { admit, depart, latecomers } = joining
   const leave = createLeaving<Subscription, Feed>((subscription, feed) => exit(feed, subscription))
 
-  function openRoom(conversation: string, tail: number): Feed {
+  function openFeed(conversation: string, tail: number): Feed {
     const feed: Feed = {
       ...{ conversation, tail, known: tail, subscriptions: new Set(), lanes: new Map() },
       ...{ queue: [], queuedBytes: 0, busy: false, failingSince: undefined },
@@ -76,14 +75,14 @@ export function createFeeds(options: RoomsOptions): Feeds {
 
   function enter(feed: Feed, subscription: Subscription): void {
     feed.subscriptions.add(subscription)
-    const entered = roomsOf.get(subscription)
+    const entered = feedsOf.get(subscription)
     if (entered) entered.add(feed)
-    else roomsOf.set(subscription, new Set([feed]))
+    else feedsOf.set(subscription, new Set([feed]))
   }
 
   function exit(feed: Feed, subscription: Subscription): void {
     feed.subscriptions.delete(subscription)
-    roomsOf.get(subscription)?.delete(feed)
+    feedsOf.get(subscription)?.delete(feed)
     if (!feed.busy) closeIfEmpty(feed)
   }
 
@@ -91,47 +90,30 @@ export function createFeeds(options: RoomsOptions): Feeds {
     // What is still being rendered comes before anything that a feed opened later would send.
     if (feed.subscriptions.size > 0 || feed.lanes.size > 0) return
     feeds.delete(feed.conversation)
-    noteStray(feed.conversation, feed.known)
-  }
-
-  /** Who is being placed may have read of the conversation before that entry, and finds no room that knows of it. */
-  function noteStray(conversation: string, seq: number): void {
-    if (placings.size === 0) return
-    const known = strays.get(conversation)?.seq ?? 0
-    strays.delete(conversation)
-    strays.set(conversation, { seq: Math.max(seq, known), epoch })
-  }
-
-  function endPlacing(began: number): void {
-    placings.delete(began)
-    const [oldest = Number.POSITIVE_INFINITY] = placings
-    for (const [conversation, stray] of strays) {
-      if (stray.epoch >= oldest) return
-      strays.delete(conversation)
-    }
+    placings.note(feed.conversation, feed.known)
   }
 
   function takeEntry(event: BusEvent & { kind: "entry" }): void {
     const { entry } = event
-    const feed = feeds.get(entry.conversation) ?? roomForJoined(entry)
+    const feed = feeds.get(entry.conversation) ?? feedForJoined(entry)
     if (feed) {
       feed.known = Math.max(feed.known, entry.seq)
       queue(feed, event, [])
-    } else noteStray(entry.conversation, entry.seq)
+    } else placings.note(entry.conversation, entry.seq)
   }
 
   /** A user who is here and has just been added brings the conversation to this node. */
-  function roomForJoined(entry: Entry): Feed | undefined {
+  function feedForJoined(entry: Entry): Feed | undefined {
     if (entry.kind !== "members" || latecomers(entry).size === 0) return undefined
-    const feed = openRoom(entry.conversation, entry.seq - 1)
-    // What follows it may have come here first, and found no room: the log is asked once.
+    const feed = openFeed(entry.conversation, entry.seq - 1)
+    // What follows it may have come here first, and found no feed: the feed asks the log once.
     feed.known = entry.seq + 1
     return feed
   }
 
   function queue(feed: Feed, event: BusEvent, users: readonly string[]): void {
     // What does not fit is not lost: an entry is in the log ahead, and a receipt's present state is in the graph. A
-    // change of members is always kept: it may bring in subscriptions that are in no room, and that nothing else would tell.
+    // change of members is always kept: it may bring in subscriptions that are in no feed, and that nothing else would tell.
     const isMembers = event.kind === "entry" && event.entry.kind === "members"
     if (isMembers || (feed.queue.length < FEED_EVENTS && feed.queuedBytes < FEED_BYTES)) {
       feed.queue.push({ event, users })
@@ -192,7 +174,7 @@ export function createFeeds(options: RoomsOptions): Feeds {
       if (event?.kind !== "entry" || event.entry.kind !== "members") continue
       for (const subscription of latecomers(event.entry)) subscriptions.add(subscription)
     }
-    noteStray(feed.conversation, feed.known)
+    placings.note(feed.conversation, feed.known)
     feed.queue = []
     feed.queuedBytes = 0
     feed.failingSince = undefined
@@ -223,7 +205,7 @@ export function createFeeds(options: RoomsOptions): Feeds {
   function pass(feed: Feed, event: BusEvent, users: readonly string[]): undefined | Promise<void> {
     try {
       if (event.kind === "entry") return passEntry(feed, event)
-      tell(feed, event, [...users].flatMap(sessionsIn(feed)))
+      tell(feed, event, [...users].flatMap(subscriptionsIn(feed)))
     } catch (error) {
       giveUp(feed, error, event)
     }
@@ -249,79 +231,7 @@ export function createFeeds(options: RoomsOptions): Feeds {
     })
   }
 
-  /** The subscriptions of those who joined by the entry, apart from those who were told of it and have left since. */
-  function latecomers(entry: MembersEntry): Set<Subscription> {
-    const subscriptions = entry.joined.flatMap((user) => [...subscriptionsOf(user)])
-    return new Set(subscriptions.filter((subscription) => isNews(entry, subscription)))
-  }
-
-  const isNews = ({ conversation, seq }: MembersEntry, subscription: Subscription) =>
-    seq > (subscription.departed.get(conversation) ?? 0) &&
-    !isReadLater(subscription, conversation, seq) &&
-    !feeds.get(conversation)?.subscriptions.has(subscription)
-
-  /**
-   * Whether the subscription's membership was read when the log had come further than this change of members. A feed that an
-   * old joining opened comes by all later changes too: of a subscription that has been placed since then, they say nothing.
-   */
-  const isReadLater = (subscription: Subscription, conversation: string, seq: number) =>
-    seq <= (subscription.covered.get(conversation) ?? 0)
-
-  function depart(feed: Feed, subscription: Subscription, entry: MembersEntry): void {
-    if (isReadLater(subscription, feed.conversation, entry.seq)) return
-    // A feed may be behind what the subscription knows: it never goes back, or the next joining on the way would be news.
-    const known = subscription.departed.get(feed.conversation) ?? 0
-    subscription.departed.set(feed.conversation, Math.max(known, entry.seq))
-    exit(feed, subscription)
-  }
-
-  /**
-   * Lets in those whose joining the feed has not seen: somebody else opened it at a later entry, before this one came.
-   * They are told what they have missed first; who cannot be told resumes from their position.
-   */
-  function admit(feed: Feed, joining: MembersEntry): Promise<void> | undefined {
-    const late = latecomers(joining)
-    if (late.size === 0) return undefined
-    return tellMissed(feed, joining, late).then(
-      () => {
-        for (const subscription of late) {
-          if (subscription.phase !== "ended" && isNews(joining, subscription))
-            enter(feed, subscription)
-        }
-      },
-      (error) => {
-        log.warn("what was missed before joining cannot be read", { error })
-        endAll(late, unavailable("The missed events cannot be read."), log)
-      },
-    )
-  }
-
-  /** The feed stands still meanwhile. Who leaves on the way is taken out, and who is placed by their registration. */
-  async function tellMissed(
-    feed: Feed,
-    joining: MembersEntry,
-    late: Set<Subscription>,
-  ): Promise<void> {
-    for (let position = joining.seq - 1; position < feed.tail && late.size > 0; ) {
-      const limit = Math.min(FILL_PAGE, feed.tail - position)
-      const missed = await store.entries(feed.conversation, position, limit, REPLAY_PAGE_BYTES)
-      if (missed.length === 0) throw new Error(`${feed.conversation} ends at ${position}`)
-      for (const entry of missed) {
-        for (const subscription of late)
-          if (!isNews(joining, subscription)) late.delete(subscription)
-        tell(feed, { kind: "entry", entry }, late)
-        position = entry.seq
-        if (entry.kind === "message") continue
-        for (const subscription of late) {
-          if (!entry.left.includes(subscription.user)) continue
-          depart(feed, subscription, entry)
-          late.delete(subscription)
-        }
-      }
-    }
-  }
-
-  const sessionsIn = (feed: Feed) => (user: string) =>
+  const subscriptionsIn = (feed: Feed) => (user: string) =>
     [...subscriptionsOf(user)].filter((subscription) => feed.subscriptions.has(subscription))
 
   return {
@@ -332,12 +242,12 @@ export function createFeeds(options: RoomsOptions): Feeds {
     },
 
     place(subscription, conversation, head) {
-      const feed = feeds.get(conversation) ?? openRoom(conversation, head)
+      const feed = feeds.get(conversation) ?? openFeed(conversation, head)
       if (feed.tail > head) return false
       enter(feed, subscription)
       // The replay reads up to the head; the feed may still be on its way there.
       subscription.covered.set(conversation, head)
-      feed.known = Math.max(feed.known, head, strays.get(conversation)?.seq ?? 0)
+      feed.known = Math.max(feed.known, head, placings.newest(conversation))
       if (!feed.busy && feed.known > feed.tail) pump(feed)
       return true
     },
@@ -347,11 +257,7 @@ export function createFeeds(options: RoomsOptions): Feeds {
       if (feed?.subscriptions.has(subscription) && feed.tail < until) exit(feed, subscription)
     },
 
-    beginPlacing() {
-      const began = ++epoch
-      placings.add(began)
-      return () => endPlacing(began)
-    },
+    beginPlacing: placings.begin,
 
     settle(subscription) {
       for (const [conversation, upTo] of subscription.covered) {
@@ -362,20 +268,20 @@ export function createFeeds(options: RoomsOptions): Feeds {
     },
 
     remove(subscription) {
-      const entered = roomsOf.get(subscription)
+      const entered = feedsOf.get(subscription)
       if (!entered) return
-      roomsOf.delete(subscription)
+      feedsOf.delete(subscription)
       leave(subscription, entered)
     },
 
-    placesOf: (subscription) => roomsOf.get(subscription)?.size ?? 0,
+    placesOf: (subscription) => feedsOf.get(subscription)?.size ?? 0,
 
     get size() {
       return feeds.size
     },
 
     get strays() {
-      return strays.size
+      return placings.size
     },
 
     queued() {
