@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { startParley } from "../../testing/parley.ts"
+import { rssBytes } from "../../testing/processes.ts"
 
 export type Engines = "embedded" | "cluster"
 export const SERVICES = ["gateway", "auth", "chat", "web"] as const
@@ -82,8 +83,7 @@ export async function startSystem(engines: Engines): Promise<System> {
 /** 0 where the process has ended. */
 function rss(pid: number): number {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8")
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
+    return rssBytes(pid)
   } catch {
     return 0
   }

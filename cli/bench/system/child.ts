@@ -1,5 +1,5 @@
+import { processTree } from "@parley/testing/processes.ts"
 import type { Subprocess } from "bun"
-import { processTree } from "./proc.ts"
 
 /** A process that was started to be measured, or to measure with. */
 export interface Child extends AsyncDisposable {
@@ -107,7 +107,7 @@ export async function stop(child: Subprocess): Promise<void> {
   child.kill("SIGTERM")
   const ended = await Promise.race([child.exited, Bun.sleep(STOPS_WITHIN_MS).then(() => "late")])
   if (ended !== "late") return
-  for (const pid of family) {
+  for (const { pid } of family) {
     try {
       process.kill(pid, "SIGKILL")
     } catch {
