@@ -1,5 +1,5 @@
 import { Client, type Reply } from "./client.ts"
-import { Line } from "./line.ts"
+import { type Line, openLine } from "./line.ts"
 import { type Account, SEND, signIn, signUp, startDirect } from "./people.ts"
 
 /** What a pair of innocent people went through. Times in ms. */
@@ -201,7 +201,7 @@ export class Pair {
     const { promise, resolve } = Promise.withResolvers<string>()
     const { address, token } = this.b.client
     try {
-      this.line = await Line.open({ url, address, token, cookies: this.b.client.cookieHeader() })
+      this.line = await openLine({ url, address, token, cookies: this.b.client.cookieHeader() })
     } catch (error) {
       return (error as Error).message
     }

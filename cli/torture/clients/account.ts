@@ -1,7 +1,10 @@
+import { Socket, type SocketOptions } from "../../../testing/socket.ts"
 import type { Random } from "../random.ts"
 import { GIVE_UP_AFTER, type Outcome, readAnswer } from "./outcome.ts"
 
 const PASSWORD = "correct horse battery staple"
+/** In ms. */
+const PING_EVERY = 2_500
 const JSON_HEADERS: Record<string, string> = { "content-type": "application/json" }
 
 /** Someone with an account and a login session, who asks over HTTP, each time at any of the gateways. */
@@ -24,6 +27,23 @@ export class Account {
 
   gateway(): string {
     return this.random.pick(this.gateways)
+  }
+
+  /** A connection by the present token to that gateway. */
+  connect(url: string, onClosed: SocketOptions["onClosed"] = () => {}): Socket {
+    return new Socket({ url, token: this.token, pingEvery: PING_EVERY, onClosed })
+  }
+
+  /** Every operation goes by a token of its own: the one that the socket began with expires. */
+  get extensions() {
+    return { authorization: `Bearer ${this.token}` }
+  }
+
+  /** Asks once, over a socket of one's own. */
+  async askOver<Data>(socket: Socket, query: string, variables: object): Promise<Outcome<Data>> {
+    const { extensions } = this
+    const answer = await socket.ask(query, variables, { within: GIVE_UP_AFTER, extensions })
+    return "lost" in answer ? answer : readAnswer<Data>(answer.body)
   }
 
   /** Asks until there is an account. */
