@@ -91,7 +91,7 @@ async function flood(port: number) {
     })
   const timer = setInterval(() => {
     // Each is answered by two frames: no more than some hundreds are under way.
-    for (let i = 0; i < 20 && link.isOpen && sent < 400 + link.frames.length / 2; i++) sendOne()
+    for (let i = 0; i < 20 && !link.isClosed && sent < 400 + link.frames.length / 2; i++) sendOne()
   }, 1)
   await until(() => acknowledged().length > 300, "300 messages")
   return { conversation, acknowledged, link, [Symbol.dispose]: () => clearInterval(timer) }
@@ -121,7 +121,7 @@ test("a process that is told to stop while it is busy ends with status 0, and no
   chat.child.kill("SIGTERM")
   expect(await chat.child.exited).toBe(0)
   expect(Date.now() - stoppedAt).toBeLessThan(8_000)
-  await busy.link.closing()
+  await busy.link.closed
   await expectKept(folder.path, busy.conversation, busy.acknowledged())
   expect(await chat.complaint()).not.toMatch(/"level":"(warn|error)"|^ {4}at /m)
 }, 30_000)
@@ -145,7 +145,7 @@ test("a node that stops answers what it is writing before it closes the connecti
   const { id: conversation } = (payload as { data: { createGroup: { id: string } } }).data
     .createGroup
   link.subscribe("m", "alice", SEND, { input: { id: messageId(), conversation, text: "the last" } })
-  await link.closing()
+  await link.closed
   await stopping
   expect(link.frames.find(({ id }) => id === "m")).toMatchObject({
     ...{ type: "next", payload: { data: { sendMessage: { seq: 2 } } } },
@@ -158,7 +158,7 @@ test("a process that is killed while it is busy has kept everything that it ackn
   using busy = await flood(await chat.port())
   chat.child.kill("SIGKILL")
   await chat.child.exited
-  await busy.link.closing()
+  await busy.link.closed
   await expectKept(folder.path, busy.conversation, busy.acknowledged())
 
   const again = await spawnChat(folder.path)

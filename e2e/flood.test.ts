@@ -7,7 +7,7 @@ import { everyone, type Node, startNode, temporaryFolder } from "../chat/test/no
 import { startGateway } from "../gateway/start.ts"
 import { startFakeAuth } from "../gateway/test/fake-auth.ts"
 import { frontDoor } from "../gateway/test/front-door.ts"
-import type { TestSocket } from "../gateway/test/test-socket.ts"
+import type { TestSocket } from "../testing/frames.ts"
 
 const SECRET = "the link secret of a gateway under test"
 const PUBLIC_URL = "http://localhost:4000"

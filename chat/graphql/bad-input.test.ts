@@ -51,7 +51,7 @@ afterEach(async () => {
   expect(entries.map(({ seq }) => seq)).toEqual([1, 2])
   expect(entries[1]).toMatchObject({ id: known, text: "it is here" })
   expect(await store.entries(foreign, 0, 100)).toHaveLength(1)
-  expect(link.isOpen).toBe(true)
+  expect(link.isClosed).toBe(false)
 })
 
 const SEND = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id seq } }"
@@ -363,7 +363,7 @@ describe("a subscription", () => {
           { extensions: { code: "BAD_INPUT", retryable: false, field: expect.any(String) } },
         ],
       })
-      expect(link.isOpen).toBe(true)
+      expect(link.isClosed).toBe(false)
     },
   )
 
