@@ -1,13 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { inRoot, ROOT } from "@parley/platform/machine/root.ts"
+import { temporaryFolder } from "./folder.ts"
 import { processes } from "./processes.ts"
 import { until } from "./until.ts"
 
 /** `parley start` with a data folder of its own, and what it says. */
 export function launch(environment: Record<string, string | undefined> = {}, args: string[] = []) {
-  const folder = mkdtempSync(join(tmpdir(), "parley-launcher-"))
+  const own = temporaryFolder()
+  const folder = own.path
   const child = Bun.spawn([process.execPath, inRoot("cli/main.ts"), "start", ...args], {
     cwd: ROOT,
     env: {
@@ -42,7 +43,7 @@ export function launch(environment: Record<string, string | undefined> = {}, arg
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM")
       await child.exited
-      rmSync(folder, { recursive: true, force: true })
+      own[Symbol.dispose]()
     },
   }
 }

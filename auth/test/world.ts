@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { silentLogger } from "@parley/platform/log.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import type { AuthConfig } from "../config.ts"
 import type { HashingOptions } from "../domain/hashing.ts"
 import { startAuth } from "../start.ts"
@@ -44,7 +42,8 @@ export async function startWorld(
   offset = 0,
   log = silentLogger,
 ) {
-  const dataDir = mkdtempSync(join(tmpdir(), "parley-auth-"))
+  const folder = temporaryFolder()
+  const dataDir = folder.path
   const clock = { now: () => Date.now() + offset }
   const config = configFor(dataDir, settings)
   const { queue, ...costs } = hashing
@@ -73,7 +72,7 @@ export async function startWorld(
     },
     async [Symbol.asyncDispose]() {
       await auth.stop()
-      rmSync(dataDir, { recursive: true, force: true })
+      folder[Symbol.dispose]()
     },
   }
   return world

@@ -3,10 +3,11 @@ import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { ERROR_CODES, isErrorCode } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import { silentLogger } from "@parley/platform/log.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
-import { type Node, SECRET, startNode, temporaryFolder } from "../test/node.ts"
+import { type Node, SECRET, startNode } from "../test/node.ts"
 
 const folder = temporaryFolder()
 let node: Node

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { SHARED_NEXT } from "@parley/link/protocol.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { until } from "@parley/testing/until.ts"
 import { POSITIONS, POSITIONS_PER_PERSON, SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
 import { openStore } from "../store/store.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
-import { type Node, startNode, temporaryFolder } from "../test/node.ts"
+import { type Node, startNode } from "../test/node.ts"
 
 const folder = temporaryFolder()
 let node: Node

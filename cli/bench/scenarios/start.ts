@@ -1,10 +1,10 @@
 import { inRoot } from "@parley/platform/machine/root.ts"
+import { lastWords, spawn, stop, waitForLine } from "@parley/testing/child.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { processTree, pssBytes, rssBytes } from "@parley/testing/processes.ts"
 import { figure } from "../report.ts"
 import type { Scenario } from "../scenario.ts"
 import { summary } from "../stats.ts"
-import { lastWords, spawn, stop, waitForLine } from "../system/child.ts"
-import { temporaryFolder } from "../system/folder.ts"
 
 const READY_WITHIN_MS = 90_000
 const READY = /Parley is ready: (\S+)/
