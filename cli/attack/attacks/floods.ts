@@ -1,7 +1,8 @@
+import { SEND } from "../../../testing/operations.ts"
 import type { Attack, Target, Variant } from "../attack.ts"
 import { flood, Tally } from "../flood.ts"
 import { askOver, codeIn, type Line, openLine } from "../line.ts"
-import { type Account, createGroup, LARGE, SEND, sendText, signUp } from "../people.ts"
+import { type Account, createGroup, LARGE, sendText, signUp } from "../people.ts"
 
 /** What one account may have taken: the outbox of a long flight at once, and then as much as a person types. */
 const BURST = 1_100

@@ -62,7 +62,7 @@ const origins: Variant = {
       const { promise, resolve } = Promise.withResolvers<string>()
       const socket = new WebSocket(`${urls[0]!.replace("http", "ws")}/graphql`, {
         protocol: "graphql-transport-ws",
-        headers: { origin, cookie: client.cookieHeader() },
+        headers: { origin, cookie: client.cookies.header },
       } as never)
       socket.onopen = () => resolve("opened")
       socket.onclose = () => resolve("refused")

@@ -1,15 +1,15 @@
 import { createPrivateKey, sign } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { REFRESH, SEND } from "../../../testing/operations.ts"
 import type { Attack, Target, Variant } from "../attack.ts"
 import { Tally } from "../flood.ts"
 import { askOver, openLine } from "../line.ts"
-import { type Account, createGroup, SEND, sendText, signUp } from "../people.ts"
+import { type Account, createGroup, sendText, signUp } from "../people.ts"
 
 /** A socket ends within so long of the expiry of the token that opened it, in ms. */
 const ENDS_WITHIN = 65_000
 const GOOD_FOR = 5_000
-const REFRESH = "mutation { refreshSession { id } }"
 
 /**
  * An access token of the account's session that expires in 5 s: what a thief holds who has stolen one that is nearly
@@ -101,7 +101,7 @@ export const tokens: Attack = {
         url,
         address: client.address,
         token: client.token,
-        cookies: client.cookieHeader(),
+        cookies: client.cookies.header,
       })
       const timer = setInterval(() => void askOver(line, "{ me { id } }"), 2_000)
       return () => {

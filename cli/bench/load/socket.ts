@@ -86,10 +86,11 @@ export function openSocket(
   })
 }
 
-/** Opens many, some at a time: a listen queue is only so long. */
+/** Opens many, so many at a time: a listen queue is only so long. */
 export async function openMany<T>(
   count: number,
   open: (index: number) => Promise<T>,
+  atOnce = 50,
 ): Promise<T[]> {
   const opened: T[] = []
   let next = 0
@@ -99,6 +100,6 @@ export async function openMany<T>(
       opened[index] = await open(index)
     }
   }
-  await Promise.all(Array.from({ length: 50 }, worker))
+  await Promise.all(Array.from({ length: atOnce }, worker))
   return opened
 }

@@ -1,8 +1,10 @@
+import { Cookies } from "../../../testing/cookies.ts"
+import { REFRESH, SIGN_IN, SIGN_UP } from "../../../testing/operations.ts"
+import { PASSWORD } from "../../../testing/person.ts"
 import { Socket, type SocketOptions } from "../../../testing/socket.ts"
 import type { Random } from "../random.ts"
 import { GIVE_UP_AFTER, type Outcome, readAnswer } from "./outcome.ts"
 
-const PASSWORD = "correct horse battery staple"
 /** In ms. */
 const PING_EVERY = 2_500
 const JSON_HEADERS: Record<string, string> = { "content-type": "application/json" }
@@ -12,7 +14,7 @@ export class Account {
   id = ""
   username = ""
   /** As a browser keeps them: the tokens, and what else the system wants to be told again. */
-  private readonly cookies = new Map<string, string>()
+  private readonly cookies = new Cookies()
   private renewing: Promise<void> | undefined
 
   constructor(
@@ -22,7 +24,7 @@ export class Account {
   ) {}
 
   get token(): string {
-    return this.cookies.get("parley_access") ?? ""
+    return this.cookies.token
   }
 
   gateway(): string {
@@ -51,17 +53,11 @@ export class Account {
     const username = `${this.name}.${crypto.randomUUID().slice(0, 8)}`
     const input = { username, password: PASSWORD, name: this.name }
     for (;;) {
-      const made = await this.post<{ signUp: { id: string } }>(
-        "mutation($input: SignUpInput!) { signUp(input: $input) { id } }",
-        { input },
-      )
+      const made = await this.post<{ signUp: { id: string } }>(SIGN_UP, { input })
       if ("data" in made) {
         this.id = made.data.signUp.id
         this.username = username
-        this.signIn = () =>
-          this.post("mutation($input: SignInInput!) { signIn(input: $input) { id } }", {
-            input: { username, password: PASSWORD },
-          })
+        this.signIn = () => this.post(SIGN_IN, { input: { username, password: PASSWORD } })
         return
       }
       if ("code" in made && !made.retryable)
@@ -88,7 +84,7 @@ export class Account {
   }
 
   private async renewNow(): Promise<void> {
-    const renewed = await this.post("mutation { refreshSession { id } }", {})
+    const renewed = await this.post(REFRESH, {})
     if ("code" in renewed && renewed.code === "UNAUTHENTICATED") await this.signIn()
   }
 
@@ -109,7 +105,7 @@ export class Account {
         body: JSON.stringify({ query, variables }),
         signal: AbortSignal.timeout(GIVE_UP_AFTER),
       })
-      if (!isStranger) this.keepCookies(response)
+      if (!isStranger) this.cookies.keep(response)
       return readAnswer<Data>(await response.json())
     } catch (error) {
       return { lost: (error as Error).message }
@@ -118,18 +114,9 @@ export class Account {
 
   private headers(query: string): Record<string, string> {
     if (/refreshSession|signIn/.test(query)) {
-      const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
-      return { ...JSON_HEADERS, cookie }
+      return { ...JSON_HEADERS, cookie: this.cookies.header }
     }
     const { token } = this
     return token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS
-  }
-
-  private keepCookies(response: Response): void {
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (value === "") this.cookies.delete(name)
-      else this.cookies.set(name, value)
-    }
   }
 }
