@@ -34,7 +34,10 @@ export function newAddress(): string {
   return `10.${process.pid % 250}.${(addresses >> 8) & 255}.${addresses & 255}`
 }
 
-/** A browser with an address: keeps its cookies, asks over HTTP. */
+/**
+ * A browser with an address: keeps its cookies, asks over HTTP. Unlike the Person of testing/, it comes from an address of
+ * its own, and measures each answer.
+ */
 export class Client {
   readonly cookies = new Cookies()
 

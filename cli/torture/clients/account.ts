@@ -9,7 +9,10 @@ import { GIVE_UP_AFTER, type Outcome, readAnswer } from "./outcome.ts"
 const PING_EVERY = 2_500
 const JSON_HEADERS: Record<string, string> = { "content-type": "application/json" }
 
-/** Someone with an account and a login session, who asks over HTTP, each time at any of the gateways. */
+/**
+ * Someone with an account and a login session, who asks over HTTP, each time at any of the gateways. Unlike the Person of
+ * testing/, an account takes every fault as an outcome, which its owner writes into the history.
+ */
 export class Account {
   id = ""
   username = ""
