@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { connectSocket } from "@parley/testing/frames.ts"
 import { PASSWORD, SECRET, startWorld, type World } from "./test/world.ts"
 
 let world: World
@@ -15,30 +16,16 @@ interface Result {
 
 /** A gateway's end of the link: one socket for everyone, who asks is said per operation. */
 async function openLink(to = world) {
-  const socket = new WebSocket(`${to.url.replace("http", "ws")}/graphql`, "graphql-transport-ws")
-  const answers = new Map<string, (result: Result) => void>()
-  const { promise: open, resolve } = Promise.withResolvers<void>()
-  socket.onopen = () =>
-    socket.send(JSON.stringify({ type: "connection_init", payload: { secret: SECRET } }))
-  socket.onmessage = ({ data }) => {
-    const { id, type, payload } = JSON.parse(data)
-    if (type === "connection_ack") resolve()
-    else if (type === "next") answers.get(id)?.(payload)
-    else if (type === "error") answers.get(id)?.({ errors: payload })
-  }
-  socket.onclose = () => {
-    for (const answer of answers.values()) answer({})
-  }
-  await open
+  const socket = await connectSocket(to.url.replace("http", "ws"))
+  socket.send({ type: "connection_init", payload: { secret: SECRET } })
+  await socket.next("connection_ack")
   let count = 0
   return {
-    ask(query: string, variables: object, extensions: object) {
+    async ask(query: string, variables: object, extensions: Record<string, unknown>) {
       const id = String(++count)
-      const payload = { query, variables, extensions }
-      return new Promise<Result>((resolve) => {
-        answers.set(id, resolve)
-        socket.send(JSON.stringify({ id, type: "subscribe", payload }))
-      })
+      socket.subscribe(id, query, variables, extensions)
+      const { type, payload } = await socket.frame((frame) => frame.id === id)
+      return (type === "error" ? { errors: payload } : payload) as Result
     },
     [Symbol.dispose]: () => socket.close(),
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import type { LogFields } from "@parley/platform/log.ts"
 import { silentLogger } from "@parley/platform/log.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import {
   FRESH_TURN_EVERY_MS,
   GUESSES_PER_ACCOUNT,
@@ -9,7 +10,7 @@ import {
   SEARCHES_PER_ACCOUNT,
 } from "./limits.ts"
 import { startAuth } from "./start.ts"
-import { startParts, temporaryFolder } from "./test/parts.ts"
+import { startParts } from "./test/parts.ts"
 import { CHEAP, configFor, PASSWORD, SECRET } from "./test/world.ts"
 
 const folder = temporaryFolder()

@@ -3,10 +3,11 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { silentLogger } from "@parley/platform/log.ts"
+import { listening } from "@parley/testing/child.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { readAuthConfig } from "./config.ts"
 import { startAuth } from "./start.ts"
 import { openSqliteStore } from "./store/sqlite/sqlite.ts"
-import { temporaryFolder } from "./test/parts.ts"
 import { CHEAP, configFor, Device, PASSWORD, SECRET, startWorld } from "./test/world.ts"
 
 describe("the config", () => {
@@ -200,24 +201,21 @@ describe("the process", () => {
       stderr: "pipe",
     })
 
-  async function listening(child: ReturnType<typeof run>): Promise<number> {
-    const { value } = await child.stdout.getReader().read()
-    const line = new TextDecoder().decode(value)
-    expect(line).toMatch(/^listening \d+\n$/)
-    return Number(line.slice("listening ".length))
-  }
+  const worldOf = async (child: ReturnType<typeof run>) => ({
+    url: `http://127.0.0.1:${await listening(child)}`,
+  })
 
   test("says where it listens, keeps what it answered through kill -9, and stops on SIGTERM", async () => {
     using folder = temporaryFolder()
     const environment = { DATA_DIR: folder.path, LINK_SECRET: SECRET }
     const first = run(environment)
-    const device = new Device({ url: `http://127.0.0.1:${await listening(first)}` })
+    const device = new Device(await worldOf(first))
     expect((await device.signUp("alice")).data?.signUp).toBeDefined()
     first.kill("SIGKILL")
     await first.exited
 
     const second = run(environment)
-    const again = new Device({ url: `http://127.0.0.1:${await listening(second)}` })
+    const again = new Device(await worldOf(second))
     for (const [name, value] of device.cookies) again.cookies.set(name, value)
     expect(await again.isSignedIn()).toBeTrue()
     expect((await again.refresh()).data?.refreshSession).toBeDefined()

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { SHARED_NEXT } from "@parley/link/protocol.ts"
 import { createMetrics } from "@parley/platform/metrics.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { until } from "@parley/testing/until.ts"
 import { createInProcessExchange } from "./bus/in-process.ts"
 import { createOutbox } from "./cluster/outbox.ts"
 import { watchParts } from "./gauges.ts"
 import { openLink } from "./test/link.ts"
 import { messageId } from "./test/log-builder.ts"
-import { type Node, startNode, temporaryFolder } from "./test/node.ts"
+import { type Node, startNode } from "./test/node.ts"
 import { createWorld } from "./test/world.ts"
 
 const folder = temporaryFolder()

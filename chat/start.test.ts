@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { unavailable } from "@parley/platform/errors.ts"
 import { ACCESS_TOKEN } from "@parley/platform/tokens.ts"
+import { listening } from "@parley/testing/child.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { LIFTED_LIMITS } from "@parley/testing/lifted-limits.ts"
 import { until } from "@parley/testing/until.ts"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
@@ -13,7 +15,7 @@ import { readChatConfig } from "./config.ts"
 import { openStore } from "./store/store.ts"
 import { openLink } from "./test/link.ts"
 import { messageId } from "./test/log-builder.ts"
-import { SECRET, startNode, temporaryFolder } from "./test/node.ts"
+import { SECRET, startNode } from "./test/node.ts"
 import { shareStore } from "./test/shared-store.ts"
 
 const PUBLIC_URL = "http://localhost:4000"
@@ -46,7 +48,7 @@ beforeAll(async () => {
 afterAll(() => auth.stop(true))
 
 /** A chat process of its own. */
-async function spawnChat(dataDir: string, changes: Record<string, string> = {}) {
+function spawnChat(dataDir: string, changes: Record<string, string> = {}) {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "main.ts")], {
     env: {
       ...{ PORT: "0", DATA_DIR: dataDir, LINK_SECRET: SECRET, PUBLIC_URL, LOG_LEVEL: "warn" },
@@ -57,15 +59,7 @@ async function spawnChat(dataDir: string, changes: Record<string, string> = {}) 
     stdout: "pipe",
     stderr: "pipe",
   })
-  let printed = ""
-  const reading = (async () => {
-    for await (const chunk of child.stdout) printed += new TextDecoder().decode(chunk)
-  })()
-  const port = async () => {
-    await until(() => /^listening \d+\n/.test(printed) || child.exitCode !== null, "the port")
-    return Number(/^listening (\d+)\n$/.exec(printed)?.[1])
-  }
-  return { child, port, reading, complaint: () => new Response(child.stderr).text() }
+  return { child, complaint: () => new Response(child.stderr).text() }
 }
 
 const SEND = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id seq } }"
@@ -91,7 +85,7 @@ async function flood(port: number) {
     })
   const timer = setInterval(() => {
     // Each is answered by two frames: no more than some hundreds are under way.
-    for (let i = 0; i < 20 && link.isOpen && sent < 400 + link.frames.length / 2; i++) sendOne()
+    for (let i = 0; i < 20 && !link.isClosed && sent < 400 + link.frames.length / 2; i++) sendOne()
   }, 1)
   await until(() => acknowledged().length > 300, "300 messages")
   return { conversation, acknowledged, link, [Symbol.dispose]: () => clearInterval(timer) }
@@ -115,13 +109,13 @@ async function expectKept(
 
 test("a process that is told to stop while it is busy ends with status 0, and nothing acknowledged is lost", async () => {
   using folder = temporaryFolder()
-  const chat = await spawnChat(folder.path)
-  using busy = await flood(await chat.port())
+  const chat = spawnChat(folder.path)
+  using busy = await flood(await listening(chat.child))
   const stoppedAt = Date.now()
   chat.child.kill("SIGTERM")
   expect(await chat.child.exited).toBe(0)
   expect(Date.now() - stoppedAt).toBeLessThan(8_000)
-  await busy.link.closing()
+  await busy.link.closed
   await expectKept(folder.path, busy.conversation, busy.acknowledged())
   expect(await chat.complaint()).not.toMatch(/"level":"(warn|error)"|^ {4}at /m)
 }, 30_000)
@@ -145,7 +139,7 @@ test("a node that stops answers what it is writing before it closes the connecti
   const { id: conversation } = (payload as { data: { createGroup: { id: string } } }).data
     .createGroup
   link.subscribe("m", "alice", SEND, { input: { id: messageId(), conversation, text: "the last" } })
-  await link.closing()
+  await link.closed
   await stopping
   expect(link.frames.find(({ id }) => id === "m")).toMatchObject({
     ...{ type: "next", payload: { data: { sendMessage: { seq: 2 } } } },
@@ -154,15 +148,15 @@ test("a node that stops answers what it is writing before it closes the connecti
 
 test("a process that is killed while it is busy has kept everything that it acknowledged", async () => {
   using folder = temporaryFolder()
-  const chat = await spawnChat(folder.path)
-  using busy = await flood(await chat.port())
+  const chat = spawnChat(folder.path)
+  using busy = await flood(await listening(chat.child))
   chat.child.kill("SIGKILL")
   await chat.child.exited
-  await busy.link.closing()
+  await busy.link.closed
   await expectKept(folder.path, busy.conversation, busy.acknowledged())
 
-  const again = await spawnChat(folder.path)
-  const port = await again.port()
+  const again = spawnChat(folder.path)
+  const port = await listening(again.child)
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
   expect(ready.status).toBe(200)
   await using link = await openLink({ port })
@@ -189,7 +183,7 @@ test.each([
     using folder = temporaryFolder()
     mkdirSync(join(folder.path, "chat"))
     writeFileSync(join(folder.path, "chat", "chat.sqlite"), "This is a diary. ".repeat(500))
-    const chat = await spawnChat(folder.path, changes)
+    const chat = spawnChat(folder.path, changes)
     expect(await chat.child.exited).toBe(1)
     expect(await chat.complaint()).toMatch(sentence)
   },

@@ -27,7 +27,7 @@ beforeAll(async () => {
   const environment = { MONGODB_URL: database.url, KAFKA_BROKERS: kafka.brokers }
   cluster = launch(environment, ["--cluster", "3"])
   await cluster.ready()
-  gateways = /gateways at (\S+) (\S+)$/m.exec(cluster.err())!.slice(1)
+  gateways = cluster.gateways()
 })
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]()

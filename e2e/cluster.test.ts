@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { until } from "@parley/testing/until.ts"
 import { newDatabase } from "../engines/test/mongo.ts"
 import { launch } from "../testing/launch.ts"
 import { Person } from "../testing/person.ts"
-import { processes } from "../testing/processes.ts"
+import { processes, rssBytes } from "../testing/processes.ts"
 import { sharedEngines } from "../testing/topologies.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "parley-cluster-"))
@@ -26,10 +26,7 @@ const servicesOf = (cluster: Launched) =>
 /** With the shells that watch over them. */
 const aroundEngines = () => processes().filter(({ command }) => command.includes(folder))
 const engines = () => aroundEngines().filter(({ command }) => /^\S*java /.test(command))
-const memoryOf = (pid: number) =>
-  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024
-const gatewaysOf = (cluster: Launched) =>
-  /gateways at (\S+) (\S+)$/m.exec(cluster.err())!.slice(1) as [string, string]
+const memoryOf = (pid: number) => rssBytes(pid) / 2 ** 20
 
 const texts = async (person: Person, conversation: string) => {
   const { conversation: found } = await person.get<{
@@ -50,7 +47,7 @@ describe("a cluster on one machine", () => {
   beforeAll(async () => {
     cluster = start()
     await cluster.ready()
-    const [first, second] = gatewaysOf(cluster)
+    const [first, second] = cluster.gateways() as [string, string]
     alice = new Person(first, "alice")
     bob = new Person(second, "bob")
     await Promise.all([alice.signUp("Alice"), bob.signUp("Bob")])
@@ -67,7 +64,7 @@ describe("a cluster on one machine", () => {
     expect(cluster.err()).toMatch(/chat nodes at http:\S+ http:\S+ http:\S+$/m)
     expect(cluster.err()).toMatch(/MongoDB at mongodb:\S+$/m)
     expect(cluster.err()).toMatch(/Kafka at 127\.0\.0\.1:\d+$/m)
-    for (const gateway of gatewaysOf(cluster)) {
+    for (const gateway of cluster.gateways()) {
       expect((await fetch(`${gateway}/sign-in`)).status).toBe(200)
     }
     expect(engines()).toHaveLength(2)
@@ -128,7 +125,7 @@ describe("a cluster on one machine", () => {
 
     cluster = start()
     await cluster.ready()
-    alice = alice.at(gatewaysOf(cluster)[1])
+    alice = alice.at(cluster.gateways()[1]!)
     const all = await texts(alice, chat)
     const found = all.slice(all.indexOf(acknowledged[0]!))
     expect(found.slice(0, acknowledged.length)).toEqual(acknowledged)
@@ -144,7 +141,7 @@ describe("a cluster on one machine", () => {
     await until(() => !processes().some(({ pid }) => pids.includes(pid)), "all of it to end")
     cluster = start()
     await cluster.ready()
-    alice = alice.at(gatewaysOf(cluster)[0])
+    alice = alice.at(cluster.gateways()[0]!)
     expect((await texts(alice, chat)).at(-1)).toBe("Still there?")
   }, 120_000)
 

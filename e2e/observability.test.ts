@@ -13,8 +13,8 @@ import { messageId } from "../chat/test/log-builder.ts"
 import { everyone, SECRET, tokens } from "../chat/test/node.ts"
 import { shareStore } from "../chat/test/shared-store.ts"
 import { startGateway } from "../gateway/start.ts"
-import { connectSocket } from "../gateway/test/test-socket.ts"
 import { heaviest, weightsOf } from "../gateway/upstream/placement.ts"
+import { connectSocket } from "../testing/frames.ts"
 
 const PARTITIONS = 64
 const TEXT = "a text that nobody may find in a log"

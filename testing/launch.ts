@@ -1,13 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { inRoot, ROOT } from "@parley/platform/machine/root.ts"
+import { temporaryFolder } from "./folder.ts"
 import { processes } from "./processes.ts"
 import { until } from "./until.ts"
 
 /** `parley start` with a data folder of its own, and what it says. */
-export function launch(environment: Record<string, string> = {}, args: string[] = []) {
-  const folder = mkdtempSync(join(tmpdir(), "parley-launcher-"))
+export function launch(environment: Record<string, string | undefined> = {}, args: string[] = []) {
+  const own = temporaryFolder()
+  const folder = own.path
   const child = Bun.spawn([process.execPath, inRoot("cli/main.ts"), "start", ...args], {
     cwd: ROOT,
     env: {
@@ -32,11 +33,17 @@ export function launch(environment: Record<string, string> = {}, args: string[] 
       if (!url) throw new Error(`It did not become ready:\n${out()}${err()}`)
       return url
     },
-    services: () => processes().filter(({ parent }) => parent === child.pid),
+    /** Its services' processes, oldest first. */
+    services: () =>
+      processes()
+        .filter(({ parent }) => parent === child.pid)
+        .toSorted((a, b) => a.pid - b.pid),
+    /** Where each gateway of a cluster is reached; none where there is but one. */
+    gateways: () => /gateways at (.*)$/m.exec(err())?.[1]?.split(" ") ?? [],
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM")
       await child.exited
-      rmSync(folder, { recursive: true, force: true })
+      own[Symbol.dispose]()
     },
   }
 }

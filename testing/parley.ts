@@ -1,9 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { ROOT } from "@parley/platform/machine/root.ts"
+import { launch } from "./launch.ts"
 import { Person } from "./person.ts"
-import { processes } from "./processes.ts"
 import { setUp, type Topology } from "./topologies.ts"
 
 type ServiceName = "auth" | "chat" | "gateway" | "web"
@@ -18,36 +14,32 @@ export interface Given {
 /** A whole Parley, as `./parley start` starts it: every service a process, on a free port, with data of its own. */
 export async function startParley(topology: Topology = "one embedded node", given: Given = {}) {
   const setup = await setUp(topology)
-  const folder = mkdtempSync(join(tmpdir(), "parley-e2e-"))
-  const child = Bun.spawn([process.execPath, "cli/main.ts", "start", ...setup.args], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      ...{ PORT: "0", DATA_DIR: given.dataDir ?? join(folder, "data") },
-      ...setup.environment,
-      ...given.environment,
-    },
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: Bun.file(join(folder, "stderr.txt")),
+  const { dataDir, environment } = given
+  const place = dataDir === undefined ? {} : { DATA_DIR: dataDir }
+  const launched = launch({ ...place, ...setup.environment, ...environment }, setup.args)
+  const end = async () => {
+    await launched[Symbol.asyncDispose]()
+    await setup[Symbol.asyncDispose]()
+  }
+  const url = await launched.ready().catch(async (error) => {
+    await end()
+    throw error
   })
-  const stderr = () => readFileSync(join(folder, "stderr.txt"), "utf8")
-  const url = await readyLine(child.stdout, stderr)
-  const gateways = /gateways at (.*)$/m.exec(stderr())?.[1]?.split(" ") ?? [url]
+  const named = launched.gateways()
+  const gateways = named.length > 0 ? named : [url]
   let people = 0
 
   return {
     url,
     /** Of each gateway. */
     gateways,
-    stderr,
+    stderr: launched.err,
 
     /** The processes of a service, oldest first. */
-    pidsOf(service: ServiceName): number[] {
-      const script = `${service}/main.ts`
-      const found = processes().filter((p) => p.parent === child.pid && p.command.includes(script))
-      return found.map(({ pid }) => pid).toSorted((a, b) => a - b)
-    },
+    pidsOf: (service: ServiceName): number[] =>
+      launched
+        .services()
+        .flatMap(({ pid, command }) => (command.includes(`${service}/main.ts`) ? [pid] : [])),
 
     /** Someone with a new account, signed in, by the next gateway in turn. Names that were used before get a number. */
     async person(name: string): Promise<Person> {
@@ -58,23 +50,7 @@ export async function startParley(topology: Topology = "one embedded node", give
       return person
     },
 
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM")
-      await child.exited
-      rmSync(folder, { recursive: true, force: true })
-      await setup[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: end,
   }
 }
 export type Parley = Awaited<ReturnType<typeof startParley>>
-
-async function readyLine(stdout: ReadableStream<Uint8Array>, stderr: () => string) {
-  const decoder = new TextDecoder()
-  let text = ""
-  for await (const chunk of stdout) {
-    text += decoder.decode(chunk, { stream: true })
-    const url = /^Parley is ready: (\S+)$/m.exec(text)?.[1]
-    if (url) return url
-  }
-  throw new Error(`Parley ended before it was ready:\n${text}${stderr()}`)
-}

@@ -1,4 +1,6 @@
 import { type Client, createClient } from "graphql-ws"
+import { Cookies } from "./cookies.ts"
+import { CREATE_GROUP, SEND, SIGN_IN, SIGN_UP, START_DIRECT } from "./operations.ts"
 import { Reading } from "./reading.ts"
 
 export interface Answer<Data> {
@@ -14,7 +16,7 @@ export const PASSWORD = "correct horse battery staple"
 /** Someone with a browser's cookies, who talks to a Parley through its front door. */
 export class Person {
   id = ""
-  readonly cookies = new Map<string, string>()
+  readonly cookies = new Cookies()
   private readonly clients: Client[] = []
 
   constructor(
@@ -23,14 +25,20 @@ export class Person {
   ) {}
 
   get token(): string {
-    return this.cookies.get("parley_access") ?? ""
+    return this.cookies.token
   }
 
-  async signUp(name: string): Promise<void> {
-    const { signUp } = await this.get<{ signUp: { id: string } }>(
-      "mutation($input: SignUpInput!) { signUp(input: $input) { id } }",
-      { input: { username: this.username, password: PASSWORD, name } },
-    )
+  /** Acts by a token alone: without a name, and without the means to get another token. */
+  static by(url: string, token: string): Person {
+    const person = new Person(url, "")
+    person.cookies.set("parley_access", token)
+    return person
+  }
+
+  async signUp(name?: string): Promise<void> {
+    const { signUp } = await this.get<{ signUp: { id: string } }>(SIGN_UP, {
+      input: { username: this.username, password: PASSWORD, name },
+    })
     this.id = signUp.id
   }
 
@@ -38,7 +46,7 @@ export class Person {
   async onAnotherDevice(): Promise<Person> {
     const other = new Person(this.url, this.username)
     other.id = this.id
-    await other.get("mutation($input: SignInInput!) { signIn(input: $input) { id } }", {
+    await other.get(SIGN_IN, {
       input: { username: this.username, password: PASSWORD },
     })
     return other
@@ -61,10 +69,10 @@ export class Person {
   async post(body: string, headers: Record<string, string> = {}): Promise<Response> {
     const response = await fetch(`${this.url}/graphql`, {
       method: "POST",
-      headers: { "content-type": "application/json", cookie: this.cookieHeader(), ...headers },
+      headers: { "content-type": "application/json", cookie: this.cookies.header, ...headers },
       body,
     })
-    this.keepCookies(response)
+    this.cookies.keep(response)
     return response
   }
 
@@ -80,28 +88,29 @@ export class Person {
     return (await this.ask(query, variables)).errors?.[0]?.extensions.code
   }
 
-  async chatWith(...others: Person[]): Promise<string> {
+  /** A direct conversation with one, a group with more. */
+  chatWith(...others: Person[]): Promise<string> {
     const [other] = others
-    if (others.length === 1 && other) {
-      const { startDirect } = await this.get<{ startDirect: { id: string } }>(
-        "mutation($user: ID!) { startDirect(user: $user) { id } }",
-        { user: other.id },
-      )
-      return startDirect.id
-    }
-    const { createGroup } = await this.get<{ createGroup: { id: string } }>(
-      'mutation($members: [ID!]!) { createGroup(title: "A group", members: $members) { id } }',
-      { members: others.map(({ id }) => id) },
-    )
-    return createGroup.id
+    if (others.length === 1 && other) return this.startDirect(other.id)
+    return this.createGroup(others.map(({ id }) => id))
+  }
+
+  async startDirect(user: string): Promise<string> {
+    const made = await this.get<{ startDirect: { id: string } }>(START_DIRECT, { user })
+    return made.startDirect.id
+  }
+
+  async createGroup(members: readonly string[], title = "A group"): Promise<string> {
+    const variables = { title, members }
+    const made = await this.get<{ createGroup: { id: string } }>(CREATE_GROUP, variables)
+    return made.createGroup.id
   }
 
   /** Sends once; who wants to be sure sends again with the same id. */
   send(conversation: string, text: string, id: string = Bun.randomUUIDv7()) {
-    return this.ask<{ sendMessage: { id: string; seq: number } }>(
-      "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id seq } }",
-      { input: { id, conversation, text } },
-    )
+    return this.ask<{ sendMessage: { id: string; seq: number } }>(SEND, {
+      input: { id, conversation, text },
+    })
   }
 
   /** Sends until it is acknowledged, as the web app's outbox does. */
@@ -136,17 +145,5 @@ export class Person {
 
   async leaveAll(): Promise<void> {
     for (const client of this.clients) await client.dispose()
-  }
-
-  private cookieHeader(): string {
-    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
-  }
-
-  private keepCookies(response: Response): void {
-    for (const line of response.headers.getSetCookie()) {
-      const cookie = Bun.Cookie.parse(line)
-      if (cookie.maxAge === 0 || cookie.value === "") this.cookies.delete(cookie.name)
-      else this.cookies.set(cookie.name, cookie.value)
-    }
   }
 }

@@ -3,10 +3,11 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path"
 import { unavailable } from "@parley/platform/errors.ts"
 import { createTokenVerifier } from "@parley/platform/tokens.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { until } from "@parley/testing/until.ts"
 import { keyFile } from "../store/sqlite/key-file.ts"
 import type { KeyStorage, StoredKeys } from "../store/store.ts"
-import { stoppedClock, temporaryFolder } from "../test/parts.ts"
+import { stoppedClock } from "../test/parts.ts"
 import { createAccessTokens } from "./access-tokens.ts"
 import { createKeys, KEY_PERIOD_MS, type Keys } from "./keys.ts"
 

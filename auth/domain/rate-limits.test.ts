@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { until } from "@parley/testing/until.ts"
 import fc from "fast-check"
 import { openSqliteStore } from "../store/sqlite/sqlite.ts"
 import type { Counter } from "../store/store.ts"
-import { stoppedClock, temporaryFolder } from "../test/parts.ts"
+import { stoppedClock } from "../test/parts.ts"
 import { createRateLimit } from "./rate-limits.ts"
 
 const WINDOW = 15 * 60_000

@@ -1,18 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { silentLogger } from "@parley/platform/log.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import type { AuthConfig } from "../config.ts"
 import { createAuthContext } from "../context.ts"
 import { openSqliteStore } from "../store/sqlite/sqlite.ts"
 import type { Store } from "../store/store.ts"
 import { CHEAP, configFor } from "./world.ts"
-
-/** A folder that goes with its test. */
-export function temporaryFolder() {
-  const path = mkdtempSync(join(tmpdir(), "parley-auth-"))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
 
 /** A clock that stands still until a test moves it. */
 export function stoppedClock(now = Date.UTC(2026, 0, 1)) {

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { silentLogger } from "@parley/platform/log.ts"
+import { Cookies } from "@parley/testing/cookies.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
+import { REFRESH, SIGN_IN } from "@parley/testing/operations.ts"
 import type { AuthConfig } from "../config.ts"
 import type { HashingOptions } from "../domain/hashing.ts"
 import { startAuth } from "../start.ts"
@@ -44,7 +44,8 @@ export async function startWorld(
   offset = 0,
   log = silentLogger,
 ) {
-  const dataDir = mkdtempSync(join(tmpdir(), "parley-auth-"))
+  const folder = temporaryFolder()
+  const dataDir = folder.path
   const clock = { now: () => Date.now() + offset }
   const config = configFor(dataDir, settings)
   const { queue, ...costs } = hashing
@@ -73,7 +74,7 @@ export async function startWorld(
     },
     async [Symbol.asyncDispose]() {
       await auth.stop()
-      rmSync(dataDir, { recursive: true, force: true })
+      folder[Symbol.dispose]()
     },
   }
   return world
@@ -82,7 +83,7 @@ export type World = Awaited<ReturnType<typeof startWorld>>
 
 /** A browser: keeps the cookies that it is given. */
 export class Device {
-  readonly cookies = new Map<string, string>()
+  readonly cookies = new Cookies()
   /** The Set-Cookie lines of the last answer. */
   setCookies: string[] = []
   address = "203.0.113.7"
@@ -90,7 +91,7 @@ export class Device {
   constructor(private readonly world: { url: string }) {}
 
   get access(): string {
-    return this.cookies.get("parley_access") ?? ""
+    return this.cookies.token
   }
 
   async ask<Data = Record<string, never>>(
@@ -114,11 +115,7 @@ export class Device {
       body: JSON.stringify({ query, variables }),
     })
     this.setCookies = response.headers.getSetCookie()
-    for (const line of this.setCookies) {
-      const { name, value } = Bun.Cookie.parse(line)
-      if (value) this.cookies.set(name, value)
-      else this.cookies.delete(name)
-    }
+    this.cookies.keep(response)
     return response.json() as Promise<Answer<Data>>
   }
 
@@ -135,20 +132,12 @@ export class Device {
   }
 
   signIn(username: string, password = PASSWORD) {
-    return this.ask<{ signIn: { id: string } }>(
-      "mutation($input: SignInInput!) { signIn(input: $input) { id } }",
-      { input: { username, password } },
-      "",
-    )
+    return this.ask<{ signIn: { id: string } }>(SIGN_IN, { input: { username, password } }, "")
   }
 
   refresh() {
     // The access token may have expired: that is what a refresh is for.
-    return this.ask<{ refreshSession: { id: string } }>(
-      "mutation { refreshSession { id } }",
-      {},
-      "",
-    )
+    return this.ask<{ refreshSession: { id: string } }>(REFRESH, {}, "")
   }
 
   async sessions() {

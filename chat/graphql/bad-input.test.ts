@@ -3,10 +3,11 @@ import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { ERROR_CODES, isErrorCode } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import { silentLogger } from "@parley/platform/log.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { openStore, type Store } from "../store/store.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
-import { type Node, SECRET, startNode, temporaryFolder } from "../test/node.ts"
+import { type Node, SECRET, startNode } from "../test/node.ts"
 
 const folder = temporaryFolder()
 let node: Node
@@ -51,7 +52,7 @@ afterEach(async () => {
   expect(entries.map(({ seq }) => seq)).toEqual([1, 2])
   expect(entries[1]).toMatchObject({ id: known, text: "it is here" })
   expect(await store.entries(foreign, 0, 100)).toHaveLength(1)
-  expect(link.isOpen).toBe(true)
+  expect(link.isClosed).toBe(false)
 })
 
 const SEND = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id seq } }"
@@ -363,7 +364,7 @@ describe("a subscription", () => {
           { extensions: { code: "BAD_INPUT", retryable: false, field: expect.any(String) } },
         ],
       })
-      expect(link.isOpen).toBe(true)
+      expect(link.isClosed).toBe(false)
     },
   )
 

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { SHARED_NEXT } from "@parley/link/protocol.ts"
 import { ANSWER_BYTES } from "@parley/platform/limits.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { until } from "@parley/testing/until.ts"
 import { PAGE_BYTES } from "../limits.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
-import { type Node, startNode, temporaryFolder } from "../test/node.ts"
+import { type Node, startNode } from "../test/node.ts"
 
 /** Four bytes each: the longest text has 32,000. */
 const LONG = "𝒳".repeat(8_000)

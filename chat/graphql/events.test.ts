@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { SHARED_NEXT } from "@parley/link/protocol.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { until } from "@parley/testing/until.ts"
 import { POSITIONS, POSITIONS_PER_PERSON, SUBSCRIPTIONS_PER_PERSON } from "../limits.ts"
 import { openStore } from "../store/store.ts"
 import { openLink } from "../test/link.ts"
 import { messageId } from "../test/log-builder.ts"
-import { type Node, startNode, temporaryFolder } from "../test/node.ts"
+import { type Node, startNode } from "../test/node.ts"
 
 const folder = temporaryFolder()
 let node: Node
@@ -57,7 +58,7 @@ describe("on a link with shared frames", () => {
     for (const user of ids) await until(() => link.payloads(user).length === 1, "readiness")
     await say("alice", group, "to all")
     for (const user of ids) await until(() => link.payloads(user).length === 2, "the message")
-    const spoken = link.raw.filter((frame) => frame.includes("to all"))
+    const spoken = link.texts.filter((frame) => frame.includes("to all"))
     expect(spoken).toHaveLength(1)
     expect(spoken[0]).toStartWith(`{"type":"next","ids":["alice","bob","carol"],"payload":{"data"`)
 
@@ -66,7 +67,7 @@ describe("on a link with shared frames", () => {
     await say("alice", group, "to two")
     await until(() => link.payloads("carol").length === 3, "the second message")
     expect(link.payloads("bob")).toHaveLength(2)
-    expect(link.raw.find((frame) => frame.includes("to two"))).toStartWith(
+    expect(link.texts.find((frame) => frame.includes("to two"))).toStartWith(
       `{"type":"next","ids":["alice","carol"]`,
     )
   })
@@ -104,8 +105,8 @@ describe("on a plain graphql-ws connection", () => {
     for (const link of [plain, shared]) {
       for (const id of ["1", "2"]) await until(() => link.payloads(id).length === 2, "the message")
     }
-    expect(plain.raw.filter((frame) => frame.includes("hello"))).toHaveLength(2)
-    expect(plain.raw.join()).not.toContain(`"ids"`)
+    expect(plain.texts.filter((frame) => frame.includes("hello"))).toHaveLength(2)
+    expect(plain.texts.join()).not.toContain(`"ids"`)
     expect(plain.payloads("1")).toEqual(shared.payloads("1"))
     expect(plain.payloads("2")).toEqual(plain.payloads("1"))
   })
@@ -213,7 +214,10 @@ describe("over the wire", () => {
       for (let i = 0; i < 10_000; i++) link.subscribe(`${i}`, people[i % 100], EVENTS)
       await until(() => link.frames.length > 10_000, "all ready")
       await say("alice", group, "to ten thousand")
-      await until(() => link.raw.some((frame) => frame.includes("to ten thousand")), "the message")
+      await until(
+        () => link.texts.some((frame) => frame.includes("to ten thousand")),
+        "the message",
+      )
       const spoken = link.frames.filter(({ ids }) => ids && ids.length > 1)
       expect(spoken.flatMap(({ ids }) => ids)).toHaveLength(10_000)
     }
@@ -222,7 +226,7 @@ describe("over the wire", () => {
     await until(() => link.payloads("s").length === 1, "readiness")
     await say("alice", group, "to one")
     await until(() => link.payloads("s").length === 2, "the message")
-    expect(link.raw.at(-1)).toStartWith(`{"type":"next","ids":["s"]`)
+    expect(link.texts.at(-1)).toStartWith(`{"type":"next","ids":["s"]`)
   }, 60_000)
 
   test("a person has so many subscriptions, and may open another when one has ended", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { messageId } from "../test/log-builder.ts"
-import { type Node, startNode, temporaryFolder } from "../test/node.ts"
+import { type Node, startNode } from "../test/node.ts"
 
 const folder = temporaryFolder()
 let node: Node

@@ -1,89 +1,46 @@
 import { readSharedNext } from "@parley/link/protocol.ts"
-import { until } from "@parley/testing/until.ts"
-import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
+import { connectSocket, type Frame } from "@parley/testing/frames.ts"
 import { SECRET } from "./node.ts"
 
-export interface Frame {
-  type: string
-  id?: string
-  ids?: string[]
-  payload?: unknown
-}
-
-/** A bare socket to a node's endpoint: frames as they are, in both directions. */
-export async function openSocket(node: { port: number }) {
-  const url = `ws://127.0.0.1:${node.port}/graphql`
-  const socket = new WebSocket(url, GRAPHQL_TRANSPORT_WS_PROTOCOL)
-  const raw: string[] = []
-  const frames: Frame[] = []
-  let closed: { code: number; reason: string } | undefined
-  socket.onmessage = ({ data }) => {
-    raw.push(String(data))
-    frames.push(JSON.parse(String(data)))
-  }
-  socket.onclose = ({ code, reason }) => {
-    closed = { code, reason }
-  }
-  await new Promise<void>((resolve, reject) => {
-    socket.onopen = () => resolve()
-    socket.onerror = () => reject(new Error(`no connection to ${url}`))
-  })
-
-  return {
-    raw,
-    frames,
-    send: (frame: unknown) =>
-      socket.send(typeof frame === "string" ? frame : JSON.stringify(frame)),
-    /** The first frame that fits, once it has come. */
-    async frame(fits: (frame: Frame) => boolean, what = "a frame"): Promise<Frame> {
-      await until(() => frames.some(fits) || closed !== undefined, what)
-      const found = frames.find(fits)
-      if (!found) throw new Error(`closed with ${closed?.code} while waiting for ${what}`)
-      return found
-    },
-    /** How the other end closed it, once it has. */
-    async closing() {
-      await until(() => closed !== undefined, "the end of the socket")
-      return closed!
-    },
-    get isOpen() {
-      return closed === undefined
-    },
-    async [Symbol.asyncDispose]() {
-      socket.close()
-      await until(() => closed !== undefined, "the end of the socket")
-    },
-  }
+interface Data {
+  data?: Record<string, Record<string, unknown>>
 }
 
 /** The gateway's end of the link to a node. */
 export async function openLink(node: { port: number }, features?: string[]) {
-  const socket = await openSocket(node)
+  const socket = await connectSocket(`ws://127.0.0.1:${node.port}`)
   socket.send({ type: "connection_init", payload: { secret: SECRET, features } })
   const ack = await socket.frame(({ type }) => type === "connection_ack", "the acknowledgement")
+  const { frames, texts, send, frame, closed } = socket
   return {
-    ...socket,
-    ack,
+    ...{ frames, texts, send, frame, closed, ack },
+    get isClosed() {
+      return socket.isClosed
+    },
     subscribe(id: string, user: string | undefined, query: string, variables: object = {}) {
       const payload = { query, variables, extensions: user === undefined ? {} : { token: user } }
-      socket.send({ id, type: "subscribe", payload })
+      send({ id, type: "subscribe", payload })
     },
     /** The one result of a query or a mutation. */
     async ask(id: string, user: string | undefined, query: string, variables: object = {}) {
       this.subscribe(id, user, query, variables)
-      const answer = await socket.frame((frame) => frame.id === id, `the answer ${id}`)
-      await socket.frame((frame) => frame.id === id && frame.type !== "next", `the end of ${id}`)
+      const answer = await frame((one) => one.id === id, `the answer ${id}`)
+      await frame((one) => one.id === id && one.type !== "next", `the end of ${id}`)
       return answer
     },
-    complete: (id: string) => socket.send({ id, type: "complete" }),
+    complete: (id: string) => send({ id, type: "complete" }),
     /** What each subscription was given, in order, whichever way the frames came. */
-    payloads(id: string): { data?: Record<string, Record<string, unknown>> }[] {
-      return socket.raw.flatMap((text) => {
+    payloads(id: string): Data[] {
+      return texts.flatMap((text) => {
         const shared = readSharedNext(text)
         if (shared) return shared.ids.includes(id) ? [JSON.parse(shared.payload)] : []
-        const frame: Frame = JSON.parse(text)
-        return frame.type === "next" && frame.id === id ? [frame.payload] : []
+        const { type, id: of, payload }: Frame = JSON.parse(text)
+        return type === "next" && of === id ? [payload as Data] : []
       })
+    },
+    async [Symbol.asyncDispose]() {
+      socket.close()
+      await closed
     },
   }
 }

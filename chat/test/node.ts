@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { SECRET_HEADER } from "@parley/link/protocol.ts"
 import { unauthenticated } from "@parley/platform/errors.ts"
 import { createLogger } from "@parley/platform/log.ts"
@@ -28,12 +25,6 @@ export const everyone: Directory = {
 export interface Answer<Data> {
   data?: Data | null
   errors?: { message: string; extensions: { code: string; retryable: boolean; field?: string } }[]
-}
-
-/** A folder of its own that goes with the test. */
-export function temporaryFolder(): { path: string } & Disposable {
-  const path = mkdtempSync(join(tmpdir(), "parley-chat-"))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
 /** A real chat node on a port of its own. */

@@ -1,7 +1,7 @@
 import { setPriority } from "node:os"
+import { serve } from "../../testing/helper.ts"
 import type { Target } from "./attack.ts"
 import { ATTACKS } from "./catalogue.ts"
-import { serve } from "./helper.ts"
 
 /** Attackers have machines of their own. Here they share one with the services, which come first. */
 const NICENESS = 15

@@ -1,4 +1,4 @@
-import { serve } from "./helper.ts"
+import { serve } from "../../testing/helper.ts"
 import { Pair } from "./pair.ts"
 
 /** The process of the bystanders: it shares no thread with the attackers, so what it measures is the system's doing. */

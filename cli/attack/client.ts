@@ -1,3 +1,5 @@
+import { Cookies } from "../../testing/cookies.ts"
+
 /** How an operation was answered. */
 export interface Reply<Data = Record<string, unknown>> {
   /** The HTTP status; 0 where there was no answer. */
@@ -32,9 +34,12 @@ export function newAddress(): string {
   return `10.${process.pid % 250}.${(addresses >> 8) & 255}.${addresses & 255}`
 }
 
-/** A browser with an address: keeps its cookies, asks over HTTP. */
+/**
+ * A browser with an address: keeps its cookies, asks over HTTP. Unlike the Person of testing/, it comes from an address of
+ * its own, and measures each answer.
+ */
 export class Client {
-  readonly cookies = new Map<string, string>()
+  readonly cookies = new Cookies()
 
   constructor(
     readonly url: string,
@@ -42,7 +47,7 @@ export class Client {
   ) {}
 
   get token(): string {
-    return this.cookies.get("parley_access") ?? ""
+    return this.cookies.token
   }
 
   ask<Data = Record<string, unknown>>(
@@ -67,32 +72,20 @@ export class Client {
           accept: "application/json",
           "x-forwarded-for": this.address,
           ...(token === undefined
-            ? { cookie: this.cookieHeader() }
+            ? { cookie: this.cookies.header }
             : { authorization: `Bearer ${token}` }),
           ...headers,
         },
         body,
         signal: AbortSignal.timeout(within),
       })
-      this.keepCookies(response)
+      this.cookies.keep(response)
       const text = await response.text()
       const took = performance.now() - began
       return { status: response.status, bytes: text.length, took, ...read<Data>(text) }
     } catch (error) {
       const message = (error as Error).message
       return { status: 0, code: "LOST", message, bytes: 0, took: performance.now() - began }
-    }
-  }
-
-  cookieHeader(): string {
-    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
-  }
-
-  private keepCookies(response: Response): void {
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (value === "") this.cookies.delete(name)
-      else this.cookies.set(name, value)
     }
   }
 }

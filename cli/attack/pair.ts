@@ -1,6 +1,7 @@
+import { REFRESH, SEND } from "../../testing/operations.ts"
 import { Client, type Reply } from "./client.ts"
-import { Line } from "./line.ts"
-import { type Account, SEND, signIn, signUp, startDirect } from "./people.ts"
+import { type Line, openLine } from "./line.ts"
+import { type Account, signIn, signUp, startDirect } from "./people.ts"
 
 /** What a pair of innocent people went through. Times in ms. */
 export interface Suffered {
@@ -48,7 +49,6 @@ const EVENTS = `subscription($after: [PositionInput!]) {
 const LOG = `query($c: ID!, $after: Int!) {
   conversation(id: $c) { head log(after: $after, first: 200) { seq ... on MessageSent { message { id } } } }
 }`
-const REFRESH = "mutation { refreshSession { id } }"
 
 type Logged = { conversation: { head: number; log: { seq: number; message?: { id: string } }[] } }
 type Event = {
@@ -201,7 +201,7 @@ export class Pair {
     const { promise, resolve } = Promise.withResolvers<string>()
     const { address, token } = this.b.client
     try {
-      this.line = await Line.open({ url, address, token, cookies: this.b.client.cookieHeader() })
+      this.line = await openLine({ url, address, token, cookies: this.b.client.cookies.header })
     } catch (error) {
       return (error as Error).message
     }

@@ -1,13 +1,7 @@
+import { CREATE_GROUP, SEND, SIGN_IN, SIGN_UP, START_DIRECT } from "../../testing/operations.ts"
 import { Client } from "./client.ts"
 
 export const PASSWORD = "a password that serves every attacker"
-
-const SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { id } }"
-const SIGN_IN = "mutation($input: SignInInput!) { signIn(input: $input) { id } }"
-const CREATE_GROUP =
-  "mutation($title: String!, $members: [ID!]!) { createGroup(title: $title, members: $members) { id } }"
-const START_DIRECT = "mutation($user: ID!) { startDirect(user: $user) { id } }"
-export const SEND = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id seq } }"
 
 /** Someone with an account, signed in on one device. */
 export interface Account {

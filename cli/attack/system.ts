@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { temporaryFolder } from "../../testing/folder.ts"
 import { startParley } from "../../testing/parley.ts"
+import { rssBytes } from "../../testing/processes.ts"
 
 export type Engines = "embedded" | "cluster"
 export const SERVICES = ["gateway", "auth", "chat", "web"] as const
@@ -31,10 +30,10 @@ const LIVES_WITHIN = 5_000
 const SETTINGS = { HOST: "127.0.0.1", TRUSTED_PROXIES: "127.0.0.1,::1", LOG_LEVEL: "error" }
 
 export async function startSystem(engines: Engines): Promise<System> {
-  const folder = mkdtempSync(join(tmpdir(), "parley-attack-"))
+  const folder = temporaryFolder()
   const parley = await startParley(
     engines === "cluster" ? "a cluster of three" : "one embedded node",
-    { dataDir: folder, environment: SETTINGS },
+    { dataDir: folder.path, environment: SETTINGS },
   )
   const answers = (url: string, path: string, within: number) =>
     fetch(`${url}${path}`, { signal: AbortSignal.timeout(within) }).then(
@@ -43,7 +42,7 @@ export async function startSystem(engines: Engines): Promise<System> {
     )
   return {
     urls: parley.gateways,
-    dataDir: engines === "embedded" ? folder : undefined,
+    dataDir: engines === "embedded" ? folder.path : undefined,
     pidsOf: parley.pidsOf,
     memory() {
       const largest = (service: Service) => Math.max(0, ...parley.pidsOf(service).map(rss))
@@ -74,7 +73,7 @@ export async function startSystem(engines: Engines): Promise<System> {
     },
     async [Symbol.asyncDispose]() {
       await parley[Symbol.asyncDispose]()
-      rmSync(folder, { recursive: true, force: true })
+      folder[Symbol.dispose]()
     },
   }
 }
@@ -82,8 +81,7 @@ export async function startSystem(engines: Engines): Promise<System> {
 /** 0 where the process has ended. */
 function rss(pid: number): number {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8")
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
+    return rssBytes(pid)
   } catch {
     return 0
   }

@@ -1,6 +1,6 @@
+import type { Child } from "@parley/testing/child.ts"
+import { cpuMicros } from "@parley/testing/processes.ts"
 import { type Summary, summary } from "./stats.ts"
-import type { Child } from "./system/child.ts"
-import { cpuMicros } from "./system/proc.ts"
 
 /** What one round of work cost. */
 export interface Sample {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { connect } from "node:net"
+import type { TestSocket } from "@parley/testing/frames.ts"
 import { until } from "@parley/testing/until.ts"
 import {
   CLIENT_QUEUED_BYTES,
@@ -9,7 +10,6 @@ import {
 } from "../limits.ts"
 import { ALICE, BOB } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
-import type { TestSocket } from "./test-socket.ts"
 import { startWorld, type World } from "./world.ts"
 
 setDefaultTimeout(30_000)

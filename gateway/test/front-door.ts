@@ -1,5 +1,5 @@
+import { connectSocket, type TestSocket } from "@parley/testing/frames.ts"
 import { createClient } from "graphql-ws"
-import { connectSocket, type TestSocket } from "./test-socket.ts"
 
 export interface GraphQLAnswer<Data = Record<string, unknown>> {
   data?: Data | null

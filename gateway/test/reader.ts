@@ -1,4 +1,4 @@
-import { connectSocket, type TestSocket } from "./test-socket.ts"
+import { connectSocket, type TestSocket } from "@parley/testing/frames.ts"
 
 const EVENTS = `subscription ($after: [PositionInput!]) {
   events(after: $after) { ... on MessageSent { seq } }

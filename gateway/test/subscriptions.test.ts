@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test"
 import { connect } from "node:net"
 import { ParleyError } from "@parley/platform/errors.ts"
+import type { TestSocket } from "@parley/testing/frames.ts"
 import { until } from "@parley/testing/until.ts"
 import { ALICE, BOB, GHOST } from "./fake-auth.ts"
 import { messageSent } from "./fake-chat.ts"
-import type { TestSocket } from "./test-socket.ts"
 import { startWorld, type World } from "./world.ts"
 
 let world: World

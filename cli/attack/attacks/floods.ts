@@ -1,7 +1,8 @@
+import { SEND } from "../../../testing/operations.ts"
 import type { Attack, Target, Variant } from "../attack.ts"
 import { flood, Tally } from "../flood.ts"
-import { codeIn, Line } from "../line.ts"
-import { type Account, createGroup, LARGE, SEND, sendText, signUp } from "../people.ts"
+import { askOver, codeIn, type Line, openLine } from "../line.ts"
+import { type Account, createGroup, LARGE, sendText, signUp } from "../people.ts"
 
 /** What one account may have taken: the outbox of a long flight at once, and then as much as a person types. */
 const BURST = 1_100
@@ -25,7 +26,7 @@ async function watch(
 ) {
   const [talker, reader] = people as [Account, Account]
   const { address, token } = reader.client
-  const line = await Line.open({
+  const line = await openLine({
     url,
     address,
     token,
@@ -61,7 +62,7 @@ const variant = (name: string, { shared, text, sockets }: FloodOf): Variant => (
     const { address, token } = attacker!.client
     const lines: Line[] = []
     for (let i = 0; i < sockets; i++) {
-      const line = await Line.open({ url, address, token }).catch(() => undefined)
+      const line = await openLine({ url, address, token }).catch(() => undefined)
       if (line) lines.push(line)
     }
     const watched = shared ? watch(url, group, members, lasts, tally) : undefined
@@ -69,7 +70,7 @@ const variant = (name: string, { shared, text, sockets }: FloodOf): Variant => (
       const input = { id: Bun.randomUUIDv7(), conversation: group, text }
       const line = lines[index % Math.max(1, lines.length)]
       const reply = line
-        ? await line.ask(SEND, { input }, 5_000)
+        ? await askOver(line, SEND, { input }, 5_000)
         : await attacker!.client.ask(SEND, { input })
       tally.count(reply.code ?? "sent")
       if (reply.code) await Bun.sleep(20)

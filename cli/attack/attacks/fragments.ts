@@ -1,7 +1,7 @@
 import type { Attack, Variant } from "../attack.ts"
 import { Client } from "../client.ts"
 import { flood, Tally } from "../flood.ts"
-import { Line } from "../line.ts"
+import { askOver, openLine } from "../line.ts"
 import { signUp } from "../people.ts"
 
 const LEVELS = 60
@@ -51,10 +51,10 @@ const overSocket: Variant = {
     const tally = new Tally()
     const { client } = await signUp(urls[0]!)
     const { address, token } = client
-    const line = await Line.open({ url: urls[0]!, address, token })
+    const line = await openLine({ url: urls[0]!, address, token })
     const bombs = Object.values(BOMBS)
     await flood({ lasts, atOnce: 2, perSecond: 10 }, async (index) => {
-      const reply = await line.ask(bombs[index % bombs.length]!, {}, ANSWERED_WITHIN)
+      const reply = await askOver(line, bombs[index % bombs.length]!, {}, ANSWERED_WITHIN)
       tally.reply(reply)
       tally.expect(reply.message !== "no answer in time", "no answer within 2 s on a socket")
     })

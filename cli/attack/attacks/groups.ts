@@ -1,7 +1,7 @@
 import type { Attack, Target, Variant } from "../attack.ts"
 import { floodAs } from "../documents.ts"
 import { flood, Tally } from "../flood.ts"
-import { Line } from "../line.ts"
+import { openLine } from "../line.ts"
 import { type Account, createGroup, signUp } from "../people.ts"
 
 const CREATE = "mutation($t: String!, $m: [ID!]!) { createGroup(title: $t, members: $m) { id } }"
@@ -57,7 +57,7 @@ export const groups: Attack = {
     own("200 subscriptions", async (owner, { urls, lasts }, tally) => {
       const { address, token } = owner.client
       for (let i = 0; i < 4; i++) {
-        const line = await Line.open({ url: urls[0]!, address, token })
+        const line = await openLine({ url: urls[0]!, address, token })
         for (let n = 0; n < 50; n++) {
           line.subscribe(
             "subscription { events(after: []) { __typename } }",
@@ -94,7 +94,7 @@ async function comesBack(
 ): Promise<void> {
   const { address, token } = victim.client
   const { promise, resolve } = Promise.withResolvers<string>()
-  const line = await Line.open({
+  const line = await openLine({
     url,
     address,
     token,

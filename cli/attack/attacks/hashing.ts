@@ -1,9 +1,9 @@
+import { SIGN_UP } from "../../../testing/operations.ts"
 import type { Attack, Target, Variant } from "../attack.ts"
 import { Client } from "../client.ts"
 import { flood, Tally } from "../flood.ts"
 import { PASSWORD, signIn, signUp } from "../people.ts"
 
-const SIGN_UP = "mutation($input: SignUpInput!) { signUp(input: $input) { id } }"
 /** Others wait no longer than this for a hash of their own while hashing is flooded, in ms. */
 const OTHERS_WITHIN = 5_000
 

@@ -1,7 +1,7 @@
 import type { Attack, Variant } from "../attack.ts"
 import { Client } from "../client.ts"
 import { flood, Tally } from "../flood.ts"
-import { Line } from "../line.ts"
+import { openLine } from "../line.ts"
 import { createGroup, signUp } from "../people.ts"
 
 const PER_SECOND = 200
@@ -62,7 +62,7 @@ const origins: Variant = {
       const { promise, resolve } = Promise.withResolvers<string>()
       const socket = new WebSocket(`${urls[0]!.replace("http", "ws")}/graphql`, {
         protocol: "graphql-transport-ws",
-        headers: { origin, cookie: client.cookieHeader() },
+        headers: { origin, cookie: client.cookies.header },
       } as never)
       socket.onopen = () => resolve("opened")
       socket.onclose = () => resolve("refused")
@@ -92,7 +92,7 @@ const introspection: Variant = {
         `a forged token was answered ${reply.code}`,
       )
     })
-    const line = await Line.open({ url: urls[0]!, address: client.address, token: "a.b.c" }).catch(
+    const line = await openLine({ url: urls[0]!, address: client.address, token: "a.b.c" }).catch(
       (error: Error) => error.message,
     )
     tally.expect(typeof line === "string", "a socket opens with a forged token")

@@ -1,9 +1,9 @@
+import { REFRESH } from "../../../testing/operations.ts"
 import type { Attack } from "../attack.ts"
 import { Client } from "../client.ts"
 import { Tally } from "../flood.ts"
 import { signUp } from "../people.ts"
 
-const REFRESH = "mutation { refreshSession { id } }"
 const ME = "{ me { id } }"
 
 /** The same cookies on another machine. */

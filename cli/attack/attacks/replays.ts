@@ -1,6 +1,6 @@
 import type { Attack, Target, Variant } from "../attack.ts"
 import { Tally } from "../flood.ts"
-import { codeIn, Line } from "../line.ts"
+import { codeIn, openLine } from "../line.ts"
 import { type Account, hoard } from "../people.ts"
 
 const REPLAY = "subscription { events(after: []) { ... on MessageSent { message { text } } } }"
@@ -19,7 +19,7 @@ async function hoarder(url: string, tally: Tally): Promise<Account> {
 async function replays(url: string, owner: Account, many: number, until: number, tally: Tally) {
   const { address, token } = owner.client
   while (performance.now() < until) {
-    const line = await Line.open({ url, address, token }).catch((error: Error) => {
+    const line = await openLine({ url, address, token }).catch((error: Error) => {
       tally.count(error.message.slice(0, 4))
       return undefined
     })

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net"
 import type { Attack, Target, Variant } from "../attack.ts"
 import { flood, Tally } from "../flood.ts"
-import { codeIn, Line } from "../line.ts"
+import { codeIn, openLine } from "../line.ts"
 import { createGroup, LARGE, sendText, signUp } from "../people.ts"
 import { openUnread, textFrame } from "../unread.ts"
 
@@ -39,7 +39,7 @@ const manySubscriptions: Variant = {
   async run({ urls, lasts }) {
     const tally = new Tally()
     const { client } = await signUp(urls[0]!)
-    const line = await Line.open({ url: urls[0]!, address: client.address, token: client.token })
+    const line = await openLine({ url: urls[0]!, address: client.address, token: client.token })
     for (let i = 0; i < 10_000; i++) {
       line.subscribe(
         "subscription { events { __typename } }",
@@ -63,7 +63,7 @@ const churn: Variant = {
     const tally = new Tally()
     const { client } = await signUp(urls[0]!)
     const { address, token } = client
-    const line = await Line.open({ url: urls[0]!, address, token })
+    const line = await openLine({ url: urls[0]!, address, token })
     await flood({ lasts, atOnce: 50, perSecond: 2_000 }, async () => {
       const id = line.subscribe(
         "subscription { events(after: []) { __typename } }",
@@ -89,7 +89,7 @@ const manySockets: Variant = {
     const { address, token } = client
     await flood({ lasts, atOnce: 40, atMost: 4_000 }, async () => {
       try {
-        const line = await Line.open({ url: urls[0]!, address, token })
+        const line = await openLine({ url: urls[0]!, address, token })
         tally.count("opened")
         line.hangUp()
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { Attack, Target, Variant } from "../attack.ts"
 import { flood, Tally } from "../flood.ts"
-import { codeIn, Line } from "../line.ts"
+import { codeIn, type Line, openLine } from "../line.ts"
 import { createGroup, sendText, signUp } from "../people.ts"
 
 const MESSAGES = 200
@@ -25,7 +25,7 @@ const variant = (
     const { address, token } = owner.client
     const lines: Line[] = []
     for (let i = 0; i < sockets; i++) {
-      const line = await Line.open({ url: urls[i % urls.length]!, address, token }).catch(
+      const line = await openLine({ url: urls[i % urls.length]!, address, token }).catch(
         () => undefined,
       )
       if (!line) tally.count("refused sockets")

@@ -1,15 +1,15 @@
 import { createPrivateKey, sign } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { REFRESH, SEND } from "../../../testing/operations.ts"
 import type { Attack, Target, Variant } from "../attack.ts"
 import { Tally } from "../flood.ts"
-import { Line } from "../line.ts"
-import { type Account, createGroup, SEND, sendText, signUp } from "../people.ts"
+import { askOver, openLine } from "../line.ts"
+import { type Account, createGroup, sendText, signUp } from "../people.ts"
 
 /** A socket ends within so long of the expiry of the token that opened it, in ms. */
 const ENDS_WITHIN = 65_000
 const GOOD_FOR = 5_000
-const REFRESH = "mutation { refreshSession { id } }"
 
 /**
  * An access token of the account's session that expires in 5 s: what a thief holds who has stolen one that is nearly
@@ -45,7 +45,7 @@ const variant = (name: string, ownerDoes: Owner): Variant => ({
     const group = await createGroup(owner, [other.id])
     const token = oldToken(target, owner)
     const expires = performance.now() + GOOD_FOR
-    const thief = await Line.open({ url, address: "10.66.6.6", token })
+    const thief = await openLine({ url, address: "10.66.6.6", token })
     let read = 0
     thief.subscribe(
       "subscription { events { __typename } }",
@@ -73,7 +73,7 @@ const variant = (name: string, ownerDoes: Owner): Variant => ({
     tally.expect(read < end, "events are read with a stolen token a minute after it expired")
     if (!thief.closed) {
       const input = { id: Bun.randomUUIDv7(), conversation: group, text: "in the owner's name" }
-      const reply = await thief.ask(SEND, { input })
+      const reply = await askOver(thief, SEND, { input })
       tally.expect(
         !!reply.code,
         "a message is sent in the owner's name a minute after the token expired",
@@ -97,13 +97,13 @@ export const tokens: Attack = {
       return () => clearInterval(timer)
     }),
     variant("the owner has a socket", async ({ client }, url) => {
-      const line = await Line.open({
+      const line = await openLine({
         url,
         address: client.address,
         token: client.token,
-        cookies: client.cookieHeader(),
+        cookies: client.cookies.header,
       })
-      const timer = setInterval(() => void line.ask("{ me { id } }"), 2_000)
+      const timer = setInterval(() => void askOver(line, "{ me { id } }"), 2_000)
       return () => {
         clearInterval(timer)
         line.close()

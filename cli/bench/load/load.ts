@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { startHelper } from "@parley/testing/helper.ts"
 import type { Jobs } from "./jobs.ts"
 
 /** The load generator, in a process of its own: it takes about a core, and must not be counted with the services. */
@@ -10,43 +11,7 @@ export interface Load extends AsyncDisposable {
 
 type Args<J extends keyof Jobs> = Jobs[J] extends () => unknown ? undefined : Parameters<Jobs[J]>[0]
 
-interface Answer {
-  result?: unknown
-  error?: string
-}
-
 export async function startLoad(): Promise<Load> {
-  let answer = Promise.withResolvers<unknown>()
-  const child = Bun.spawn(
-    [process.execPath, "--no-orphans", "--no-env-file", join(import.meta.dir, "main.ts")],
-    {
-      env: { ...process.env, NODE_ENV: "production" },
-      stdin: "ignore",
-      stdout: "inherit",
-      stderr: "inherit",
-      ipc(message: Answer) {
-        if (message.error === undefined) answer.resolve(message.result)
-        else answer.reject(new Error(message.error))
-      },
-      onExit(_child, code, signal) {
-        answer.promise.catch(() => {})
-        answer.reject(new Error(`The load process ended: ${signal ?? code}.`))
-      },
-    },
-  )
-  await answer.promise
-
-  return {
-    pid: child.pid,
-    name: "load",
-    async run(job, args) {
-      answer = Promise.withResolvers()
-      child.send({ job, args })
-      return (await answer.promise) as never
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL")
-      await child.exited
-    },
-  }
+  const helper = await startHelper(join(import.meta.dir, "main.ts"))
+  return { ...helper, name: "load", run: (job, args) => helper.call(job, args) as never }
 }

@@ -1,4 +1,7 @@
-/** A client that comes back: what a fleet of them goes through when what they are connected to is killed. */
+/**
+ * A client that comes back: what a fleet of them goes through when what they are connected to is killed. It speaks
+ * frames by itself: thousands of sockets connect at once, and each waits for its turn, however long that takes.
+ */
 
 export interface FleetOptions {
   /** The gateway of the beginning, and the one that is left. */

@@ -1,4 +1,5 @@
 import { inRoot } from "@parley/platform/machine/root.ts"
+import { startChild } from "@parley/testing/child.ts"
 import type { End } from "../load/lines.ts"
 import { startLoad } from "../load/load.ts"
 import { eventsDocument } from "../load/socket.ts"
@@ -7,7 +8,6 @@ import { makePairs } from "../people.ts"
 import { type Figure, figure } from "../report.ts"
 import { type Scenario, SERVICES } from "../scenario.ts"
 import { summary } from "../stats.ts"
-import { startChild } from "../system/child.ts"
 import { startInstallation } from "../system/installation.ts"
 
 const IN_FLIGHT = 16

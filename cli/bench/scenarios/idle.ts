@@ -1,9 +1,9 @@
+import { rssBytes } from "@parley/testing/processes.ts"
 import { type Load, startLoad } from "../load/load.ts"
 import { eventsDocument } from "../load/socket.ts"
 import { figure } from "../report.ts"
 import type { Scenario } from "../scenario.ts"
 import { type Installation, startInstallation } from "../system/installation.ts"
-import { rssBytes } from "../system/proc.ts"
 
 const SERVICES = ["gateway", "chat"] as const
 

@@ -1,4 +1,5 @@
 import { inRoot } from "@parley/platform/machine/root.ts"
+import { startChild } from "@parley/testing/child.ts"
 import { startLoad } from "../load/load.ts"
 import { createSigner } from "../load/tokens.ts"
 import { cpuPerOperation, inTurn, measure, rate, ratios } from "../measure.ts"
@@ -6,7 +7,6 @@ import { signUp, startDirect } from "../people.ts"
 import { type Figure, figure } from "../report.ts"
 import type { Scenario } from "../scenario.ts"
 import { summary } from "../stats.ts"
-import { startChild } from "../system/child.ts"
 import { startInstallation } from "../system/installation.ts"
 
 const PEOPLE = 11

@@ -1,10 +1,10 @@
 import { inRoot } from "@parley/platform/machine/root.ts"
+import { lastWords, spawn, stop, waitForLine } from "@parley/testing/child.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
+import { processTree, pssBytes, rssBytes } from "@parley/testing/processes.ts"
 import { figure } from "../report.ts"
 import type { Scenario } from "../scenario.ts"
 import { summary } from "../stats.ts"
-import { lastWords, spawn, stop, waitForLine } from "../system/child.ts"
-import { temporaryFolder } from "../system/folder.ts"
-import { commandLine, processTree, pssBytes, rssBytes } from "../system/proc.ts"
 
 const READY_WITHIN_MS = 90_000
 const READY = /Parley is ready: (\S+)/
@@ -77,9 +77,8 @@ async function once(idleMs: number): Promise<Started> {
     const processes = new Map<string, number>()
     let rss = 0
     let pss = 0
-    for (const pid of processTree(child.pid)) {
-      const name = nameOf(pid)
-      if (name === undefined) continue
+    for (const { pid, command } of processTree(child.pid)) {
+      const name = nameOf(command)
       const own = rssBytes(pid) / 1e6
       processes.set(name, (processes.get(name) ?? 0) + own)
       rss += own
@@ -100,12 +99,9 @@ async function once(idleMs: number): Promise<Started> {
   }
 }
 
-/** Which part of Parley a process is, by what it was started with; undefined where it has ended. */
-function nameOf(pid: number): string | undefined {
-  const line = commandLine(pid)
-  if (line === "") return undefined
-  return /\b(auth|chat|gateway|web)\/main\.ts/.exec(line)?.[1] ?? "launcher"
-}
+/** Which part of Parley a process is, by what it was started with. */
+const nameOf = (command: string) =>
+  /\b(auth|chat|gateway|web)\/main\.ts/.exec(command)?.[1] ?? "launcher"
 
 function freePort(): number {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })

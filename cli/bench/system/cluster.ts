@@ -1,9 +1,9 @@
 import { type Kafka, startKafka } from "@parley/engines/kafka.ts"
 import { type Mongo, startMongo } from "@parley/engines/mongo.ts"
 import { bothOrNone } from "@parley/platform/both-or-none.ts"
+import type { Child } from "@parley/testing/child.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { LIFTED_LIMITS } from "@parley/testing/lifted-limits.ts"
-import type { Child } from "./child.ts"
-import { temporaryFolder } from "./folder.ts"
 import { linkSecret, startService, untilReady } from "./installation.ts"
 
 /** What is measured of a cluster: its services and its engines are processes alike. */

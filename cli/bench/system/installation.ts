@@ -1,7 +1,7 @@
 import { inRoot } from "@parley/platform/machine/root.ts"
+import { type Child, startChild } from "@parley/testing/child.ts"
+import { type Folder, temporaryFolder } from "@parley/testing/folder.ts"
 import { LIFTED_LIMITS } from "@parley/testing/lifted-limits.ts"
-import { type Child, startChild } from "./child.ts"
-import { type Folder, temporaryFolder } from "./folder.ts"
 
 /** A Parley of its own: auth, chat and gateway as the launcher starts them, on free ports, in a temporary folder. */
 export interface Installation extends AsyncDisposable {

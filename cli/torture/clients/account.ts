@@ -1,15 +1,23 @@
+import { Cookies } from "../../../testing/cookies.ts"
+import { REFRESH, SIGN_IN, SIGN_UP } from "../../../testing/operations.ts"
+import { PASSWORD } from "../../../testing/person.ts"
+import { Socket, type SocketOptions } from "../../../testing/socket.ts"
 import type { Random } from "../random.ts"
 import { GIVE_UP_AFTER, type Outcome, readAnswer } from "./outcome.ts"
 
-const PASSWORD = "correct horse battery staple"
+/** In ms. */
+const PING_EVERY = 2_500
 const JSON_HEADERS: Record<string, string> = { "content-type": "application/json" }
 
-/** Someone with an account and a login session, who asks over HTTP, each time at any of the gateways. */
+/**
+ * Someone with an account and a login session, who asks over HTTP, each time at any of the gateways. Unlike the Person of
+ * testing/, an account takes every fault as an outcome, which its owner writes into the history.
+ */
 export class Account {
   id = ""
   username = ""
   /** As a browser keeps them: the tokens, and what else the system wants to be told again. */
-  private readonly cookies = new Map<string, string>()
+  private readonly cookies = new Cookies()
   private renewing: Promise<void> | undefined
 
   constructor(
@@ -19,11 +27,28 @@ export class Account {
   ) {}
 
   get token(): string {
-    return this.cookies.get("parley_access") ?? ""
+    return this.cookies.token
   }
 
   gateway(): string {
     return this.random.pick(this.gateways)
+  }
+
+  /** A connection by the present token to that gateway. */
+  connect(url: string, onClosed: SocketOptions["onClosed"] = () => {}): Socket {
+    return new Socket({ url, token: this.token, pingEvery: PING_EVERY, onClosed })
+  }
+
+  /** Every operation goes by a token of its own: the one that the socket began with expires. */
+  get extensions() {
+    return { authorization: `Bearer ${this.token}` }
+  }
+
+  /** Asks once, over a socket of one's own. */
+  async askOver<Data>(socket: Socket, query: string, variables: object): Promise<Outcome<Data>> {
+    const { extensions } = this
+    const answer = await socket.ask(query, variables, { within: GIVE_UP_AFTER, extensions })
+    return "lost" in answer ? answer : readAnswer<Data>(answer.body)
   }
 
   /** Asks until there is an account. */
@@ -31,17 +56,11 @@ export class Account {
     const username = `${this.name}.${crypto.randomUUID().slice(0, 8)}`
     const input = { username, password: PASSWORD, name: this.name }
     for (;;) {
-      const made = await this.post<{ signUp: { id: string } }>(
-        "mutation($input: SignUpInput!) { signUp(input: $input) { id } }",
-        { input },
-      )
+      const made = await this.post<{ signUp: { id: string } }>(SIGN_UP, { input })
       if ("data" in made) {
         this.id = made.data.signUp.id
         this.username = username
-        this.signIn = () =>
-          this.post("mutation($input: SignInInput!) { signIn(input: $input) { id } }", {
-            input: { username, password: PASSWORD },
-          })
+        this.signIn = () => this.post(SIGN_IN, { input: { username, password: PASSWORD } })
         return
       }
       if ("code" in made && !made.retryable)
@@ -68,7 +87,7 @@ export class Account {
   }
 
   private async renewNow(): Promise<void> {
-    const renewed = await this.post("mutation { refreshSession { id } }", {})
+    const renewed = await this.post(REFRESH, {})
     if ("code" in renewed && renewed.code === "UNAUTHENTICATED") await this.signIn()
   }
 
@@ -89,7 +108,7 @@ export class Account {
         body: JSON.stringify({ query, variables }),
         signal: AbortSignal.timeout(GIVE_UP_AFTER),
       })
-      if (!isStranger) this.keepCookies(response)
+      if (!isStranger) this.cookies.keep(response)
       return readAnswer<Data>(await response.json())
     } catch (error) {
       return { lost: (error as Error).message }
@@ -98,18 +117,9 @@ export class Account {
 
   private headers(query: string): Record<string, string> {
     if (/refreshSession|signIn/.test(query)) {
-      const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
-      return { ...JSON_HEADERS, cookie }
+      return { ...JSON_HEADERS, cookie: this.cookies.header }
     }
     const { token } = this
     return token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS
-  }
-
-  private keepCookies(response: Response): void {
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (value === "") this.cookies.delete(name)
-      else this.cookies.set(name, value)
-    }
   }
 }

@@ -3,7 +3,6 @@ import { DOCUMENTS } from "../../attack/attacks/validation.ts"
 import type { Random } from "../random.ts"
 import type { Outcome } from "./outcome.ts"
 import type { Person } from "./person.ts"
-import { Socket } from "./socket.ts"
 import { pause } from "./world.ts"
 
 /** How long an attacker rests between two attacks, in ms: from, to. */
@@ -83,7 +82,7 @@ const guess: Way = async (attacker, [victim]) => {
 /** Many subscriptions on one socket, and then it vanishes. */
 const hoard: Way = async (attacker, _victims, random) => {
   const { account, world } = attacker
-  const socket = new Socket({ gateway: account.gateway(), token: account.token, onClosed() {} })
+  const socket = account.connect(account.gateway())
   try {
     await socket.ready
   } catch {
@@ -91,10 +90,10 @@ const hoard: Way = async (attacker, _victims, random) => {
   }
   for (let i = 0; i < 120; i++) {
     const query = "subscription { events(after: []) { __typename } }"
-    socket.subscribe(query, {}, account.token, { next() {}, over() {} })
+    socket.subscribe(query, {}, { next() {}, over() {} }, account.extensions)
   }
   await pause(world, random.between(500, 1_500))
-  socket.close(true)
+  socket.hangUp()
 }
 
 async function openGroup(

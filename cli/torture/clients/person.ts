@@ -1,8 +1,8 @@
+import type { Socket } from "../../../testing/socket.ts"
 import { type Entry, type Failure, type Look, textMark } from "../history/format.ts"
 import type { Random } from "../random.ts"
 import { Account } from "./account.ts"
 import type { Outcome } from "./outcome.ts"
-import { Socket } from "./socket.ts"
 import type { World } from "./world.ts"
 
 const SEND = `mutation($input: SendMessageInput!) {
@@ -174,20 +174,16 @@ export class Person {
       this.openSocket()
       return this.account.ask<Data>(query, variables)
     }
-    const outcome = await this.socket.ask<Data>(query, variables, this.account.token)
+    const outcome = await this.account.askOver<Data>(this.socket, query, variables)
     if ("code" in outcome && outcome.code === "UNAUTHENTICATED") await this.account.renew()
     return outcome
   }
 
   private openSocket(): void {
     const { account } = this
-    const socket = new Socket({
-      gateway: account.gateway(),
-      token: account.token,
-      onClosed: (why) => {
-        if (this.socket === socket) this.socket = undefined
-        if (why.startsWith("4403")) void account.renew()
-      },
+    const socket = account.connect(account.gateway(), (code) => {
+      if (this.socket === socket) this.socket = undefined
+      if (code === 4403) void account.renew()
     })
     socket.ready.then(
       () => {

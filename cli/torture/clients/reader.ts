@@ -1,6 +1,6 @@
+import type { Socket } from "../../../testing/socket.ts"
 import type { Random } from "../random.ts"
 import type { Person, WireEntry } from "./person.ts"
-import { Socket } from "./socket.ts"
 
 /** What makes one reader differ from another. */
 export interface Manner {
@@ -28,9 +28,6 @@ type WireEvent = { __typename: string; conversation: { id: string } } & WireEntr
     delivered: number
     read: number
   }
-
-/** A connection that does not come about in so many ms is given up. */
-const CONNECT_WITHIN = 5_000
 
 let subscriptions = 0
 
@@ -86,7 +83,8 @@ export class Reader {
 
   /** The connection ends; `run` makes another one. */
   hangUp(roughly: boolean): void {
-    this.socket?.close(roughly)
+    if (roughly) this.socket?.hangUp()
+    else this.socket?.close()
   }
 
   stop(): void {
@@ -97,22 +95,14 @@ export class Reader {
   /** One connection with its subscription; resolves with why it ended. */
   private async once(): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>()
-    const { account } = this.person
-    const socket = new Socket({
-      gateway: this.random.pick(this.gateways),
-      token: account.token,
-      onClosed: resolve,
-    })
+    const socket = this.person.account.connect(this.random.pick(this.gateways), (code, reason) =>
+      resolve(`${code} ${reason}`),
+    )
     this.socket = socket
-    const late = setTimeout(() => socket.close(true), CONNECT_WITHIN)
-    try {
-      await socket.ready
-    } catch {
-      return promise
-    } finally {
-      clearTimeout(late)
-    }
-    this.subscribe(socket)
+    socket.ready.then(
+      () => this.subscribe(socket),
+      () => {},
+    )
     return promise
   }
 
@@ -135,15 +125,14 @@ export class Reader {
       recorder.write({ k: "close", t: recorder.now(), sub, why: why.slice(0, 200) })
       socket.close()
     }
-    socket.subscribe(events(names), { after: positions }, this.person.account.token, {
-      next: (body) => {
-        if (over) return
-        const { data, errors } = body as { data?: { events: WireEvent }; errors?: unknown }
-        if (errors || !data) end(`an event with errors: ${JSON.stringify(errors)}`)
-        else this.take(sub, data.events)
-      },
-      over: end,
-    })
+    const next = (body: unknown) => {
+      if (over) return
+      const { data, errors } = body as { data?: { events: WireEvent }; errors?: unknown }
+      if (errors || !data) end(`an event with errors: ${JSON.stringify(errors)}`)
+      else this.take(sub, data.events)
+    }
+    const { extensions } = this.person.account
+    socket.subscribe(events(names), { after: positions }, { next, over: end }, extensions)
   }
 
   private take(sub: number, event: WireEvent): void {

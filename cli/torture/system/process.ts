@@ -14,7 +14,10 @@ export interface ProcessOptions {
   logFile: string
 }
 
-/** A service's process that the nemesis may do anything to: whenever it ends, it is started again. */
+/**
+ * A service's process that the nemesis may do anything to: whenever it ends, it is started again. The launcher's own
+ * supervisor, cli/supervise.ts, is a thing under test elsewhere, and freezes nothing, loads no bug and tells no status.
+ */
 export interface Managed {
   readonly kind: Kind
   readonly name: string

@@ -1,5 +1,9 @@
-interface Frame {
+import { until } from "./until.ts"
+
+export interface Frame {
   id?: string
+  /** Of a frame that is shared between operations. */
+  ids?: string[]
   type: string
   payload?: unknown
   [key: string]: unknown
@@ -59,6 +63,13 @@ export async function connectSocket(url: string, headers: Record<string, string>
         await promise
         clearTimeout(timer)
       }
+    },
+    /** The first frame that fits, once it has come; it stays. */
+    async frame(fits: (frame: Frame) => boolean, what = "a frame"): Promise<Frame> {
+      await until(() => frames.some(fits) || socket.readyState === WebSocket.CLOSED, what)
+      const found = frames.find(fits)
+      if (!found) throw new Error(`closed while waiting for ${what}`)
+      return found
     },
     /** Takes the next frame, whatever it is; undefined once it is closed. */
     async any(): Promise<Frame | undefined> {

@@ -1,7 +1,7 @@
 import type { Subprocess } from "bun"
-import { processTree } from "./proc.ts"
+import { processTree } from "./processes.ts"
 
-/** A process that was started to be measured, or to measure with. */
+/** A process that serves others. */
 export interface Child extends AsyncDisposable {
   name: string
   pid: number
@@ -32,7 +32,7 @@ export function spawn(command: string[], environment: Record<string, string | un
 }
 
 /**
- * Starts a process and resolves once it says `listening <port>` on stdout. What it writes on stderr is shown only where
+ * Starts a process and resolves once it says `listening <port>`, the first line on stdout. What it writes on stderr is shown only where
  * it does not come up.
  * @throws Error with what it said, where it ends or is silent for 60 s.
  */
@@ -44,11 +44,9 @@ export async function startChild(
   const child = spawn(command, environment)
   const said = lastWords(child.stderr)
   try {
-    const line = await waitForLine(child, /^listening (\d+)$/, LISTENS_WITHIN_MS)
+    const port = await listening(child)
     return {
-      name,
-      pid: child.pid,
-      port: Number(line[1]),
+      ...{ name, pid: child.pid, port },
       [Symbol.asyncDispose]: () => stop(child),
     }
   } catch (error) {
@@ -57,9 +55,20 @@ export async function startChild(
   }
 }
 
+/** The port where a service listens, which is the first thing that it says. */
+export async function listening(child: Piped): Promise<number> {
+  const [line] = await waitForLine(child, /^.*$/, LISTENS_WITHIN_MS)
+  const port = /^listening (\d+)$/.exec(line)?.[1]
+  if (!port) throw new Error(`it did not say where it listens, but: ${line}`)
+  return Number(port)
+}
+
+/** A process of which nothing else reads the stdout. */
+type Piped = Pick<Subprocess<"ignore", "pipe", "pipe">, "stdout">
+
 /** The first line on stdout that fits; the stream is read on to its end, so that the process never blocks on it. */
 export function waitForLine(
-  child: Subprocess<"ignore", "pipe", "pipe">,
+  child: Piped,
   pattern: RegExp,
   withinMs: number,
 ): Promise<RegExpExecArray> {
@@ -107,7 +116,7 @@ export async function stop(child: Subprocess): Promise<void> {
   child.kill("SIGTERM")
   const ended = await Promise.race([child.exited, Bun.sleep(STOPS_WITHIN_MS).then(() => "late")])
   if (ended !== "late") return
-  for (const pid of family) {
+  for (const { pid } of family) {
     try {
       process.kill(pid, "SIGKILL")
     } catch {
