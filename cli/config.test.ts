@@ -48,7 +48,7 @@ describe("what start reads from the environment", () => {
 })
 
 describe("the data folder", () => {
-  test("keeps one secret, which nobody else can read", () => {
+  test("keeps one secret, which no other user can read", () => {
     const folder = mkdtempSync(join(tmpdir(), "parley-data-"))
     try {
       const secret = linkSecretIn(folder)

@@ -64,7 +64,7 @@ export function readStartConfig(environment: Environment): StartConfig {
   return {
     port: given.PORT,
     host: given.HOST,
-    // What somebody names is meant from where they are; the default is the clone's own, wherever they are.
+    // A given path is relative to the working directory; the default is in the clone.
     dataDir: given.DATA_DIR === undefined ? inRoot("data") : resolve(given.DATA_DIR),
     publicUrl: given.PUBLIC_URL,
     linkSecret: given.LINK_SECRET,

@@ -92,7 +92,7 @@ test("the tests' engines find the ports that they ask for, on this machine alone
   for (const name of ["mongo", "kafka"]) expect(services[name]?.healthcheck?.test).toBeArray()
 })
 
-test("the Dockerfile has an image for each service, which runs as nobody in particular and says how it is", () => {
+test("the Dockerfile has an image for each service, which runs as an unprivileged user and has a health check", () => {
   for (const [, { build }] of own) {
     const stages = [build!.target]
     // A stage has what those have that it begins with.

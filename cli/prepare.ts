@@ -11,16 +11,16 @@ import { run, step } from "./step.ts"
  *
  *     bun cli/prepare.ts packages web
  *
- * A need remembers what it was made from in a stamp that lies inside what it made: whoever deletes the one deletes the
- * other. Where nothing has changed this costs some ms and writes nothing.
+ * A need remembers what it was made from in a stamp that lies inside its output: deleting the output deletes the
+ * stamp. Where nothing has changed this costs some ms and writes nothing.
  */
 interface Need {
   label: string
   /** Where the stamp is, in the clone. */
   stamp: string
-  /** What it is made from: files and whole folders of the clone. */
+  /** Its input: files and whole folders of the clone. */
   sources: string[]
-  /** Says what is wrong with what was made, though its stamp is right; undefined where nothing is. */
+  /** Names a flaw of the output though its stamp is right; undefined where there is none. */
   flaw?(): string | undefined
   /** What Bun is run with. */
   args: string[]
@@ -78,7 +78,7 @@ export async function prepare(names: readonly string[]): Promise<boolean> {
     if (!need) throw new Error(`there is no need "${name}"`)
     if (await isCurrent(need)) continue
     using _lock = await lockClone()
-    // Whoever held the lock until now may have done it.
+    // The process that held the lock until now may have done it.
     if (!(await isCurrent(need)) && !(await fulfil(need))) return false
   }
   return true

@@ -5,7 +5,7 @@ export interface Relay {
   drained(ms: number): Promise<void>
 }
 
-/** What may wait for a slow reader, in characters. Beyond it lines are dropped, and counted: a chat must not stop because nobody reads its log. */
+/** What may wait for a slow reader, in characters. Beyond it the relay drops lines and counts them: a chat must not stop because its log has no reader. */
 const MAX_WAITING = 1024 * 1024
 
 /** The longest name. */

@@ -53,7 +53,7 @@ describe("in a cluster", () => {
     })
   })
 
-  test("nobody is started where one could not use what it is told", () => {
+  test("no service is started where one could not use its settings", () => {
     expect(() => servicesOf(installation, { KAFKA_PARTITIONS: "none" })).toThrow(
       "KAFKA_PARTITIONS cannot be used",
     )

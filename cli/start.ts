@@ -18,7 +18,7 @@ const ASK_EVERY = 50
 const STOP_ORDER = [/^gateway/, /^(web|chat)/, /^auth/]
 /** How long the later ones wait for the earlier ones, in ms. */
 const STAGE = 2_500
-/** After so many ms of stopping, whoever is still there is killed. */
+/** After so many ms of stopping, a service that still runs is killed. */
 const STOP_WITHIN = 8_000
 /** The engines of a cluster, which everyone else needs to the last, get what is left of this, in ms. */
 const ALL_STOPPED_WITHIN = 9_000
@@ -171,7 +171,7 @@ async function ready(
 const addressOf = (host: string) =>
   host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host
 
-/** What runs where, one line each; for whoever wants to see a cluster work. */
+/** The addresses of a cluster, one line for each kind of process. */
 function whereabouts({ host, ports, engines }: Installation): string[] {
   const at = (address: string, numbers: number[]) =>
     numbers.map((port) => `http://${address}:${port}`).join(" ")
@@ -179,7 +179,7 @@ function whereabouts({ host, ports, engines }: Installation): string[] {
     `gateways at ${at(addressOf(host), ports.gateway)}`,
     `chat nodes at ${at("127.0.0.1", ports.chat)}`,
     `auth at ${at("127.0.0.1", ports.auth)}, web at ${at("127.0.0.1", ports.web)}`,
-    // Credentials are for nobody's log.
+    // Credentials stay out of the output.
     `MongoDB at ${engines?.mongodbUrl.replace(/\/\/[^@/]*@/, "//")}`,
     `Kafka at ${engines?.kafkaBrokers}`,
   ]

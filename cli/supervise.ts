@@ -34,7 +34,7 @@ export function supervise(service: Service, relay: Relay, timing = TIMING): Supe
   const { name } = service
   const say = (text: string) => relay.line("parley", text)
   const firstTime = Promise.withResolvers<void>()
-  // Whoever starts the system waits for it; a stop in between must not count as an error that nobody handles.
+  // The caller that starts the system awaits it; a stop in between must not count as an unhandled rejection.
   firstTime.promise.catch(() => {})
   const stopped = Promise.withResolvers<void>()
   let stopping = false

@@ -216,7 +216,7 @@ async function judgeTests(files: string[], finished: Finished, path: string): Pr
 
 function testEnvironment(): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(([name]) => !SETTINGS.test(name))
-  // Whether to colour is for whoever shows the output to decide, and that is not known here.
+  // Output without colours: it is captured, and may be shown anywhere.
   const plain = { NO_COLOR: "1", FORCE_COLOR: undefined }
   return { ...Object.fromEntries(kept), ...plain, CHROMIUM: findChromium() }
 }

@@ -7,7 +7,7 @@ export interface Topology {
   auth: number
 }
 
-/** One of each: the embedded default, and what there is for whoever brings the engines and starts more elsewhere. */
+/** One of each: the embedded default, and the share of one machine in a cluster with engines of its operator. */
 export const SINGLE: Topology = { chat: 1, gateway: 1, auth: 1 }
 
 /** What follows `./parley start`, which is nothing or `--cluster` and the number of chat nodes. */

@@ -47,14 +47,14 @@ export async function openInstallation(
   const own = join(folder, `main-${key(SOURCES)}.jar`)
   if (!existsSync(lib) || !existsSync(own)) {
     using _lock = await lockEngines(report, cache)
-    // Whoever held the lock until now may have done it. What is there is complete: it comes by a rename.
+    // The process that held the lock may have done it. A folder that exists is complete: it comes by a rename.
     if (!existsSync(lib)) await fetchJars(lib, java, environment, report)
     if (!existsSync(own)) await compile(own, jarsIn(lib), java, report)
   }
   return { java, folder, classPath: [own, ...jarsIn(lib)].join(":") }
 }
 
-/** Waits for the lock on the engines' cache. Whoever holds it for long is fetching. */
+/** Waits for the lock on the engines' cache. A process that holds it for long is fetching. */
 export async function lockEngines(report: Report, cache = CACHE): Promise<Lock> {
   mkdirSync(cache, { recursive: true })
   const file = join(cache, "lock")

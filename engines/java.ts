@@ -96,7 +96,7 @@ async function inspect(path: string, environment: Environment): Promise<Java | u
   return { path, home: property("java.home") ?? dirname(dirname(path)), version: build }
 }
 
-/** @returns false where it is not there afterwards; why not does not matter to whoever is told to install it. */
+/** @returns false where the package is missing afterwards; the user is then told to install it, whatever the reason. */
 async function install(name: string, environment: Environment, report: Report): Promise<boolean> {
   const apt = which("apt-get", environment)
   if (!apt) return false

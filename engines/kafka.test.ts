@@ -85,7 +85,7 @@ test("answers metadata and makes topics of many partitions", async () => {
   expect(cluster.brokers.map(({ host, port }) => `${host}:${port}`)).toEqual([kafka.brokers])
   const { topics } = await admin.fetchTopicMetadata({ topics: ["user-events"] })
   expect(topics[0]?.partitions).toHaveLength(64)
-  // What nobody has made is not there.
+  // A topic that was never created is not there.
   expect(await admin.listTopics()).not.toContain("user-signals")
   await admin.disconnect()
 })
@@ -107,7 +107,7 @@ test("is back with every acknowledged record after a kill, under the same addres
   await send(producer, "killed", ["before"])
   const { brokers, pids } = kafka
   await kafka.kill()
-  // Its client tries again until somebody answers.
+  // Its client tries again until a broker answers.
   const during = send(producer, "killed", ["during"])
   await kafka.restart()
   await during

@@ -88,7 +88,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     return found
   }
   const stop = async () => {
-    // All at once: the last ones could not hand over to anybody, and would wait for it.
+    // All at once: the last broker would wait for another one to hand its partitions to.
     await Promise.all(running.map((engine) => engine.stop()))
     if (scratch) rmSync(scratch, { recursive: true, force: true })
   }

@@ -1,11 +1,11 @@
 import type { EngineProcess } from "./process.ts"
 
-/** When what has ended is started again. */
+/** When an engine that has ended is started again. */
 export interface Timing {
   /** The wait before a restart, in ms: this at first, twice as much each time, up to `longest`. */
   first: number
   longest: number
-  /** Whoever has lived so long is well again, in ms, and the waits begin anew. */
+  /** An engine that has lived so long, in ms, is well again, and the waits begin anew. */
   recovered: number
 }
 

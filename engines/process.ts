@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node
 
 /** An engine's process: what a test does to it, and how it ends. */
 export interface EngineProcess {
-  /** What it is called. */
+  /** Its name. */
   readonly name: string
   /** Of the engine itself; another one after each restart. */
   readonly pid: number
@@ -20,7 +20,7 @@ export interface EngineProcess {
 }
 
 export interface EngineOptions {
-  /** What it is called in errors. */
+  /** Its name in errors. */
   name: string
   /** It has to print a line `ready` on stdout once it serves. */
   command: string[]
@@ -68,7 +68,7 @@ wait $!
 `
 
 /**
- * Starts an engine in a session of its own, so that Ctrl-C reaches whoever stops it in the right order, and not it.
+ * Starts an engine in a session of its own, so that Ctrl-C reaches the launcher, which stops engines in the right order, and not the engine.
  * @throws Error with the end of its log where it does not come to serve
  */
 export async function startEngine(options: EngineOptions): Promise<EngineProcess> {
@@ -149,7 +149,7 @@ async function launch(options: EngineOptions, stop?: AbortSignal): Promise<Launc
   const abandon = () => void child.stdin.end()
   stop?.addEventListener("abort", abandon)
 
-  // Which of the two comes first is anybody's guess.
+  // Either of the two may come first.
   let pid: number | undefined
   let ready = false
   let timedOut = false
@@ -185,7 +185,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-/** A full pipe would stop whoever writes into it. */
+/** Reads the rest of a pipe: a full one would block the engine that writes into it. */
 async function drain(lines: AsyncGenerator<string, void>): Promise<void> {
   while (!(await lines.next()).done);
 }

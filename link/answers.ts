@@ -18,16 +18,16 @@ const readsTooSlowly = () => unavailable("Too many answers wait to be read just 
 const ANSWER = /^\{"id":("(?:[^"\\]|\\.)*"),"type":"next",/
 
 /**
- * The same protocol, whose answers are bounded at the last door before the wire: one that is too long, or that would
- * make too much wait for a gateway that reads slowly, is replaced by an error of its own operation. The connection, which
- * carries the answers of all users, is never cut for it.
+ * Bounds a protocol's answers right before the wire. An answer that is too long, or that would exceed the bytes waiting
+ * for a slow gateway, becomes an error of its own operation. The connection carries the answers of all users, so it
+ * stays open.
  */
 export function boundAnswers<Extra extends { socket: BunSocket }>(
   protocol: Server<Extra>,
   answerBytes: number,
 ): Server<Extra> {
   function bounded(socket: BunSocket, frame: string): string {
-    // Most answers are short, and need not be looked at.
+    // Most answers are short: their length alone lets them pass.
     if (frame.length * 3 <= answerBytes && waitingBytes(socket) < ANSWERS_PAUSE_BYTES) return frame
     const isTooLong = isLongerThan(frame, answerBytes)
     if (!isTooLong && waitingBytes(socket) + frame.length <= ANSWERS_WAITING_BYTES) return frame
@@ -52,7 +52,7 @@ export function boundAnswers<Extra extends { socket: BunSocket }>(
   }
 }
 
-/** Lets no operation begin while its gateway has too much to read: back-pressure, in the order in which they came. */
+/** Back-pressure: operations wait, in the order in which they came, while their gateway has too much to read. */
 export class AnswerBackPressure {
   private readonly paused: { bytes: number; begin(): void }[] = []
   private pausedBytes = 0
@@ -63,9 +63,9 @@ export class AnswerBackPressure {
   }
 
   /**
-   * Resolves when an operation whose frame has so many bytes may begin, or when the connection is gone; undefined where
-   * it may begin at once. Its client may have lost interest meanwhile.
-   * @throws ParleyError UNAVAILABLE where too much waits already.
+   * Resolves when an operation with a frame of so many bytes may begin, or when the connection is gone; undefined where
+   * it may begin at once. The caller checks afterwards whether the client still waits.
+   * @throws ParleyError UNAVAILABLE where too many bytes wait already.
    */
   enter(frameBytes: number): Promise<void> | undefined {
     if (this.paused.length === 0 && waitingBytes(this.socket) < ANSWERS_PAUSE_BYTES) return
@@ -75,7 +75,7 @@ export class AnswerBackPressure {
     return new Promise((begin) => this.paused.push({ bytes, begin }))
   }
 
-  /** The connection is gone: those that wait find out. */
+  /** Releases the waiting operations of a closed connection. */
   close(): void {
     for (const { begin } of this.paused.splice(0)) begin()
     this.pausedBytes = 0

@@ -1,10 +1,10 @@
 import { type ParleyError, unavailable } from "@parley/platform/errors.ts"
 import { defaultFieldResolver, type GraphQLSchema, isObjectType } from "graphql"
 
-/** Why an operation is to stop: the client or the gateway does not wait for its answer any more. */
+/** The default reason to stop an operation: the client or the gateway no longer waits for its answer. */
 export const notWaitedFor = unavailable("The answer is not waited for any more.")
 
-/** Tells everyone who works at one operation that it is over before its end. Costs nothing as long as it is not asked. */
+/** Tells the resolvers and stores of one operation that it stops early. The AbortSignal is made only when it is read. */
 export class Cancellation {
   private stopped: ParleyError | undefined
   private controller: AbortController | undefined
@@ -15,7 +15,6 @@ export class Cancellation {
     return this.stopped
   }
 
-  /** Made when it is first looked at. */
   get signal(): AbortSignal {
     if (!this.controller) {
       this.controller = new AbortController()
@@ -34,7 +33,7 @@ export class Cancellation {
     if (listeners) for (const listener of listeners) listener()
   }
 
-  /** Calls it once, when the operation is cancelled; never where it is over already. */
+  /** Calls the listener once, when the operation is cancelled; never where it was cancelled before. */
   listen(listener: () => void): void {
     this.listeners ??= new Set()
     this.listeners.add(listener)
@@ -45,7 +44,7 @@ export class Cancellation {
   }
 }
 
-/** What a client's HTTP request says of whether its answer is waited for. */
+/** Cancels when a client gives up its HTTP request. */
 export function cancellationOf(signal: AbortSignal): Cancellation {
   const cancellation = new Cancellation()
   if (signal.aborted) cancellation.cancel()
@@ -62,7 +61,7 @@ export const cancelWith = (context: object, cancellation: Cancellation) =>
 
 /**
  * Makes every resolver of a schema refuse to begin once its operation has been cancelled: graphql-js goes on until each
- * field has been resolved. Fields that are read as they are have no resolver, and cost what they did.
+ * field has been resolved. Fields without a resolver are left as they are.
  */
 export function stopCancelled(schema: GraphQLSchema): void {
   if (guarded.has(schema)) return

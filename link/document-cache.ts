@@ -13,9 +13,9 @@ export type CheckedDocument =
   | { errors: readonly GraphQLError[] }
 
 /**
- * Parses and validates documents against one schema, and remembers those that are valid: the documents of an
- * application are few and come again and again. As long as a text is remembered it gives the same DocumentNode, so that
- * can serve as a key; what was forgotten gives another one, which costs sharing and nothing else.
+ * Parses and validates documents against one schema and caches the valid ones: an application sends few documents, again
+ * and again. A cached text gives the same DocumentNode each time, so it can serve as a key. A text that the cache has
+ * dropped gives a new one, which costs sharing alone.
  */
 export function createDocumentCache(
   schema: GraphQLSchema,
@@ -26,7 +26,7 @@ export function createDocumentCache(
     const cached = known.get(query)
     if (cached) return cached
     const checked = check(schema, query)
-    // An error names nodes of a whole document, and is made again cheaply.
+    // Errors hold nodes of the whole document, and are cheap to make again.
     if (!checked.errors) known.set(query, checked, query.length * DOCUMENT_BYTES_A_CHARACTER)
     return checked
   }
@@ -36,7 +36,7 @@ function check(schema: GraphQLSchema, query: string): CheckedDocument {
   if (query.length > MAX_SUBGRAPH_DOCUMENT) return { errors: [tooLong()] }
   let document: DocumentNode
   try {
-    // Places hold every token of the text, its comments too, for as long as the document is kept.
+    // Locations would keep every token of the text, comments too, as long as the document.
     document = parse(query, { noLocation: true, maxTokens: MAX_SUBGRAPH_TOKENS })
   } catch (error) {
     if (error instanceof GraphQLError) return { errors: [withCode(error, "GRAPHQL_PARSE_FAILED")] }
@@ -52,7 +52,7 @@ const tooLong = () =>
     extensions: { code: "TOO_LARGE", retryable: false },
   })
 
-/** The parser goes as deep as its text does, and the stack has an end. */
+/** The parser recurses as deep as the text nests, and overflows the stack. */
 const tooDeep = () =>
   new GraphQLError("The document is nested too deeply.", {
     extensions: { code: "GRAPHQL_PARSE_FAILED", retryable: false },

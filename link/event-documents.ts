@@ -1,8 +1,8 @@
 import { type DocumentNode, Kind, type OperationDefinitionNode, visit } from "graphql"
 
 /**
- * What of a subscription an event's looks depend on. The arguments of the root field say where to begin, so they come
- * off, and with them the variables that only they used.
+ * Strips a subscription to the parts that determine how an event renders. The root field's arguments only say where to
+ * begin, so they go, with the variables that only they used.
  * @returns the operation alone, with the document's fragments, and the names of the variables that are left
  */
 export function withoutRootArguments(

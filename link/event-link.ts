@@ -5,15 +5,15 @@ import { plainNext, sharedNext } from "./protocol.ts"
 import { type BunSocket, sendFrame, waitingBytes } from "./socket.ts"
 import { answerTooLarge } from "./work.ts"
 
-/** A gateway's connection, as the source of a subscription sees it. */
+/** A gateway's connection for events, as the resolver of a subscription sees it. */
 export interface Link {
   /**
-   * Sends one result, which is JSON already, to some of the subscriptions on this connection, with what brought it about
-   * where the gateway wants to know. One that is too long ends those subscriptions with TOO_LARGE. False where the
-   * connection is gone; its clients resume by position.
+   * Sends one result, JSON already, to some subscriptions of this connection, with its request context where the gateway
+   * asks for it. A result that is too long ends those subscriptions with TOO_LARGE. False where the connection is gone;
+   * its clients resume by position.
    */
   deliver(ids: readonly string[], payload: string, cause?: RequestContext): boolean
-  /** What waits for the gateway to read it, in bytes. */
+  /** Bytes that wait for the gateway to read them. */
   waitingBytes(): number
 }
 
@@ -33,7 +33,7 @@ export const plainLink = (socket: BunSocket): Link => ({
   waitingBytes: () => waitingBytes(socket),
 })
 
-/** The same link, on which an event that is too long ends the subscriptions that it is for. */
+/** Bounds a link: an event that is too long ends the subscriptions that it is for. */
 export const boundEvents = (link: Link, ends: Ends, bytes: number): Link => ({
   ...link,
   deliver(ids, payload, cause) {

@@ -2,14 +2,14 @@ import { badInput } from "@parley/platform/errors.ts"
 import * as v from "valibot"
 import { LinkExtensions } from "./protocol.ts"
 
-/** @throws ParleyError BAD_INPUT where a frame says what the link does not know. */
+/** @throws ParleyError BAD_INPUT where the extensions of a frame break their schema. */
 export function readExtensions(given: unknown): LinkExtensions {
   const extensions = v.safeParse(LinkExtensions, given ?? {})
   if (!extensions.success) throw badInput("extensions", extensions.issues[0].message)
   return extensions.output
 }
 
-/** What the link says in a frame, read from the headers of a plain HTTP request. */
+/** Reads the extensions of a frame from the headers of a plain HTTP request. */
 export function extensionsOf(request: Request): LinkExtensions {
   const authorization = request.headers.get("authorization") ?? ""
   const cookies = Object.fromEntries(new Bun.CookieMap(request.headers.get("cookie") ?? ""))

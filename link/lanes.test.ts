@@ -42,7 +42,7 @@ test("of all persons together few queries are under way, but for the first one o
   expect(begun).toEqual([])
   lanes.leave("1", "query")
   await Promise.resolve()
-  // Who has the fewest comes first, though others have waited for longer.
+  // The person with the fewest comes first, though others have waited for longer.
   expect(begun).toEqual(["alice"])
   for (let i = 0; i < 2; i++) lanes.leave("alice", "query")
   for (const person of crowd) {

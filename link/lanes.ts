@@ -104,7 +104,7 @@ export function createLanes(): Lanes {
     })
   }
 
-  /** Lets one that is over go before its turn. */
+  /** Releases a cancelled operation before its turn. */
   function letGo(lane: Lane, kind: OperationKind, waiter: Waiter): void {
     const at = lane.waiting.indexOf(waiter)
     if (at < 0) return
@@ -149,7 +149,7 @@ export function createLanes(): Lanes {
       lane.running -= 1
       running[kind] -= 1
       const { atOnce, inAll, firsts } = BOUNDS[kind]
-      // A person of whom nothing is under way comes first, in the order in which they came.
+      // Persons with no operation under way come first, in the order in which they came.
       const next = running[kind] < firsts ? fewest(held[kind], atOnce) : undefined
       if (next && (next.running === 0 || running[kind] < inAll)) beginNext(next, kind)
       if (lane.running === 0 && lane.waiting.length === 0) lanes[kind].delete(person)

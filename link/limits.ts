@@ -1,4 +1,4 @@
-/** The bounds of the link between gateway and subgraphs, and of what a subgraph does for it; docs/limits.md says what holds each. */
+/** The bounds of the link between gateway and subgraphs, and of a subgraph's work for it; docs/limits.md names the test of each. */
 
 // Links between gateway and subgraphs
 
@@ -18,7 +18,7 @@ export const ANSWERS_WAITING_BYTES = 32 * 1024 * 1024
 /** Bytes of the operations of one connection that wait for the gateway to read: the next one fails with UNAVAILABLE. */
 export const PAUSED_OPERATION_BYTES = 16 * 1024 * 1024
 
-/** Bytes that one of these comes to beside its frame. */
+/** Bytes of one waiting operation beside its frame. */
 export const PAUSED_OPERATION = 1024
 
 /**
@@ -39,8 +39,8 @@ export const OPERATION_MS = 10_000
 export const SLICE_MS = 5
 
 /**
- * Persons without work under way of whom is remembered, while others wait, how much they have used. The one that was
- * looked at least recently is forgotten, and is served as if new.
+ * Idle persons whose used time a node remembers while others wait. Beyond it the node forgets the least recently seen
+ * person, who is then served as if new.
  */
 export const MAX_AHEAD = 10_000
 
@@ -77,12 +77,12 @@ export const MUTATIONS_WAITING = 2_000
 /** Bytes of one person's queries, and of their mutations, that wait behind these; the next one is RATE_LIMITED. */
 export const WAITING_BYTES = 4 * 1024 * 1024
 
-/** What a refused operation is told to wait, in ms: some operations of the same person end within it. */
+/** `retryAfterMs` of a refused operation: some operations of the same person end within it. */
 export const BUSY_RETRY_MS = 500
 
 // Documents
 
-/** What a subgraph remembers of documents and what one of them may come to, in bytes: an application's own come to 1 MB. */
+/** Bytes of the cached documents of a subgraph, in all and each: an application's own need 1 MB. */
 export const SUBGRAPH_DOCUMENTS = {
   maxBytes: 24 * 1024 * 1024,
   maxEntryBytes: 3 * 1024 * 1024,

@@ -29,7 +29,7 @@ import type { Carries, LinkExtensions } from "./protocol.ts"
 import { createTurns, type Turns } from "./turns.ts"
 import { answerTooLarge, type Work } from "./work.ts"
 
-/** One operation, as its resolvers see it: who asks, from where, and what to hand back beside the data. */
+/** One operation, as its resolvers see it: its viewer, their address, and the cookies that go back beside the data. */
 export interface Call {
   viewer: Viewer | undefined
   refreshToken: string | undefined
@@ -37,11 +37,11 @@ export interface Call {
   device?: string
   userAgent: string
   address: string
-  /** Undefined where whoever asks does not say. */
+  /** Undefined where the gateway names none. */
   cause: RequestContext | undefined
-  /** Whether whoever asked is still there for the answer. They are not, where this process was frozen meanwhile. */
+  /** Whether the gateway is still connected for the answer. It is not where this process was frozen meanwhile. */
   isWaitedFor(): boolean
-  /** Aborted where the operation is over before its end: its client has lost interest, or it takes too long. Stores may look at it. */
+  /** Aborts when the client cancels the operation or it takes too long. Stores may look at it. */
   readonly signal: AbortSignal
   /** `Set-Cookie` values for the browser. */
   setCookies: string[]
@@ -220,7 +220,7 @@ export function createOperationRuns<Context extends object>(options: RunOptions<
       spans?.end(call, {})
       return {}
     }
-    // Its parts have failed for this one reason, by the thousand; what they refused to begin is no error of its own.
+    // Thousands of fields may have failed for this one reason: the answer names it once.
     const result = reason
       ? { errors: [wrap(reason)] }
       : work.failure

@@ -32,7 +32,7 @@ export const CAUSE = "cause"
 export const SECRET_HEADER = "x-parley-secret"
 
 export const LinkExtensions = v.object({
-  /** The viewer's access token; absent where nobody is signed in and for work shared by many viewers. */
+  /** The viewer's access token; absent without a login and for work shared by many viewers. */
   token: v.optional(v.string()),
   /** The refresh token from the browser's cookie; only auth is given it. */
   refreshToken: v.optional(v.string()),

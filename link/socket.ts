@@ -64,7 +64,7 @@ export interface SocketWatch {
 
 let unflushed: BunSocket[] = []
 
-/** What waits for the peer to read it, in bytes: what has been written, and what will be. */
+/** Bytes that wait for the peer to read them: those in Bun's socket, and those not written to it yet. */
 export const waitingBytes = (socket: BunSocket): number =>
   socket.getBufferedAmount() + (socket.data.unsentSize ?? 0)
 
@@ -190,8 +190,8 @@ function write(socket: BunSocket, frames: readonly string[]): void {
 }
 
 /**
- * Joins a graphql-ws protocol server to Bun's sockets. `extra` becomes the protocol's per-connection context; whoever
- * makes it also gets the socket, for frames that it writes itself.
+ * Joins a graphql-ws protocol server to Bun's sockets. `extra` becomes the protocol's per-connection context; it
+ * carries the socket, too, for frames that the caller writes itself.
  */
 export function upgradeSocket<Extra extends { socket: BunSocket }>(
   request: Request,

@@ -369,7 +369,7 @@ describe("an error", () => {
     },
   )
 
-  test("that nobody meant is masked, and told to the log", async () => {
+  test("an unexpected one is masked, and told to the log", async () => {
     errors.length = 0
     const { errors: shown } = await answer({ query: `{ fail(how: "oops") }` })
     expect(shown).toMatchObject([{ extensions: { code: "INTERNAL", retryable: false } }])
@@ -466,7 +466,7 @@ describe("a socket", () => {
     })
   })
 
-  test("tells what brought a result about to whoever asked for it", async () => {
+  test("sends the request context of a result to a gateway that asked for it", async () => {
     const subscribe = { type: "subscribe", payload: { query: "subscription { ticks(n: 1) }" } }
     using asks = await connect({ ...trusted, features: [SHARED_NEXT, CAUSE] })
     expect(asks.frames[0]).toMatchObject({ payload: { features: [SHARED_NEXT, CAUSE] } })
@@ -497,7 +497,7 @@ describe("a socket", () => {
     await until(() => open.has("of events"), "the subscription")
   })
 
-  test("agrees on shared frames with whoever knows them", async () => {
+  test("agrees on shared frames with a peer that knows them", async () => {
     using knows = await connect({ ...trusted, features: ["other", SHARED_NEXT] })
     expect(knows.frames[0]).toEqual({
       type: "connection_ack",

@@ -116,7 +116,7 @@ export function createSubgraph<Context extends object>(options: SubgraphOptions<
   const http = createHandler({
     schema,
     execute: (args) => run(args as RunArgs),
-    // What the handler finds by itself, in a request that never got as far as an operation, has no code yet.
+    // Errors of the handler itself, about a request that never became an operation, have no code yet.
     formatError: (error) =>
       "extensions" in error && error.extensions.code
         ? error
@@ -229,7 +229,7 @@ export function secretCheck(secret: string): (given: string) => boolean {
   return (given) => timingSafeEqual(digest(given), expected)
 }
 
-/** What a request gets that does not carry the link secret; undefined where it does, and may enter. */
+/** Refuses with 403 a request that does not carry the link secret; undefined lets it pass. */
 export function gatewayOnly(secret: string): (request: Request) => Response | undefined {
   const mayEnter = secretCheck(secret)
   return (request) =>

@@ -5,16 +5,16 @@ export interface Person {
   used: number
   /** Pieces of work that have begun and not ended. */
   works: number
-  /** What goes on when their turn comes, in order. */
+  /** Continuations of the work that waits for their turn, in order. */
   waiting: (() => void)[]
   /** The time that they had used when they took their place in the queue. */
   place: number
 }
 
-/** Persons who wait, the one who has used the least time first: a binary heap. */
+/** Waiting persons, the least time used first: a binary heap. */
 export interface PersonQueue {
   add(person: Person): void
-  /** Takes out who is next. */
+  /** Takes out the next person. */
   next(): Person | undefined
   readonly size: number
 }
@@ -56,7 +56,7 @@ export function createPersonQueue(): PersonQueue {
     next() {
       for (;;) {
         const person = take()
-        // Who has used more since they took their place takes another one.
+        // A person who has used more since they took their place takes another one.
         if (!person || person.used <= person.place || heap.length === 0) return person
         add(person)
       }

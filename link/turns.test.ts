@@ -126,7 +126,7 @@ describe("work that is long", () => {
     const meanwhile = done.slice(0, done.lastIndexOf("alice"))
     expect(meanwhile.filter((person) => person === "mallory").length).toBeLessThanOrEqual(15)
 
-    // Once no one waits, what was used before is held against no person.
+    // With an empty queue, time used before counts against no person.
     await new Promise(setImmediate)
     await new Promise(setImmediate)
     const later: string[] = []

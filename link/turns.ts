@@ -16,9 +16,9 @@ export interface Turns {
   readonly waiting: number
 }
 
-/** What renders a person's events, or replays them, shares its turns with that person's other events alone. */
+/** Prefix of a person who renders or replays events: this work shares its turns with that person's other events alone. */
 const EVENTS = "events of "
-/** What it costs about to refuse a field whose operation is over, in ms: some have thousands of them waiting. */
+/** The rough cost in ms of refusing a field whose operation is over: an operation may have thousands of them waiting. */
 const REFUSAL_MS = 0.02
 /** Work of a node's own, such as look-ups that many viewers share, is one person by this name. */
 const NODE = ""
@@ -30,12 +30,12 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   /** What persons had used when the last of their work ended, ahead of others who still wait. */
   const ahead = new LruMap<string, number>(MAX_AHEAD)
   const queue = createPersonQueue()
-  /** The time used by the person who was served last: where one who comes begins. */
+  /** The time used by the person who was served last: a person who comes begins there. */
   let served = 0
   /** A pass of the event loop, from the first work in it to its end. */
   let isInPass = false
   let passBegan = 0
-  /** What was spent up to here has been charged. */
+  /** Time up to here has been charged. */
   let charged = 0
 
   function beginPass(): void {
@@ -48,13 +48,13 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     isInPass = false
     const person = queue.next()
     if (!person) {
-      // Where no one waits, all are equal again.
+      // With an empty queue all persons are equal again.
       if (ahead.size > 0) ahead.clear()
       return
     }
     served = Math.max(served, person.used)
     beginPass()
-    // One at a time: what it goes on to do is done before the next pass.
+    // One at a time: this work runs its slice before the next pass.
     person.waiting.shift()!()
     if (person.waiting.length > 0) queue.add(person)
   }
@@ -65,7 +65,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     const at = now()
     person.used += at - charged
     charged = at
-    // Time that others did not want is held against no person later.
+    // Time that no other person waited for counts against no person later.
     if (queue.size === 0) served = Math.max(served, person.used)
     return at - passBegan
   }
@@ -88,7 +88,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     return person
   }
 
-  /** The last work of a person has ended. What they used counts for as long as others wait: it was these others' time. */
+  /** Forgets a person whose last work has ended. The time they used still counts while others wait, whose time it was. */
   function leave({ name, used }: Person): void {
     persons.delete(name)
     if (queue.size > 0 && name !== NODE) ahead.set(name, used)
@@ -98,7 +98,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     work(options) {
       const { bytes, items = Number.POSITIVE_INFINITY, tooLarge, isWaitedFor } = options
       const name = (options.isForEvents ? EVENTS : "") + (options.person ?? NODE)
-      // Who has just come with something short is not to wait for a thousand others' events.
+      // A person who comes with a short request does not wait for the events of a thousand others.
       const credit = options.isForEvents ? 0 : SLICE_MS
       let person: Person | undefined
       let isOver = false

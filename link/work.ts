@@ -1,14 +1,14 @@
 import { ParleyError } from "@parley/platform/errors.ts"
 import { PAGES_AT_ONCE } from "./limits.ts"
 
-/** One operation, or one rendering of an event, as what it costs is counted. */
+/** Counts the cost of one operation, or of one rendering of an event. */
 export interface Work {
-  /** The work begins; what is spent from here on is its person's. */
+  /** Begins the work: its person is charged for the time from here on. */
   begin(): void
   /**
    * Asks to go on: to be called before each piece of work that may be long, such as one page of a list. Undefined
    * where it may go on at once, which is nearly always.
-   * @throws ParleyError what the work has failed with; UNAVAILABLE where it is over.
+   * @throws ParleyError the failure of the work; UNAVAILABLE once it is over.
    */
   turn(): Promise<void> | undefined
   /**
@@ -23,11 +23,11 @@ export interface Work {
 }
 
 export interface WorkOptions {
-  /** The viewer, or the address of one who is not signed in; undefined for work of the node's own. */
+  /** The viewer, or the address of a client without a login; undefined for work of the node's own. */
   person?: string | undefined
-  /** Events come of themselves: their turns come after those of persons who have just asked for something. */
+  /** Events take their turns after persons who have just sent a request. */
   isForEvents?: boolean
-  /** What its answer may have. */
+  /** Bounds of the answer: bytes of JSON, and items. */
   bytes: number
   items?: number
   tooLarge(): ParleyError
@@ -38,7 +38,7 @@ export interface WorkOptions {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON has to escape.
 const ESCAPED = /[\u0000-\u001f"\\]/
 
-/** Up to this length, to look at a text costs more than it is worth to know. */
+/** Characters up to which a text is estimated, not measured: measuring costs more than it tells. */
 const SHORT = 64
 
 /** The bytes of a text within an answer: UTF-8, as JSON. Of a short one, twice its length. */
@@ -55,8 +55,8 @@ export const answerTooLarge = (bytes: number): ParleyError =>
   )
 
 /**
- * Reads a page in turn. It asks right before, for many fields that are resolved at once would all be told to go on; and
- * once more after, for what is made of the page costs as much as to read it.
+ * Reads a page in turn. It asks right before the read, since many fields that are resolved at once would all be told to
+ * go on, and once more after it, since resolving the page costs as much as reading it.
  */
 export async function inTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
   const before = work.turn()
@@ -75,9 +75,9 @@ interface Pages {
 const pagesOf = new WeakMap<Work, Pages>()
 
 /**
- * Reads a page of texts in turn, and few of one operation at once: what has been read is charged before more is, so that
- * an operation that asks for too much holds little of it. Short pages are better read all at once, for a store puts
- * together what is asked for in one moment.
+ * Reads a page of texts in turn, and few pages of one operation at once: each page is charged before the next is read, so
+ * an operation that asks for too much holds little of it. Short pages are better read all at once: a store batches the
+ * reads of one moment.
  */
 export async function fewInTurn<T>(work: Work, read: () => Promise<T>): Promise<T> {
   let pages = pagesOf.get(work)

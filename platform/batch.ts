@@ -1,10 +1,10 @@
 import DataLoader from "dataloader"
 
 /**
- * A look-up of one thing that shares its question with all others of the same turn of the event loop, whoever asks.
- * Where the question fails, all of them do.
- * @param load what is asked for, each by its key; it may leave out what does not exist. Nothing is asked for twice.
- * @param most things that one question carries; any number where nothing is said.
+ * Batches look-ups of single things: all of one turn of the event loop go out as one query, from any caller. Where the
+ * query fails, all of them reject.
+ * @param load finds things by their distinct keys; it may leave out those that do not exist
+ * @param most keys that one query carries; unbounded when absent
  */
 export function createBatch<K, V>(
   load: (asked: readonly K[]) => Promise<ReadonlyMap<string, V>>,

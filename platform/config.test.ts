@@ -109,7 +109,7 @@ describe("a secret may be kept in a file", () => {
     )
   })
 
-  test("and nobody reads it who has no use for the secret", () => {
+  test("and a service that needs no secret does not read it", () => {
     expect(readConfig(v.object({}), { LINK_SECRET_FILE: "/nowhere" })).toEqual({})
   })
 })

@@ -1,6 +1,6 @@
 /**
  * The closed list of error codes, the same over HTTP and WebSocket. docs/protocol.md documents each one.
- * `retryable` says whether the very same request may succeed later without anybody changing anything.
+ * `retryable` says whether the very same request may succeed later unchanged.
  */
 export const ERROR_CODES = {
   UNAUTHENTICATED: { retryable: false },
@@ -57,7 +57,7 @@ export const badInput = (field: string, message: string) =>
 export const unavailable = (message: string, cause?: unknown) =>
   new ParleyError("UNAVAILABLE", message, {}, { cause })
 
-/** True where the same may well succeed later, without anybody changing anything. */
+/** True where the same request may well succeed later, unchanged. */
 export const isUnavailable = (error: unknown): error is ParleyError =>
   error instanceof ParleyError && error.code === "UNAVAILABLE"
 

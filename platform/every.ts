@@ -27,7 +27,7 @@ export function every(
   }
 
   return {
-    /** Resolves once what was under way is done. */
+    /** Resolves once the run under way has ended. */
     async stop() {
       stopped = true
       clearTimeout(timer)

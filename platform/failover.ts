@@ -4,7 +4,7 @@
  * signal ends it where its share of the time is over, so that one that hangs is left alone.
  * @param within what all of them together get, in ms
  * @param first the index of the one to begin with
- * @throws what the last one came to.
+ * @throws the error of the last process asked.
  */
 export function failover(
   urls: readonly string[],

@@ -1,4 +1,4 @@
-/** A map that forgets what was used least recently once it holds more than `limit` keys. */
+/** A map that drops the least recently used key once it holds more than `limit`. */
 export class LruMap<K, V> {
   private readonly map = new Map<K, V>()
 

@@ -7,8 +7,8 @@ import type { MetricsConfig } from "./observability.ts"
 const LOOK_EVERY = 50
 
 /**
- * Metrics that are served at `/metrics`, on a port that is nobody's but Prometheus', with those of the process itself
- * among them. Undefined where no port is configured: then nothing is counted.
+ * Serves metrics at `/metrics`, on a port for Prometheus alone, with those of the process itself among them.
+ * Undefined without a configured port: then the process counts nothing.
  * @param readyz answers `/readyz` at that port, in more detail than at a public one
  * @throws ConfigError where the port cannot be had.
  */

@@ -20,11 +20,11 @@ export interface Labelled<Instrument> {
 /** A present value, or one for each value of a label. */
 export type Reading = number | Record<string, number>
 
-/** The metrics of one process. Counting costs as much as adding to a number; all else is done when somebody reads. */
+/** The metrics of one process. Counting costs as much as adding to a number; all else is done when Prometheus reads. */
 export interface Metrics {
   counter(name: string, help: string): Counter
   counters(name: string, help: string, labels: readonly string[]): Labelled<Counter>
-  /** `buckets`: the upper bounds, ascending; what is above all of them is counted too. */
+  /** `buckets`: the upper bounds, ascending; values above all of them are counted too. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
   histograms(
     name: string,
@@ -32,7 +32,7 @@ export interface Metrics {
     buckets: readonly number[],
     labels: readonly string[],
   ): Labelled<Histogram>
-  /** Read whenever somebody asks for the metrics; `label` names what a record's keys are. */
+  /** Calls `read` each time Prometheus asks; `label` is the label whose values are a record's keys. */
   gauge(name: string, help: string, read: () => Reading, label?: string): void
   /** The same for a value that only goes up and is counted elsewhere. */
   total(name: string, help: string, read: () => Reading, label?: string): void
@@ -41,7 +41,7 @@ export interface Metrics {
   text(): string
 }
 
-/** From 0.1 ms, an embedded read, to 10 s, the end of everybody's patience; in seconds. */
+/** From 0.1 ms, an embedded read, to 10 s, the end of a client's patience; in seconds. */
 export const LATENCY = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const

@@ -47,7 +47,7 @@ export interface Mongo extends AsyncDisposable {
   /** Resolves where the server answers; rejects within 2 s, with the reason in a sentence, where it does not. */
   ping(): Promise<void>
 
-  /** Resolves once every step begun before has been answered, or after 3 s: a server that hangs stops nobody's stop. */
+  /** Resolves once every step begun before has been answered, or after 3 s: a server that hangs does not keep the process from stopping. */
   settle(): Promise<void>
 }
 
@@ -95,7 +95,7 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
   /** Why nothing works; undefined while all is well. */
   let trouble: string | undefined
 
-  /** Does what is not done yet: harmless, however often, and by however many at once. */
+  /** Prepares the database. Idempotent, by any number of processes at once. */
   async function prepare(): Promise<void> {
     // After an attempt that failed the driver connects only where it is told to.
     await client.connect()
@@ -153,7 +153,7 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
 
   async function settle(): Promise<void> {
     await Promise.race([Promise.allSettled(underWay), Bun.sleep(SETTLE_WITHIN)])
-    // Whoever began a step hears of its end before whoever waited for all of them.
+    // The caller of a step hears of its end before the caller of settle.
     await new Promise(setImmediate)
   }
 
@@ -196,7 +196,7 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
 export const isDuplicate = (error: unknown): error is MongoServerError =>
   error instanceof MongoServerError && error.code === 11000 && !isUnconfirmed(error)
 
-/** True where the connection broke under a step: whoever can tell what has become of it may well try again at once. */
+/** True where the connection broke during a step. A caller that can tell whether it was done may try again at once. */
 export function isBrokenConnection(error: unknown): boolean {
   // The driver wraps what befalls a bulk of writes.
   const cause: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : error
@@ -204,8 +204,8 @@ export function isBrokenConnection(error: unknown): boolean {
 }
 
 /**
- * Does something, and once more where the connection broke and so nobody knows what has become of it.
- * @param step is told whether it was tried before.
+ * Runs a step, and once more where the connection broke and its outcome is unknown.
+ * @param step gets `again`: whether it was tried before
  */
 export const twice = <T>(step: (again: boolean) => Promise<T>): Promise<T> =>
   step(false).catch((error) => {
@@ -229,11 +229,11 @@ const isOutage = (error: unknown) =>
 const REFUSED = new Set<unknown>([13, 18, 8000])
 const isRefused = (error: unknown) => error instanceof MongoServerError && REFUSED.has(error.code)
 
-/** What only somebody can change. */
+/** True where only an operator can mend it. */
 const needsHelp = (error: unknown) =>
   error instanceof ConfigError || isRefused(error) || untrusted(error) !== undefined
 
-/** Why no server could be chosen: what the last attempt to reach one came to. */
+/** Why the driver could choose no server: the error of its last attempt to reach one. */
 function connectionErrors(error: unknown): Error[] {
   if (!(error instanceof MongoServerSelectionError)) return []
   const servers = [...(error.reason?.servers.values() ?? [])]

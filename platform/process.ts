@@ -8,10 +8,10 @@ export interface Running {
   stop(): Promise<void>
 }
 
-/** What a server says that cannot have its port: taken, not allowed, or at an address that is not this machine's. */
+/** Errors of a server that cannot have its port: it is taken, not allowed, or at an address of another machine. */
 const REFUSED = ["EADDRINUSE", "EACCES", "EADDRNOTAVAIL"]
 
-/** Has a server listen, or lets go of what it holds. @throws ConfigError where the port cannot be had. */
+/** Makes a server listen, or releases its resources. @throws ConfigError where the port cannot be had. */
 export async function listenOr(release: () => unknown, listen: () => unknown): Promise<void> {
   try {
     listen()

@@ -1,8 +1,8 @@
 import type { Logger } from "./log.ts"
 
 /**
- * What brought something about. It goes beside a message through every process on its way, and is never part of what is
- * stored or shown.
+ * A request, as logs and traces name it. It goes beside a message through every process on its way, and is never stored
+ * or shown.
  */
 export interface RequestContext {
   /** Names the request, or the operation on a socket, in the logs of all services. */
@@ -11,14 +11,14 @@ export interface RequestContext {
   traceparent?: string
 }
 
-/** What the gateway makes, and whatever else a log can name safely. */
+/** Ids that the gateway makes, and others that a log can hold safely. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 export const isTraceparent = (text: string | null | undefined): text is string =>
   typeof text === "string" && TRACEPARENT.test(text)
 
-/** A cause that came from another process, as far as it makes sense; what does not is no reason to refuse a message. */
+/** Reads the context that another process sent. A malformed id or traceparent is dropped: neither is a reason to refuse a message. */
 export function readRequestContext(
   requestId: string | null | undefined,
   traceparent: string | null | undefined,
@@ -27,7 +27,7 @@ export function readRequestContext(
   return isTraceparent(traceparent) ? { requestId, traceparent } : { requestId }
 }
 
-/** The logger for what a request has brought about: each line names it. Made once there is something to say. */
+/** A logger whose lines name the request; without one, the log as it is. */
 export function logFor(log: Logger, cause: RequestContext | undefined): Logger {
   if (!cause) return log
   const { requestId } = cause

@@ -20,7 +20,7 @@ export interface TokenBuckets {
    * @returns after how many ms, 1 at least, the same call would be granted where nothing else is taken.
    */
   take(key: string, cost: number, now: number): Taken
-  /** Takes what has been used already, whatever is there: the bucket may end up in debt, by as much as `burst`. */
+  /** Charges a use that has happened already: the bucket may end up in debt, by as much as `burst`. */
   charge(key: string, cost: number, now: number): void
   /** How many ms from now `take` would grant `cost`; 0 where it would grant it at once. Takes nothing. */
   waitFor(key: string, cost: number, now: number): number
@@ -42,7 +42,7 @@ export function createTokenBuckets({
   const waitFor = (key: string, cost: number, now: number): number => {
     const after = Math.max(fullAt.get(key) ?? now, now) + Math.min(cost, burst) * msEach
     const wait = after - now - fill
-    // What floating point leaves over is no debt.
+    // A rest of floating point is no debt.
     return wait > 1e-6 ? wait : 0
   }
   const add = (key: string, cost: number, now: number) =>

@@ -168,7 +168,7 @@ test("a key of another algorithm signs no access token, though it is published",
 })
 
 describe("the keys that auth publishes", () => {
-  test("are fetched when they are needed; while they cannot be had, nobody is called a stranger", async () => {
+  test("are fetched when they are needed; while they cannot be had, no token is refused as invalid", async () => {
     let answer: () => Response = () => new Response("starting", { status: 503 })
     using auth = Bun.serve({ port: 0, fetch: () => answer() })
     const url = `http://127.0.0.1:${auth.port}`

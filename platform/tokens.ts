@@ -5,7 +5,7 @@ import { unauthenticated, unavailable } from "./errors.ts"
 import { failover } from "./failover.ts"
 import { LruMap } from "./lru.ts"
 
-/** Who is asking: what a valid access token says. */
+/** The user and the login session that a valid access token names. */
 export interface Viewer {
   /** The user's id (`sub`). */
   user: string
@@ -28,7 +28,7 @@ const Claims = v.object({
   exp: v.number(),
 })
 
-/** Longer than any token that auth signs; what is longer is refused unread. */
+/** Longer than any token that auth signs; a longer one is refused unread. */
 export const MAX_TOKEN_LENGTH = 2_048
 
 export interface TokenVerifier {

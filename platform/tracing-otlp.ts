@@ -32,7 +32,7 @@ const KINDS: Record<SpanRole, SpanKind> = {
   consumer: SpanKind.CONSUMER,
 }
 
-/** What is kept for a collector that is slow or away: some seconds' worth. What does not fit is not traced. */
+/** Spans kept for a collector that is slow or away: some seconds' worth. Spans beyond it are dropped. */
 const MAX_WAITING = 8_192
 /** How long a stop waits for the collector to take the rest, in ms. */
 const FLUSH_WITHIN = 1_000

@@ -90,7 +90,7 @@ describe("what is kept", () => {
       ["of one not kept", parent("00")],
     ] as const) {
       const span = tracer.begin(name, "server", of)
-      // Whoever comes after is told what was decided, whether it is kept or not.
+      // The next span is told whether the trace is kept.
       if (of) expect(span.traceparent).toStartWith(`00-${TRACE}-`)
       span.end()
     }

@@ -10,7 +10,7 @@ export type Attributes = Record<string, string | number>
 export interface Tracer extends AsyncDisposable {
   /**
    * Begins a span after the one that a traceparent names, or of a new trace. Names and the attributes' keys come from a
-   * closed list; values may be ids, and never what somebody wrote.
+   * closed list; values may be ids, and never text that a person wrote.
    * @param beganAt of `performance.now()`, for a span that is told of when it is over
    */
   begin(
@@ -29,7 +29,7 @@ export interface Span {
   end(failure?: string): void
 }
 
-/** Opens what the configuration names; its packages are not even loaded where it names nothing. */
+/** Opens the configured exporter; without one, its packages are not even loaded. */
 export async function openTracer(
   service: string,
   config: TracesConfig | undefined,

@@ -4,7 +4,7 @@ export interface WeighedCache<V extends object> {
   get(key: string): V | undefined
   /** The value, without counting as a use of it. */
   peek(key: string): V | undefined
-  /** Keeps a value that comes to about so many bytes, or does not where one entry may not be as large. */
+  /** Keeps a value of about so many bytes, unless one entry may not be as large. */
   set(key: string, value: V, bytes: number): void
   delete(key: string): void
   /** About how many bytes are kept. */
@@ -12,7 +12,7 @@ export interface WeighedCache<V extends object> {
 }
 
 /**
- * A cache that weighs what it keeps: it forgets what was used least recently once all of it comes to more than
+ * A cache that weighs what it keeps: it drops the least recently used entries once all of them come to more than
  * `maxBytes`. Its keys are weighed too, as strings of two bytes a character.
  */
 export function createWeighedCache<V extends object>(limits: {
@@ -38,5 +38,5 @@ export function createWeighedCache<V extends object>(limits: {
   }
 }
 
-/** What the cache itself needs for one entry. */
+/** Bytes of the cache's own for one entry. */
 const ENTRY_BYTES = 100

@@ -16,7 +16,7 @@ const ran: Ran = {
 }
 const suffering = (more: Partial<Suffered>): Ran => ({ ...ran, suffered: { ...well, ...more } })
 
-test("an attack that nobody notices came to nothing", () => {
+test("an attack that no bystander notices came to nothing", () => {
   expect(judge(ran, base, false)).toEqual([])
 })
 

@@ -9,7 +9,7 @@ import type { Source } from "./source.ts"
 export async function copyAccounts(source: Source, target: Store): Promise<void> {
   await forEach(source.users, async (id) => {
     if (!(await target.insertUser(await userIn(source.auth, id)))) {
-      throw new ConfigError(`The user ${id} cannot be stored: somebody else has that name there.`)
+      throw new ConfigError(`The user ${id} cannot be stored: another user has that name there.`)
     }
   })
   await forEach(source.sessions, async (id) => {

@@ -17,7 +17,7 @@ export async function copyConversations(source: Source, target: Store): Promise<
     for await (const entries of pagesOf(source.chat, conversation, head)) {
       if ((await target.append(entries)) === entries.length) continue
       throw new ConfigError(
-        `The conversation ${conversation} cannot be stored: somebody else writes to it there.`,
+        `The conversation ${conversation} cannot be stored: another process writes to it there.`,
       )
     }
   })
@@ -46,7 +46,7 @@ export async function compareConversations(source: Source, target: Store): Promi
 
 async function digestOf(store: Store, conversation: string): Promise<string> {
   const all = createDigest()
-  // Whose authors somebody happens to remember is no part of it.
+  // `authored` is what a store happens to cache, and no part of the conversation.
   const { authored: _, ...state } = await store.state(conversation)
   all.add(state)
   for await (const entries of pagesOf(store, conversation, 0)) entries.forEach(all.add)

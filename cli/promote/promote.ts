@@ -39,8 +39,8 @@ const KINDS = [
 
 /**
  * Moves what an embedded installation has kept in its data folder into MongoDB, reads it back, and says on stdout what
- * was moved. The folder stays as it is. Nobody writes meanwhile: its lock is held, and a database on which a cluster has
- * run is refused. After an interruption it goes on where it was; once it is done it does nothing more.
+ * was moved. The folder stays as it is. No process writes meanwhile: this one holds its lock, and refuses a database on which a
+ * cluster has run. After an interruption it goes on where it was; once it is done it does nothing more.
  * @returns 0; 1 where it cannot be done: then one sentence says why.
  */
 export async function promote(environment: Environment, args: readonly string[]): Promise<number> {

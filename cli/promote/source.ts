@@ -34,7 +34,7 @@ export interface Source extends AsyncDisposable {
 }
 
 /**
- * Opens what `./parley start` has kept in a data folder. Whoever calls this holds the folder's lock.
+ * Opens what `./parley start` has kept in a data folder. The caller holds the folder's lock.
  * @throws ConfigError where there is nothing, or it cannot be used.
  */
 export async function openSource(dataDir: string, log: Logger): Promise<Source> {

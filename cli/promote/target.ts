@@ -23,9 +23,9 @@ export interface Target extends AsyncDisposable {
   /** How many documents a collection has. */
   count(collection: string): Promise<number>
   /**
-   * Makes the database ready to take the installation: nobody else's is there, and of an earlier attempt no accounts.
-   * @returns when the installation was moved there before; undefined where that is to be done.
-   * @throws ConfigError where something is there that is not the installation's.
+   * Makes the database ready to take the installation: it holds no other installation, and no accounts of an earlier attempt.
+   * @returns when the installation was moved there before; undefined where it has yet to be.
+   * @throws ConfigError where the database holds data of another installation.
    */
   begin(installation: string): Promise<Date | undefined>
   finish(): Promise<void>

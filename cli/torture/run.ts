@@ -60,7 +60,7 @@ const SHORT_SPANS: Spans = {
 }
 
 const READY_WITHIN = 60_000
-/** What somebody waits at most before they go on; whether it was in time is for the checker to say. In ms. */
+/** The longest wait for a person before the run goes on, in ms; the checker judges whether they were in time. */
 const CAUGHT_UP_WITHIN = 20_000
 const FIRMLY = 600
 const QUIET_WITHIN = 45_000

@@ -8,7 +8,7 @@ import org.apache.kafka.common.utils.Time;
 
 /**
  * Formats the data folder where it is new, starts a broker, and says `ready` on stdout once it serves: formatting and
- * starting in one JVM saves a second, and nobody has to ask a broker again and again whether it is there yet.
+ * starting in one JVM saves a second, and no caller has to poll the broker until it is there.
  *
  * <p>Arguments: the properties file, the cluster's id.
  */

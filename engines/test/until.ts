@@ -13,7 +13,7 @@ export async function until(
   }
 }
 
-/** Whether a process of this id runs, be it frozen. A dead one that nobody has asked for yet does not. */
+/** Whether a process of this id runs, be it frozen. A dead one that its parent has not reaped yet does not. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)

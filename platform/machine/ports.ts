@@ -6,12 +6,12 @@ const LOOPBACK = "127.0.0.1"
 const BLOCK = 16
 /** Above what well-known services use. */
 const FIRST = 20_000
-/** From here on the system hands out ports to whoever connects somewhere: a service could find its own taken. */
+/** From here on the system hands out ports to outgoing connections: a service could find its own taken. */
 const BEYOND = 32_768
 
 /**
- * Finds `count` (up to 15) loopback ports that nobody listens on. The first port of their block is held for as long as
- * this process lives, so no other launcher takes the same block, though nobody listens on the ports themselves yet.
+ * Finds `count` (up to 15) free loopback ports. This process holds the first port of their block for as long as it lives, so
+ * no other launcher takes the same block before services listen on the ports themselves.
  */
 export function claimPorts(count: number): number[] {
   const blocks = Math.floor((BEYOND - FIRST) / BLOCK)
@@ -22,7 +22,7 @@ export function claimPorts(count: number): number[] {
     const held = listen(LOOPBACK, guard)
     if (!held) continue
     if (ports.every((port) => isFree(port))) {
-      // It is held, but nobody has to live on for its sake.
+      // The guard does not keep the process alive.
       held.unref()
       return ports
     }
@@ -37,7 +37,7 @@ function isFree(port: number): boolean {
   return listener !== undefined
 }
 
-/** @throws ConfigError where nobody could listen there now, and says what to do. */
+/** @throws ConfigError where the port cannot be had now; its message says what to do. */
 export function checkPort(host: string, port: number): void {
   try {
     open(host, port).stop(true)

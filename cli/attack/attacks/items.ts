@@ -31,7 +31,7 @@ const nested = (
 const GROUPS = 100
 const MEMBERS = 30
 
-/** 100 groups of 31: whoever was there from the start is in `joined` of the first entry, which has no size. */
+/** 100 groups of 31: its first members are in `joined` of the first entry, which has no size. */
 const unsized = (name: string, document: string): Variant => ({
   name,
   async run(target: Target) {

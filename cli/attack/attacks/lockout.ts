@@ -38,7 +38,7 @@ const variant = (
 export const lockout: Attack = {
   name: "lockout",
   by: "stranger",
-  with: "wrong guesses at somebody's password, from one address and from many",
+  with: "wrong guesses at an owner's password, from one address and from many",
   expected:
     "guesses are refused to the guesser; the owner gets in on a device that has signed in before, and from other addresses",
   hashing: true,

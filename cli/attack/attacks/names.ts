@@ -65,7 +65,7 @@ const usernames = (name: string, values: string[]): Variant => ({
         input: { username, password: PASSWORD },
       })
       tally.count(reply.code ?? "taken")
-      tally.expect(!!reply.code, `anybody can be called ${JSON.stringify(username)}`)
+      tally.expect(!!reply.code, `a member can be called ${JSON.stringify(username)}`)
     }
     return tally
   },

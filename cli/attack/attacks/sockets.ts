@@ -165,7 +165,7 @@ export const sockets: Attack = {
   by: "stranger",
   with: "400 connections that say nothing, or half; 10,000 subscriptions; readers that do not read; floods of pings; frames of 8 MB",
   expected:
-    "they are closed (1009, 1013), refused (`RATE_LIMITED`) or left to wait, and nobody else notices",
+    "they are closed (1009, 1013), refused (`RATE_LIMITED`) or left to wait, and no other user notices",
   variants: [
     raw("idle connections", ""),
     raw("half a header", "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Le"),

@@ -2,8 +2,8 @@ import type { Bug, Patch } from "./bug.ts"
 
 const patch: Patch = {
   file: "chat/domain/appender.ts",
-  find: "return await store.append(entries, stamp)",
-  replace: "store.append(entries, stamp).catch(() => {})\n      return entries.length",
+  find: "return await store.append(entries, position)",
+  replace: "store.append(entries, position).catch(() => {})\n      return entries.length",
 }
 
 export const ackBeforeWrite: Bug = {

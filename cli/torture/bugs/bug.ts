@@ -1,6 +1,6 @@
 import type { Scale } from "../clients/workload.ts"
 
-/** A place in a service's source, and what is to be there instead. */
+/** A place in a service's source, and its replacement. */
 export interface Patch {
   /** Relative to the clone. */
   file: string
@@ -9,7 +9,7 @@ export interface Patch {
   replace: string
 }
 
-/** A mistake that somebody could have made, to be made in a running service, and what the checker has to say to it. */
+/** A mistake that a developer could make, planted in a running service, with the properties that have to catch it. */
 export interface Bug {
   name: string
   /** In a sentence. */

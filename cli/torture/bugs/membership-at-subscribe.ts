@@ -8,7 +8,7 @@ const patch: Patch = {
 
 export const membershipAtSubscribe: Bug = {
   name: "membership checked only at subscribe",
-  about: "Whoever is removed goes on hearing until their subscription ends.",
+  about: "A removed member goes on hearing until their subscription ends.",
   patches: { embedded: [patch], cluster: [patch] },
   run: { minutes: 0.05, scale: { changeEvery: 1_000 } },
   quick: true,

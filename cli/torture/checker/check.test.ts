@@ -91,13 +91,13 @@ const spoil =
 const spoilStore =
   (replace: (line: History["store"][number]) => History["store"]): Spoiler =>
   ({ lines, store }, random) => {
-    // Of the last one nobody could say that it is missing, were it not for the acknowledgement.
+    // Only the acknowledgement could tell that the last one is missing.
     const messages = store.flatMap((line) => (line.k === "stored" && line.message ? [line] : []))
     const head = Math.max(...store.map((line) => (line.k === "stored" ? line.seq : 0)))
     const inside = messages.filter(({ seq }) => seq < head)
     if (inside.length === 0) return undefined
     const chosen = random.pick(inside)
-    // Nobody was asked for the whole: the store alone is to tell.
+    // No reader was asked for the whole log: the store alone tells.
     const rest = lines.filter(({ k }) => k !== "page")
     return { lines: rest, store: store.flatMap((line) => (line === chosen ? replace(line) : line)) }
   }
@@ -124,7 +124,7 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
       return { lines, store: [...store, { ...random.pick(messages), seq: head + 1 }] }
     },
   ],
-  "a message that nobody sent": [
+  "a message without a sender": [
     "origin",
     ({ lines, store }, random) => {
       const acknowledged = lines.filter(isAcknowledged)
@@ -147,7 +147,7 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
   "a reader lacks an entry": [
     "delivery",
     ({ lines, store }, random) => {
-      // Whoever resumes nothing may have missed what comes first.
+      // A reader that resumes nothing may have missed the first entries.
       const resuming = new Set(lines.flatMap((l) => (l.k === "open" && l.after ? [l.sub] : [])))
       const entries = lines.filter(isEntry).filter(({ sub }) => resuming.has(sub))
       if (entries.length === 0) return undefined
@@ -208,7 +208,7 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
       (line) => [{ ...line, answer: { head: 1, delivered: 1, read: 1, unread: 0, last: null } }],
     ),
   ],
-  "somebody who was removed still hears": [
+  "a removed member still hears": [
     "privacy",
     ({ lines, store }) => {
       const change = lines.find((line) => line.k === "change" && line.remove !== undefined)
@@ -236,7 +236,7 @@ const SPOILERS: Record<string, [property: string, Spoiler]> = {
     "watermarks",
     spoil((line): line is Line & { k: "mark" } => line.k === "mark", lowered),
   ],
-  "a mark is higher than anybody asked for": [
+  "a mark is higher than its member asked for": [
     "watermarks",
     ({ lines, store }) => {
       const raised = store.map((line) => (line.k === "member" ? { ...line, read: 999 } : line))

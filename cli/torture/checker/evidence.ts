@@ -49,7 +49,7 @@ export interface Evidence {
   /** When a reader was away of its own will: from, to. */
   absences: Map<string, [number, number][]>
   faults: FaultSpan[]
-  /** From here on nobody wrote; undefined where the run did not come so far. */
+  /** When all writers had stopped; undefined where the run did not come so far. */
   quiet: number | undefined
   /** From here on the run was over, and its readers hung up; undefined where it did not come so far. */
   asked: number | undefined
@@ -103,7 +103,7 @@ function createGatherer() {
 
   function subOf(id: number): Sub {
     const sub = subs.get(id)
-    if (!sub) throw new Error(`line ${number} speaks of subscription ${id}, which nobody opened`)
+    if (!sub) throw new Error(`line ${number} speaks of subscription ${id}, which no reader opened`)
     return sub
   }
 

@@ -17,7 +17,7 @@ export interface Disagreement {
 
 export interface Log {
   conversation: string
-  /** All that was seen of it by anybody at any time. */
+  /** Every entry that any reader or the store ever showed. */
   known: Map<number, Seen>
   /** What is in it in the end, as the store holds it, or as members were answered once all was quiet. */
   final: Map<number, Seen>
@@ -25,7 +25,7 @@ export interface Log {
   head: number
 }
 
-/** A stretch of a log that somebody may see, both ends included; `to` is infinite for who is a member still. */
+/** A stretch of a log that a user may see, both ends included; `to` is infinite for a present member. */
 export interface Window {
   from: number
   to: number
@@ -35,9 +35,9 @@ export interface Logs {
   of(conversation: string): Log
   all: Log[]
   disagreements: Disagreement[]
-  /** What somebody may see, in ascending order. */
+  /** The stretches that a user may see, in ascending order. */
   windows(conversation: string, who: string): Window[]
-  /** Whether somebody may see a seq. */
+  /** Whether a user may see a seq. */
   sees(conversation: string, who: string, seq: number): boolean
 }
 

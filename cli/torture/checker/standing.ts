@@ -1,6 +1,6 @@
 import type { Evidence } from "./evidence.ts"
 
-/** Whether somebody was a member all through a span of time, was none, or whether nobody can tell. */
+/** Whether a user was a member all through a span of time, was none, or the history cannot tell. */
 export type Standing = "in" | "out" | "unknown"
 
 /** What was given up may take effect later, but nothing in the system keeps a request for longer than this, in ms. */

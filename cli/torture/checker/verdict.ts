@@ -33,7 +33,7 @@ export interface Verdict {
   }
   /** What too little happened of, in sentences: such a history shows nothing. */
   thin: string[]
-  /** In ms, in the order of the faults; null where somebody never caught up. */
+  /** In ms, in the order of the faults; null where a person never caught up. */
   catchUps: { fault: number; name: string; alone: boolean; took: number | null }[]
 }
 

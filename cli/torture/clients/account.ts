@@ -71,7 +71,7 @@ export class Account {
 
   private signIn: () => Promise<Outcome<unknown>> = async () => ({ lost: "there is no account" })
 
-  /** Asks once. Whoever is told to sign in again does so, for the next time. */
+  /** Asks once. An account that is told to sign in again does so, for the next time. */
   async ask<Data>(query: string, variables: object = {}): Promise<Outcome<Data>> {
     const outcome = await this.post<Data>(query, variables)
     if ("code" in outcome && outcome.code === "UNAUTHENTICATED") await this.renew()
@@ -91,7 +91,7 @@ export class Account {
     if ("code" in renewed && renewed.code === "UNAUTHENTICATED") await this.signIn()
   }
 
-  /** Asks as somebody without an account, on a device of their own. */
+  /** Asks as a stranger without an account, on another device. */
   askAsStranger<Data>(query: string, variables: object): Promise<Outcome<Data>> {
     return this.post<Data>(query, variables, true)
   }

@@ -24,7 +24,7 @@ export async function administer(person: Person, room: Room, every: number): Pro
 }
 
 async function dismiss(person: Person, room: Room, name: string): Promise<void> {
-  // From now on nobody counts on them any more, whatever the answer.
+  // Whatever the answer, the harness no longer counts on their membership.
   room.members.delete(name)
   await settled(person, () => person.remove(room.id, name))
 }

@@ -10,14 +10,14 @@ const REST: [number, number] = [200, 800]
 /** Messages of one flood, and how many are under way at a time: far more than any person sends. */
 const FLOOD = 400
 const AT_ONCE = 15
-/** Victims of a group that nobody asked for. */
+/** Victims of an unwanted group. */
 const VICTIMS = 4
 const GUESSES = 12
 
 /**
- * Somebody with an account who wants to harm the others, in turn in every way that cli/attack/ has found: floods, query
- * bombs, groups with people in them who did not ask, guesses at their passwords, subscriptions that are not read. What
- * they send is in the history, as everybody's is; whether it is refused is of no concern to the checker.
+ * An attacker has an account and harms the others, in turn in every way that cli/attack/ has found: floods, query
+ * bombs, unwanted groups, guesses at passwords, subscriptions that are not read. The history records their messages as
+ * all others; the checker does not care whether they are refused.
  */
 export async function attackAll(
   attacker: Person,

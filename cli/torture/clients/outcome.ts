@@ -1,4 +1,4 @@
-/** How an operation ended: answered, refused with a code, or nobody knows. */
+/** How an operation ended: answered, refused with a code, or unknown. */
 export type Outcome<Data> =
   | { data: Data }
   | { code: string; retryable: boolean; retryAfterMs?: number }

@@ -173,7 +173,7 @@ export class Reader {
         this.positions.set(conversation, position)
         break
       }
-      // Whoever has left meanwhile has nothing to load.
+      // A person who has left meanwhile has nothing to load.
       if ("code" in page && page.code === "NOT_FOUND") break
       await Bun.sleep(200)
     }

@@ -39,7 +39,7 @@ const OUTSIDERS = ["mallory", "oscar"]
 
 /** What the readers do, in turn. */
 const READERS = ["dawdle", "hop", "stay", "sleep", "hop", "listen", "stay", "hop"] as const
-/** Whoever sleeps so long has missed more of a busy group than is replayed; in ms. */
+/** A reader that sleeps so long, in ms, has missed more of a busy group than is replayed. */
 const LONG_SLEEP: Habit = { absences: 20_000, absence: [25_000, 100_000] }
 
 /** Makes the accounts and conversations, while nothing is broken yet, and sets everyone to work. */

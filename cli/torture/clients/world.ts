@@ -4,14 +4,14 @@ import type { Names } from "../system/system.ts"
 /** A conversation, as the harness believes it to be. */
 export interface Room {
   id: string
-  /** Founded it and stays; undefined where nobody is to change its members. */
+  /** The founder, who stays; undefined where its members never change. */
   admin: string | undefined
   members: Set<string>
   /** Who is added and removed. */
   movers: string[]
   /** Much more is written here than elsewhere. */
   busy: boolean
-  /** The newest seq that was acknowledged to anybody. */
+  /** The newest acknowledged seq. */
   acknowledged: number
 }
 
@@ -44,7 +44,7 @@ export function createWorld(recorder: Recorder): World {
     acknowledged: 0,
     idOf(name) {
       for (const [id, known] of ids) if (known === name) return id
-      throw new Error(`nobody is called ${name}`)
+      throw new Error(`no person is called ${name}`)
     },
   }
 }

@@ -28,7 +28,7 @@ export async function write(person: Person, { every }: WriterOptions): Promise<v
   }
 
   async function sendOne(): Promise<void> {
-    // Now and then somebody knocks where they do not belong, or not any more.
+    // Now and then a person writes to a conversation of which they are no member, or no longer one.
     const stranger = random.chance(0.02)
     const rooms = [...world.rooms.values()].filter(
       ({ members }) => members.has(person.name) !== stranger,
@@ -70,7 +70,7 @@ export async function sendUntilKnown(person: Person, note: Note): Promise<boolea
   }
 }
 
-/** Whoever is told to sign in has done so by now, and asks again. */
+/** UNAUTHENTICATED is not final: the account has signed in again by now. */
 export const isFinal = (outcome: Outcome<unknown>): boolean =>
   "code" in outcome && !outcome.retryable && outcome.code !== "UNAUTHENTICATED"
 

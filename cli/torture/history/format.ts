@@ -24,7 +24,7 @@ export type Line =
   | HealedLine
   | MomentLine
 
-/** How an operation ended, where not well: refused with a code, or nobody knows. */
+/** How an operation ended, where not well: refused with a code, or unknown. */
 export type Failure = { code: string } | { lost: string }
 
 interface Operation {
@@ -35,7 +35,7 @@ interface Operation {
   who: string
 }
 
-/** An entry of a conversation's log, as somebody saw it. */
+/** An entry of a conversation's log, as a client or the store showed it. */
 export interface Entry {
   seq: number
   by: string
@@ -97,7 +97,7 @@ export interface MarkLine extends Operation {
   answer: { delivered: number; read: number } | Failure
 }
 
-/** Somebody asked for a conversation's state. */
+/** A client asked for a conversation's state. */
 export interface LookLine extends Operation {
   k: "look"
   conversation: string
@@ -113,7 +113,7 @@ export interface Look {
   last: number | null
 }
 
-/** Somebody asked for a stretch of a log. */
+/** A client asked for a stretch of a log. */
 export interface PageLine extends Operation {
   k: "page"
   conversation: string
@@ -193,7 +193,7 @@ export interface HealedLine {
 }
 
 /**
- * `quiet`: nobody writes any more and everyone has had the time to catch up; `asked`: everyone has been asked for what
+ * `quiet`: all writers have stopped and all readers have had the time to catch up; `asked`: everyone has been asked for what
  * they see.
  */
 export interface MomentLine {

@@ -27,7 +27,7 @@ export function seriesOf({ sends, subs, quiet, absences }: Evidence): Series {
     for (const event of came) {
       if (event.k === "ready") live = true
       if (event.k !== "entry" || !event.message || !live) continue
-      // Whoever does not listen, or has just begun to again, is late of their own will.
+      // A reader that does not listen, or has just begun to again, is late of its own will.
       if (away.some(([from, to]) => from <= event.t && event.t <= to + 1_000)) continue
       const second = Math.floor(event.t / 1000)
       const late = event.t - (times.get(event.message.id) ?? event.t)

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** The clock that one process goes by, as somebody else may set it. */
+/** The clock of one process, which the nemesis may set. */
 export interface FakeClock {
   /** For the process's environment. */
   environment: Record<string, string>

@@ -42,7 +42,7 @@ export class Kit {
       APOLLO_TELEMETRY_DISABLED: "true",
       LOG_LEVEL: "info",
       LINK_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url"),
-      // Nobody comes there with a browser.
+      // No browser connects there.
       PUBLIC_URL: "http://localhost:4000",
       MONGODB_URL: undefined,
       KAFKA_BROKERS: undefined,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { manage } from "./process.ts"
 
-test("whoever waits for a process that is killed before it listens waits for the next one", async () => {
+test("a caller that waits for a process killed before it listens waits for the next one", async () => {
   const folder = mkdtempSync(join(tmpdir(), "parley-process-"))
   const auth = manage({
     ...{ kind: "auth", name: "auth", preload: [], logFile: join(folder, "log.txt") },

@@ -53,7 +53,7 @@ export function manage(options: ProcessOptions): Managed {
   let ending = false
   let up = Promise.withResolvers<void>()
   let everUp = false
-  // Nobody may be waiting when it fails.
+  // It may fail before a caller awaits it.
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
 
@@ -96,7 +96,7 @@ export function manage(options: ProcessOptions): Managed {
       const hasFailed = !everUp && child.exitCode
       child = undefined
       if (hasFailed) failed.reject(new Error(`${name} does not start: see ${options.logFile}`))
-      // Whoever waits for it to listen, which it may never have done, waits for the next one.
+      // A caller that still waits for it to listen waits for the next one.
       const former = up
       up = Promise.withResolvers()
       former.resolve()

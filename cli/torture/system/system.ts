@@ -33,12 +33,12 @@ export interface System extends AsyncDisposable {
   broker?: Engine
   store?: Engine
   disk?: Disk
-  /** Puts records that nobody can read on every topic; answers how many. */
+  /** Puts unreadable records on every topic; answers how many. */
   poison?(): Promise<number>
   /** Reads the store itself, past the services. Those may have been stopped. */
   readStore(names: Names): Promise<StoreLine[]>
   stop(): Promise<void>
 }
 
-/** Turns a user's id into their name; an id that nobody has stays what it is. */
+/** Turns a user's id into their name; an unknown id stays what it is. */
 export type Names = (id: string) => string

@@ -43,7 +43,7 @@ function atTheEnd(reading: Reading, quiet: number, evidence: Evidence, logs: Log
   }
   return found
 
-  /** Whoever resumes nothing is due what was sent after they were ready, and acknowledged. */
+  /** A reader that resumes nothing is due the messages that were sent after it was ready, and acknowledged. */
   function dueToListener(conversation: string): number | undefined {
     const seqs = evidence.sends.flatMap(({ conversation: in_, t, answer }) =>
       in_ === conversation && t > ready!.t && "seq" in answer ? [answer.seq] : [],

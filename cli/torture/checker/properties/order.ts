@@ -11,7 +11,7 @@ interface Answered {
 export const order: Property = {
   name: "order",
   definition:
-    "What was acknowledged before something else was asked comes before it: a message sent later has a higher seq, and whoever asks for the conversation's head is told no lower one.",
+    "What was acknowledged before something else was asked comes before it: a message sent later has a higher seq, and a client that asks for the conversation's head is told no lower one.",
   check({ sends, looks }, logs) {
     const found: Violation[] = []
     const firsts = new Map<string, Answered[]>()

@@ -25,7 +25,7 @@ export const origin: Property = {
         if (!message) continue
         const place = `${describe(entry)}, ${seq} of ${conversation}`
         const sent = attempts.get(keyOf(message.id, message.text, by, conversation))
-        if (!sent) found.push({ what: `nobody sent ${place}`, lines: [line] })
+        if (!sent) found.push({ what: `no writer sent ${place}`, lines: [line] })
         else if (sent.every(isRefused)) {
           found.push({
             what: `${place}, was refused`,

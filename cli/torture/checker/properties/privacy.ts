@@ -5,7 +5,7 @@ import { createStandings } from "../standing.ts"
 export const privacy: Property = {
   name: "privacy",
   definition:
-    "Nobody saw an entry but from their joining to their leaving, both included, and whoever was certainly no member (by when changes were asked and answered) was answered NOT_FOUND, whatever they asked.",
+    "A member saw entries only from their joining to their leaving, both included. A user who was certainly no member (by when changes were asked and answered) was answered NOT_FOUND, whatever they asked.",
   check(evidence, logs) {
     const found: Violation[] = []
     const judge = (conversation: string, who: string, seq: number, line: number) => {

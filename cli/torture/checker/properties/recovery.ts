@@ -13,15 +13,15 @@ const LASTING = 500
 /** How long the last one took to have all that had been acknowledged, or to know what became of what they sent, when a fault ended. */
 export interface CatchUp {
   fault: FaultSpan & { healed: number }
-  /** In ms; infinite where somebody never had it. */
+  /** In ms; infinite where a person never caught up. */
   took: number
-  /** Who was last. */
+  /** The last person to catch up. */
   last: string
 }
 
 export const recovery: Property = {
   name: "recovery",
-  definition: `${CAUGHT_UP_WITHIN / 1000} s after the end of a single fault, every reader that is not away of its own will is subscribed and ready, and has got all that had been acknowledged by that end, and whoever was sending a message by then knows what became of it.`,
+  definition: `${CAUGHT_UP_WITHIN / 1000} s after the end of a single fault, every reader that is not away of its own will is subscribed and ready, and has got all that had been acknowledged by that end, and every writer that was sending a message by then knows what became of it.`,
   check(evidence, logs) {
     return catchUps(evidence, logs).flatMap(({ fault, took, last }): Violation[] => {
       if (!fault.alone || took <= CAUGHT_UP_WITHIN) return []
@@ -79,7 +79,7 @@ function sendings({ sends, people }: Evidence) {
   return [...sendings.values()]
 }
 
-/** Whoever went away meanwhile, or came back, had something else to catch up with. */
+/** Whether a reader went away or came back meanwhile: then it had more than the fault to catch up with. */
 const wasAway = (evidence: Evidence, { reader }: Reading, healed: number) =>
   (evidence.absences.get(reader) ?? []).some(
     ([from, to]) => from <= healed + CAUGHT_UP_WITHIN && to >= healed,
@@ -103,7 +103,7 @@ function timeOf({ who, progress }: Reading, due: Map<string, number>, logs: Logs
   for (const [conversation, seq] of due) {
     if (!logs.sees(conversation, who, seq)) continue
     const steps = progress.get(conversation) ?? []
-    // Whoever has left what this reader never heard of need not hear of it.
+    // A former member need not hear of a conversation that this reader never heard of.
     const isMember = logs.windows(conversation, who).at(-1)?.to === Number.POSITIVE_INFINITY
     if (steps.length === 0 && !isMember) continue
     const step = firstFrom(steps, seq)

@@ -11,7 +11,7 @@ interface Marks {
 export const watermarks: Property = {
   name: "watermarks",
   definition:
-    "Whatever was once answered, told or read of a member's marks, everything asked later says as much or more; a moved mark is at least where it was asked to be; and no mark is where nobody asked it to be.",
+    "Once a member's marks were answered, told or read, every later answer says as much or more. A moved mark is at least where its member asked it to be, and no mark is higher than its member asked.",
   check({ marks, looks, subs, store = [] }, logs) {
     const found: Violation[] = []
     const observed = new Map<string, Marks[]>()
@@ -70,7 +70,7 @@ export const watermarks: Property = {
           }
           const allowed = Math.max(asked.get(key)?.[mark] ?? 0, ...joined)
           if (seen[mark] > allowed) {
-            const what = `${who}'s ${mark} mark in ${conversation} is ${seen[mark]}; nobody asked for more than ${allowed}`
+            const what = `${who}'s ${mark} mark in ${conversation} is ${seen[mark]}; its member asked for no more than ${allowed}`
             found.push({ what, lines: [seen.line] })
           }
         }

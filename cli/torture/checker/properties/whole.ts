@@ -3,11 +3,11 @@ import type { Property, Violation } from "../property.ts"
 export const whole: Property = {
   name: "whole",
   definition:
-    "In the end every log is numbered 1, 2, 3 … without holes, and whoever asked for the whole of it got all that was theirs to see, in this order.",
+    "In the end every log is numbered 1, 2, 3 … without holes, and a reader that asked for the whole of it got every entry it may see, in this order.",
   check({ pages, quiet = Number.POSITIVE_INFINITY }, logs) {
     const found: Violation[] = []
     for (const { conversation, final, head } of logs.all) {
-      // Nobody may have seen the beginning where the store was not read.
+      // Where the store was not read, the beginning may be unseen.
       const first = Math.min(...final.keys())
       for (let seq = first; seq <= head; seq++) {
         if (!final.has(seq))

@@ -85,7 +85,7 @@ export function simulate(seed: string, steps = 120): History {
     const { who, resumes, sub } = device
     for (;;) {
       const before = resumes ? (device.position ?? 0) : device.next - 1
-      // Whoever has left what they never heard of is told nothing.
+      // A former member who never heard of the conversation is told nothing.
       if (!members.has(who) && device.position === undefined) return
       const last = Math.min(upTo, device.upTo)
       const seq = Math.max(before + 1, resumes ? windowFrom(who) : 0)
@@ -176,7 +176,7 @@ export function simulate(seed: string, steps = 120): History {
         ...{ k: "change", t, done, who: "ana", conversation: CONVERSATION, answer: { ok: true } },
         ...(joins ? { add: [MOVER] } : { remove: MOVER }),
       })
-      // Whoever is connected hears of it before anything else can happen to them.
+      // Connected devices hear of it before anything else can happen to them.
       for (const device of devices) if (device.sub !== undefined) deliver(device, head())
     }
   }
