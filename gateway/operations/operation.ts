@@ -9,7 +9,6 @@ import {
   type OperationTypeNode,
   print,
   validate,
-  visit,
 } from "graphql"
 import { listCost } from "../limits/list-cost.ts"
 import { isTooLong } from "../limits/plan-length.ts"
@@ -49,18 +48,15 @@ export type Route =
 export type OperationContext = ReturnType<typeof buildOperationContext>
 
 /**
- * Takes one operation out of a valid document. A subgraph gets it as printed and not as its client wrote it: comments
+ * Makes an operation of a valid document that has it alone, with the fragments it uses. A subgraph gets it as printed and not as its client wrote it: comments
  * and blanks end here.
  */
 export function createOperation(
   graph: Graph,
+  document: DocumentNode,
   node: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): Operation {
-  const document: DocumentNode = {
-    kind: Kind.DOCUMENT,
-    definitions: [node, ...usedFragments(node, fragments)],
-  }
   const text = print(document)
   let route: Route | ParleyError | undefined
   return {
@@ -116,22 +112,4 @@ function onlySubgraph({ node }: QueryPlan): string | undefined {
   // An operation that was rewritten answers in another shape than the client's.
   if (fetch.inputRewrites?.length || fetch.outputRewrites?.length) return undefined
   return fetch.serviceName
-}
-
-function usedFragments(
-  operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): FragmentDefinitionNode[] {
-  const used = new Map<string, FragmentDefinitionNode>()
-  const look = (node: OperationDefinitionNode | FragmentDefinitionNode) =>
-    visit(node, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value)
-        if (!fragment || used.has(name.value)) return
-        used.set(name.value, fragment)
-        look(fragment)
-      },
-    })
-  look(operation)
-  return [...used.values()]
 }
