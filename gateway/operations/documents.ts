@@ -8,6 +8,7 @@ import {
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   parse,
+  separateOperations,
   specifiedRules,
   validate,
 } from "graphql"
@@ -116,8 +117,12 @@ export function createDocuments(
         fragments.set(definition.name.value, definition)
       } else if (definition.kind === Kind.OPERATION_DEFINITION) nodes.push(definition)
     }
+    const alone = separateOperations(ast)
     const operations = new Map(
-      nodes.map((node) => [node.name?.value ?? "", createOperation(graph, node, fragments)]),
+      nodes.map((node) => {
+        const name = node.name?.value ?? ""
+        return [name, createOperation(graph, alone[name]!, node, fragments)]
+      }),
     )
     const only = nodes.length === 1 ? [...operations.values()][0] : undefined
     return { operations, only, by }

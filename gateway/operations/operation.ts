@@ -9,12 +9,12 @@ import {
   type OperationTypeNode,
   print,
   validate,
-  visit,
 } from "graphql"
 import { listCost } from "../limits/list-cost.ts"
 import { isTooLong } from "../limits/plan-length.ts"
 import { MAX_PLANNED_CHARACTERS } from "../limits.ts"
 import { type RootFields, rootFieldsOf } from "../supergraph/root-fields.ts"
+import { dealsOnlyIn } from "../supergraph/same-types.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
 
 /** One valid operation of a document, and what is worked out about it once, for all its runs. */
@@ -37,7 +37,8 @@ export interface Operation {
 }
 
 /**
- * How an operation is answered. `direct`: one subgraph understands the client's own text, so its answer is the answer.
+ * How an operation is answered. `direct`: one subgraph understands the client's own text as the API does, so its answer
+ * is the answer.
  * `plan`: what the query planner says, run by `executeQueryPlan`.
  */
 export type Route =
@@ -47,18 +48,15 @@ export type Route =
 export type OperationContext = ReturnType<typeof buildOperationContext>
 
 /**
- * Takes one operation out of a valid document. A subgraph gets it as printed and not as its client wrote it: comments
+ * Makes an operation of a valid document that has it alone, with the fragments it uses. A subgraph gets it as printed and not as its client wrote it: comments
  * and blanks end here.
  */
 export function createOperation(
   graph: Graph,
+  document: DocumentNode,
   node: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ): Operation {
-  const document: DocumentNode = {
-    kind: Kind.DOCUMENT,
-    definitions: [node, ...usedFragments(node, fragments)],
-  }
   const text = print(document)
   let route: Route | ParleyError | undefined
   return {
@@ -86,17 +84,20 @@ function findRoute(
   const plan = graph.plan(document)
   if (text.length > MAX_PLANNED_CHARACTERS || isTooLong(plan)) return tooLong()
   const context = buildOperationContext({ schema: graph.api, operationDocument: document })
-  const subgraph = onlySubgraph(plan)
-  const schema = subgraph === undefined ? undefined : graph.subgraphs.get(subgraph)
-  // The plan asks one subgraph only. Where the client's text is valid there as it stands, that text may be sent, and
-  // what comes back needs no shaping. chat wants the root field of a subscription where it can see it. Introspection is about the supergraph and must not get there.
+  const name = onlySubgraph(plan)
+  const subgraph = name === undefined ? undefined : graph.subgraphs.get(name)
+  // The plan asks one subgraph only. The gateway may send it the client's text where that text is valid there as it
+  // stands, and where the types in it are the API's: the answer then needs no shaping. Introspection's types never are.
+  // chat wants the root field of a subscription where it can see it.
   const direct =
+    name !== undefined &&
     subgraph !== undefined &&
-    schema !== undefined &&
     !(node.operation === "subscription" && node.selectionSet.selections[0]?.kind !== Kind.FIELD) &&
-    !mentionsIntrospection(document) &&
-    validate(schema, document).length === 0
-  return direct ? { kind: "direct", subgraph, plan, context } : { kind: "plan", plan, context }
+    dealsOnlyIn(subgraph.same, graph.api, document) &&
+    validate(subgraph.schema, document).length === 0
+  return direct
+    ? { kind: "direct", subgraph: name, plan, context }
+    : { kind: "plan", plan, context }
 }
 
 const tooLong = () =>
@@ -111,32 +112,4 @@ function onlySubgraph({ node }: QueryPlan): string | undefined {
   // An operation that was rewritten answers in another shape than the client's.
   if (fetch.inputRewrites?.length || fetch.outputRewrites?.length) return undefined
   return fetch.serviceName
-}
-
-function mentionsIntrospection(document: DocumentNode): boolean {
-  let found = false
-  visit(document, {
-    Field({ name }) {
-      if (name.value === "__schema" || name.value === "__type") found = true
-    },
-  })
-  return found
-}
-
-function usedFragments(
-  operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): FragmentDefinitionNode[] {
-  const used = new Map<string, FragmentDefinitionNode>()
-  const look = (node: OperationDefinitionNode | FragmentDefinitionNode) =>
-    visit(node, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value)
-        if (!fragment || used.has(name.value)) return
-        used.set(name.value, fragment)
-        look(fragment)
-      },
-    })
-  look(operation)
-  return [...used.values()]
 }

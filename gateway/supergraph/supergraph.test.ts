@@ -24,6 +24,16 @@ test("the API has none of the federation's machinery", () => {
   expect(api.getDirectives().map(({ name }) => name)).not.toContain("viewer")
 })
 
+test("what the subgraphs say of their types is what the API says", () => {
+  const { api, subgraphs } = loadGraph(sdl)
+  for (const { schema, same } of subgraphs.values()) {
+    const shared = Object.keys(api.getTypeMap()).filter(
+      (name) => schema.getType(name) && !name.startsWith("__"),
+    )
+    expect([...same]).toEqual(shared)
+  }
+})
+
 function rootFieldsWith(directive: string): string[] {
   const { marked } = loadGraph(sdl)
   return [marked.getQueryType()!, marked.getMutationType()!]
