@@ -34,7 +34,17 @@ test(
         failed: string[]
       }
       expect(failed).toEqual([])
-      const names = ["start", "pair", "flow", "query", "group", "idle", "cluster", "comeback"]
+      const names = [
+        "start",
+        "pair",
+        "flow",
+        "query",
+        "group",
+        "idle",
+        "cluster",
+        "comeback",
+        "long",
+      ]
       expect(reports.map(({ scenario }) => scenario)).toEqual(names)
       for (const { scenario, figures } of reports) {
         expect(printed).toContain(`\n${scenario}: `)
@@ -57,6 +67,7 @@ test(
       expect(value("query", "chat directly: requests")).toBeWithin(10, 100_000)
       expect(value("group", "40 members: messages")).toBeWithin(1, 100_000)
       expect(value("idle", "RSS, gateway, with them")).toBeWithin(20, 2_000)
+      expect(value("long", "unread, silent: 2,000 messages")).toBeWithin(1, 100_000)
       expect([
         ...new Bun.Glob("parley-bench-*").scanSync({ cwd: folder, onlyFiles: false }),
       ]).toEqual([])

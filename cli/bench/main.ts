@@ -8,6 +8,7 @@ import { comeback } from "./scenarios/comeback.ts"
 import { flow } from "./scenarios/flow.ts"
 import { group } from "./scenarios/group.ts"
 import { idle } from "./scenarios/idle.ts"
+import { long } from "./scenarios/long.ts"
 import { pair } from "./scenarios/pair.ts"
 import { twoSubgraphs } from "./scenarios/query.ts"
 import { start } from "./scenarios/start.ts"
@@ -22,6 +23,7 @@ const SCENARIOS: Record<string, Scenario> = {
   idle,
   cluster,
   comeback,
+  long,
 }
 
 const HELP = `bench [scenario…] [--quick] [--json FILE]

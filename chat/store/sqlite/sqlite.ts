@@ -80,8 +80,10 @@ export function openSqliteStore(path: string): Store {
   const oldestMessages = messageRange("ASC")
   const newestMessages = messageRange("DESC")
   const byId = db.query<EntryRow, [string]>("SELECT * FROM entries WHERE id = ?")
+  // Left to itself SQLite walks the log back to this author's newest message: all of it where they never wrote.
   const newestBy = db.query<{ of_author: number }, [string, string, number]>(
-    `SELECT of_author FROM entries WHERE conversation = +? AND author = +? AND seq <= ? AND kind = 'message'
+    `SELECT of_author FROM entries INDEXED BY entries_by_author
+     WHERE conversation = +? AND author = +? AND seq <= ? AND kind = 'message'
      ORDER BY seq DESC LIMIT 1`,
   )
   const newestUpTo = db.query<{ messages: number }, [string, number]>(
@@ -126,6 +128,7 @@ export function openSqliteStore(path: string): Store {
     )
   const lowestDelivered = lowest("delivered")
   const lowestRead = lowest("read")
+  const one = db.query("SELECT 1")
 
   return {
     usage: sqliteUsage(db, write),
@@ -239,9 +242,7 @@ export function openSqliteStore(path: string): Store {
       read: lowestRead.all(conversation),
     })),
 
-    ping: reading(() => {
-      db.query("SELECT 1").get()
-    }),
+    ping: reading(() => void one.get()),
 
     async settle() {
       flush()
