@@ -3,7 +3,7 @@ import { type LogFields, type Logger, silentLogger } from "@parley/platform/log.
 import type { Tracer } from "@parley/platform/tracing.ts"
 import { until } from "@parley/testing/until.ts"
 import { messageId } from "./test/log-builder.ts"
-import { openSession } from "./test/subscriber.ts"
+import { openSubscription } from "./test/subscriber.ts"
 import { createWorld, send, type World } from "./test/world.ts"
 import { createTracing } from "./tracing.ts"
 
@@ -51,8 +51,8 @@ async function begin(watch: { logs?: boolean; traces?: boolean }) {
   }))
   const [first, second] = world.nodes as [World["nodes"][0], World["nodes"][0]]
   const conversation = await first.services.groups.startDirect("alice", "bob")
-  const alice = openSession(first, "alice", undefined)
-  const bob = openSession(second, "bob", undefined)
+  const alice = openSubscription(first, "alice", undefined)
+  const bob = openSubscription(second, "bob", undefined)
   for (const { subscription } of [alice, bob])
     await until(() => subscription.phase === "live", "sessions")
   lines.length = spans.length = 0

@@ -9,7 +9,7 @@ import { openKafkaBus } from "../bus/kafka/kafka.ts"
 import type { ChatContainer } from "../context.ts"
 import { READ_OTHERS_EVERY } from "../limits.ts"
 import { shareStore } from "../test/shared-store.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, send } from "../test/world.ts"
 import type { Cluster } from "./cluster.ts"
 
@@ -77,7 +77,7 @@ const quantile = (sorted: number[], share: number) =>
 function open({ node }: Member, user: string) {
   const arrivals = new Map<string, number>()
   const texts: string[] = []
-  const reader = openSession(node, user, new Map(), {
+  const reader = openSubscription(node, user, new Map(), {
     onEvent(event) {
       if (event.kind !== "entry" || event.entry.kind !== "message") return
       texts.push(event.entry.text)

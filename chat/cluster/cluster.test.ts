@@ -6,7 +6,7 @@ import { createInProcessExchange } from "../bus/in-process.ts"
 import type { ChatContainer } from "../context.ts"
 import type { Store } from "../store/store.ts"
 import { shareStore } from "../test/shared-store.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, send } from "../test/world.ts"
 import type { Cluster } from "./cluster.ts"
 
@@ -69,7 +69,7 @@ async function join(name: string): Promise<Member> {
 async function talk() {
   const [here, there] = [await join("here"), await join("there")]
   const conversation = await here.node.services.groups.create("alice", "Friends", ["bob"])
-  const bob = openSession(there.node, "bob", undefined)
+  const bob = openSubscription(there.node, "bob", undefined)
   await until(() => bob.subscription.phase === "live", "Bob to be live")
   const heard = () =>
     bob.received.flatMap((event) =>

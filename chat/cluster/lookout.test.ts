@@ -6,7 +6,7 @@ import type { Bus } from "../bus/bus.ts"
 import { createInProcessExchange } from "../bus/in-process.ts"
 import type { ChatContainer } from "../context.ts"
 import { shareStore } from "../test/shared-store.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, send } from "../test/world.ts"
 import type { Cluster } from "./cluster.ts"
 
@@ -129,7 +129,7 @@ async function two(there: Partial<Weather> = {}, here: Partial<Weather> = {}) {
 }
 
 function open(at: Member, user: string, after?: Map<string, number>) {
-  const reader = openSession(at.node, user, after)
+  const reader = openSubscription(at.node, user, after)
   return {
     ...reader,
     live: () => until(() => reader.subscription.phase === "live", `${user} to be live`),

@@ -22,7 +22,7 @@ function createLink() {
   return { link, frames }
 }
 
-function createProgram(
+function createCompiled(
   shareable: boolean,
   render: CompiledSubscription["render"] = (_event, viewer) => `for ${viewer}`,
 ) {
@@ -38,7 +38,7 @@ function createProgram(
 }
 
 let ids = 0
-function createSession(user: string, compiled: CompiledSubscription, link: Link) {
+function createSubscription(user: string, compiled: CompiledSubscription, link: Link) {
   ids += 1
   const errors: (ParleyError | undefined)[] = []
   const subscription: Subscription = {
@@ -55,12 +55,12 @@ const idsOf = (subscriptions: Subscription[]) => subscriptions.map(({ id }) => i
 
 describe("an event for many subscriptions", () => {
   test("with one document is rendered once and is one frame per connection", () => {
-    const { compiled, viewers } = createProgram(true)
+    const { compiled, viewers } = createCompiled(true)
     const [one, two] = [createLink(), createLink()]
     const onOne = Array.from({ length: 500 }, (_, i) =>
-      createSession(`user${i}`, compiled, one.link),
+      createSubscription(`user${i}`, compiled, one.link),
     )
-    const onTwo = Array.from({ length: 3 }, () => createSession("alice", compiled, two.link))
+    const onTwo = Array.from({ length: 3 }, () => createSubscription("alice", compiled, two.link))
     expect(dispatch(event, [...onOne, ...onTwo], { log: silentLogger })).toBeUndefined()
     expect(viewers).toEqual([undefined])
     expect(one.frames).toEqual([{ ids: idsOf(onOne), payload: "for undefined" }])
@@ -68,9 +68,9 @@ describe("an event for many subscriptions", () => {
   })
 
   test("with a document that depends on the viewer is rendered for each of them", async () => {
-    const { compiled, viewers } = createProgram(false, async (_event, viewer) => `for ${viewer}`)
+    const { compiled, viewers } = createCompiled(false, async (_event, viewer) => `for ${viewer}`)
     const { link, frames } = createLink()
-    const subscriptions = ["alice", "bob"].map((user) => createSession(user, compiled, link))
+    const subscriptions = ["alice", "bob"].map((user) => createSubscription(user, compiled, link))
     await dispatch(event, subscriptions, { log: silentLogger })
     expect(viewers).toEqual(["alice", "bob"])
     expect(frames).toEqual(
@@ -79,23 +79,25 @@ describe("an event for many subscriptions", () => {
   })
 
   test("goes to those only who are live, and waits in the buffer of those who replay", () => {
-    const { compiled } = createProgram(true)
+    const { compiled } = createCompiled(true)
     const { link, frames } = createLink()
-    const live = createSession("alice", compiled, link)
-    const replaying = Object.assign(createSession("bob", compiled, link), {
+    const live = createSubscription("alice", compiled, link)
+    const replaying = Object.assign(createSubscription("bob", compiled, link), {
       phase: "replaying" as const,
     })
-    const ended = Object.assign(createSession("carol", compiled, link), { phase: "ended" as const })
+    const ended = Object.assign(createSubscription("carol", compiled, link), {
+      phase: "ended" as const,
+    })
     dispatch(event, [live, replaying, ended], { log: silentLogger })
     expect(frames.map(({ ids }) => ids)).toEqual([[live.id]])
     expect([replaying.buffer, ended.buffer]).toEqual([[event], []])
   })
 
   test("that waits in a buffer of too many bytes ends that subscription, which resumes", () => {
-    const { compiled } = createProgram(true)
+    const { compiled } = createCompiled(true)
     const log = createLog("group")
     log.founded("alice")
-    const subscription = Object.assign(createSession("bob", compiled, createLink().link), {
+    const subscription = Object.assign(createSubscription("bob", compiled, createLink().link), {
       phase: "replaying" as const,
     })
     const text = "x".repeat(8_000)
@@ -108,9 +110,9 @@ describe("an event for many subscriptions", () => {
   })
 
   test("does not go to those whose replay has told them", () => {
-    const { compiled, viewers } = createProgram(true)
+    const { compiled, viewers } = createCompiled(true)
     const { link, frames } = createLink()
-    const told = createSession("alice", compiled, link)
+    const told = createSubscription("alice", compiled, link)
     told.covered.set("group", 1)
     dispatch(event, [told], { log: silentLogger })
     expect(frames).toEqual([])
@@ -123,11 +125,11 @@ describe("an event for many subscriptions", () => {
   })
 
   test("does not go to those who end while it is being rendered", async () => {
-    const { compiled } = createProgram(true, async () => "late")
+    const { compiled } = createCompiled(true, async () => "late")
     const { link, frames } = createLink()
     const [stays, goes] = [
-      createSession("alice", compiled, link),
-      createSession("bob", compiled, link),
+      createSubscription("alice", compiled, link),
+      createSubscription("bob", compiled, link),
     ]
     const sent = dispatch(event, [stays, goes], { log: silentLogger })
     goes.phase = "ended"
@@ -148,10 +150,10 @@ describe("an event that cannot be rendered", () => {
   ] as [string, CompiledSubscription["render"]][])(
     "ends the subscriptions of that document, and no others: %s",
     async (_when, render) => {
-      const [bad, good] = [createProgram(true, render), createProgram(true)]
+      const [bad, good] = [createCompiled(true, render), createCompiled(true)]
       const { link, frames } = createLink()
-      const losers = ["alice", "bob"].map((user) => createSession(user, bad.compiled, link))
-      const winner = createSession("carol", good.compiled, link)
+      const losers = ["alice", "bob"].map((user) => createSubscription(user, bad.compiled, link))
+      const winner = createSubscription("carol", good.compiled, link)
       await dispatch(event, [...losers, winner], { log: silentLogger })
       for (const { errors } of losers) {
         expect(errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })])

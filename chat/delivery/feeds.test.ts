@@ -17,7 +17,7 @@ import {
 } from "../limits.ts"
 import type { MembershipView, Store } from "../store/store.ts"
 import { createLog, type LogBuilder } from "../test/log-builder.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, type World } from "../test/world.ts"
 import { createFeeds } from "./feeds.ts"
 
@@ -58,8 +58,8 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]()
 })
 
-async function open(user: string, options: Parameters<typeof openSession>[3] = {}) {
-  const subscription = openSession(node, user, undefined, options)
+async function open(user: string, options: Parameters<typeof openSubscription>[3] = {}) {
+  const subscription = openSubscription(node, user, undefined, options)
   await subscription.replayed
   return subscription
 }
@@ -149,7 +149,7 @@ describe("a feed that gives up", () => {
         return found
       },
       async () => {
-        const opened = openSession(node, "bob", undefined)
+        const opened = openSubscription(node, "bob", undefined)
         await isRead.promise
         return opened
       },
@@ -193,7 +193,7 @@ test("a document whose event has been rendered for too long ends, whatever waits
 
 test("a replay to a gateway that does not read ends", async () => {
   await stored(5)
-  const subscription = openSession(node, "bob", new Map(), {
+  const subscription = openSubscription(node, "bob", new Map(), {
     waitingBytes: () => REPLAY_LINK_BYTES + 1,
   })
   await Bun.sleep(0)

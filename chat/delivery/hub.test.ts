@@ -8,7 +8,7 @@ import type { ChatContainer } from "../context.ts"
 import type { Entry } from "../domain/entry.ts"
 import type { Store } from "../store/store.ts"
 import { createLog, type LogBuilder, messageId } from "../test/log-builder.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, type World } from "../test/world.ts"
 
 const group = "group"
@@ -74,7 +74,7 @@ const hear = (...entries: Entry[]) => {
   for (const entry of entries) node.hub.take({ kind: "entry", entry }, [])
 }
 async function open(user: string) {
-  const subscription = openSession(node, user, undefined)
+  const subscription = openSubscription(node, user, undefined)
   await subscription.replayed
   return subscription
 }
@@ -202,7 +202,7 @@ describe("a feed that cannot go on", () => {
     expect(() => hear(strange(2))).not.toThrow()
     for (const { error } of [alice, bob]) expect(error).toMatchObject({ code: "UNAVAILABLE" })
     expect([node.hub.size, node.hub.feeds]).toEqual([0, 0])
-    const back = openSession(node, "bob", new Map([[group, 1]]))
+    const back = openSubscription(node, "bob", new Map([[group, 1]]))
     await back.replayed
     hear(message!, ...(await store(...messages(1))))
     expect(seqs(back)).toEqual([2, 3])
@@ -232,7 +232,7 @@ describe("an old joining that comes by while a subscription is being placed", ()
       await found.promise
       return store.memberships(user)
     }
-    const subscription = openSession(node, "carol", new Map([[group, position]]))
+    const subscription = openSubscription(node, "carol", new Map([[group, position]]))
     await asked.promise
     const read = Promise.withResolvers<void>()
     reading = read.promise
@@ -338,7 +338,7 @@ describe("whoever is added", () => {
       if (user === "carol") await mayRegister
       return store.memberships(user)
     }
-    const carol = openSession(node, "carol", undefined)
+    const carol = openSubscription(node, "carol", undefined)
     const [joining] = await store(log.changed("alice", { joined: ["carol"] }), log.message("alice"))
     await open("bob")
     let letGo = () => {}
@@ -461,7 +461,7 @@ describe("a subscription that is registering", () => {
   test("misses nothing that passed a feed which has ended since", async () => {
     const alice = await open("alice")
     const letGo = holdMemberships()
-    const bob = openSession(node, "bob", undefined)
+    const bob = openSubscription(node, "bob", undefined)
     await Promise.resolve()
     hear(...(await store(log.message("alice"))))
     expect(seqs(alice)).toEqual([2])
@@ -474,7 +474,7 @@ describe("a subscription that is registering", () => {
 
   test("misses nothing that passed while there was no room", async () => {
     const letGo = holdMemberships()
-    const bob = openSession(node, "bob", undefined)
+    const bob = openSubscription(node, "bob", undefined)
     await Promise.resolve()
     hear(...(await store(log.message("alice"), log.message("alice"))))
     letGo()
@@ -492,7 +492,7 @@ describe("a subscription that is registering", () => {
       await isFound.promise
       return past
     }
-    const bob = openSession(node, "bob", new Map([[group, 2]]))
+    const bob = openSubscription(node, "bob", new Map([[group, 2]]))
     await isRead.promise
     const joined = log.changed("alice", { joined: ["bob"] })
     hear(...(await store(joined)))
@@ -517,7 +517,7 @@ describe("a subscription that is registering", () => {
       await isHeld
       return store.memberships(user)
     }
-    const started = openSession(node, "bob", positions)
+    const started = openSubscription(node, "bob", positions)
     hear(
       ...(await store(
         log.changed("alice", { joined: ["bob"] }),
@@ -535,7 +535,7 @@ test("a subscription becomes live in the very moment in which nothing is left to
   const entries = await store(...messages(50))
   memberships = async (_store, user) =>
     (await world.store.memberships(user)).map((membership) => ({ ...membership, head: 1 }))
-  const bob = openSession(node, "bob", undefined, {
+  const bob = openSubscription(node, "bob", undefined, {
     onEvent({ kind }) {
       if (kind !== "ready") return
       // One entry now and then in the next turns, so that one comes in the gap, were there one.
@@ -568,7 +568,7 @@ describe("the partitions of the bus", () => {
     expect(partitionOf("alice", 64)).not.toBe(partition)
     const [alice, one, two] = [await open("alice"), await open("bob"), await open("bob")]
     const letGo = holdMemberships()
-    const replaying = openSession(node, "bob", undefined)
+    const replaying = openSubscription(node, "bob", undefined)
     await store(log.message("alice", "missed by the bus"))
     tellGap(partition)
     letGo()
@@ -578,7 +578,7 @@ describe("the partitions of the bus", () => {
     expect([alice.subscription.phase, node.hub.size]).toEqual(["live", 1])
     expect(held.at(-1)).toBe(`-${partition}`)
 
-    const resumed = openSession(node, "bob", new Map([[group, 1]]))
+    const resumed = openSubscription(node, "bob", new Map([[group, 1]]))
     await resumed.replayed
     expect(seqs(resumed)).toEqual([2])
   })

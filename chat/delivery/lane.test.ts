@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { until } from "@parley/testing/until.ts"
 import type { ChatContainer } from "../context.ts"
 import { LANE_BYTES, LANE_EVENTS } from "../limits.ts"
-import { openSession, plainProgram } from "../test/subscriber.ts"
+import { openSubscription, plainCompiled } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 import type { CompiledSubscription } from "./subscription.ts"
 
@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]())
 
 /** A document whose events wait until they are let go. */
-function heldProgram(shareable = true) {
+function heldCompiled(shareable = true) {
   const { promise, resolve } = Promise.withResolvers<void>()
   let rendered = 0
   const compiled: CompiledSubscription = {
@@ -30,8 +30,8 @@ function heldProgram(shareable = true) {
   }
   return { compiled, letGo: resolve, rendered: () => rendered }
 }
-async function open(user: string, compiled = plainProgram()) {
-  const subscription = openSession(node, user, undefined, { compiled })
+async function open(user: string, compiled = plainCompiled()) {
+  const subscription = openSubscription(node, user, undefined, { compiled })
   await subscription.replayed
   return subscription
 }
@@ -41,7 +41,7 @@ const say = (text?: string) => send(node, "alice", conversation, text)
 
 describe("a document that takes long", () => {
   test("keeps no other document of the conversation waiting, and gets its own in order", async () => {
-    const held = heldProgram()
+    const held = heldCompiled()
     const [slow, quick] = [await open("bob", held.compiled), await open("carol")]
     for (let i = 0; i < 5; i++) await say()
     expect(seqs(quick)).toEqual([2, 3, 4, 5, 6])
@@ -52,7 +52,7 @@ describe("a document that takes long", () => {
   })
 
   test("is rendered once for a person's devices, though it depends on the viewer", async () => {
-    const held = heldProgram(false)
+    const held = heldCompiled(false)
     const devices = [
       await open("bob", held.compiled),
       await open("bob", held.compiled),
@@ -71,14 +71,14 @@ describe("a document that takes long", () => {
   ])(
     "ends its subscriptions, and no others, where it is too many %s behind",
     async (_what, count, text) => {
-      const held = heldProgram()
+      const held = heldCompiled()
       const [slow, quick] = [await open("bob", held.compiled), await open("carol")]
       for (let i = 0; i < count; i++) await say(text)
       expect(slow.error).toMatchObject({ code: "UNAVAILABLE" })
       expect(quick.error).toBeUndefined()
       expect(quick.entries()).toHaveLength(count)
       held.letGo()
-      const back = openSession(node, "bob", new Map([[conversation, count - 10]]))
+      const back = openSubscription(node, "bob", new Map([[conversation, count - 10]]))
       await back.replayed
       expect(back.entries()).toHaveLength(11)
     },
@@ -117,7 +117,7 @@ test("a watcher that throws ends the subscriptions of that event, and the feed g
   }))
   const [node] = broken.nodes
   const group = await node!.services.groups.create("alice", "Friends", ["bob"])
-  const bob = openSession(node!, "bob", undefined)
+  const bob = openSubscription(node!, "bob", undefined)
   await bob.replayed
   const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
   const say = (text: string) =>
@@ -129,7 +129,7 @@ test("a watcher that throws ends the subscriptions of that event, and the feed g
   expect(await say("not told to Bob")).toMatchObject({ seq: 2 })
   expect(bob.error).toMatchObject({ code: "UNAVAILABLE" })
   isBroken = false
-  const back = openSession(node!, "bob", new Map([[group, 1]]))
+  const back = openSubscription(node!, "bob", new Map([[group, 1]]))
   await back.replayed
   await say("told to Bob")
   expect(back.entries().map(({ seq }) => seq)).toEqual([2, 3])

@@ -10,7 +10,7 @@ import {
 } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { createLog } from "../test/log-builder.ts"
-import { openSession, plainProgram } from "../test/subscriber.ts"
+import { openSubscription, plainCompiled } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 import type { Registered } from "./hub.ts"
 import { plan } from "./replay.ts"
@@ -127,7 +127,7 @@ async function groupWith(world: World, messages: number): Promise<string> {
   }
   return conversation
 }
-const seqs = (subscription: ReturnType<typeof openSession>) =>
+const seqs = (subscription: ReturnType<typeof openSubscription>) =>
   subscription.entries().map(({ seq }) => seq)
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
 
@@ -136,7 +136,7 @@ describe("a subscription", () => {
     await using world = await createWorld()
     const [node] = world.nodes
     const conversation = await groupWith(world, 450)
-    const subscription = openSession(node!, "bob", new Map([[conversation, 20]]))
+    const subscription = openSubscription(node!, "bob", new Map([[conversation, 20]]))
     await subscription.replayed
     await send(node!, "alice", conversation, "live")
     expect(seqs(subscription)).toEqual(upTo(452).slice(20))
@@ -149,7 +149,7 @@ describe("a subscription", () => {
     await using world = await createWorld()
     const [node] = world.nodes
     const conversation = await groupWith(world, 10)
-    const subscription = openSession(node!, "bob", undefined)
+    const subscription = openSubscription(node!, "bob", undefined)
     await subscription.replayed
     await send(node!, "alice", conversation, "live")
     expect(subscription.received.map(({ kind }) => kind)).toEqual(["ready", "entry"])
@@ -161,7 +161,7 @@ describe("a subscription", () => {
     const [node] = world.nodes
     const large = await groupWith(world, 1_200)
     const small = await groupWith(world, 3)
-    const subscription = openSession(node!, "bob", new Map())
+    const subscription = openSubscription(node!, "bob", new Map())
     await subscription.replayed
     expect(subscription.readies()).toEqual([{ kind: "ready", recovered: false, reload: [large] }])
     expect(subscription.entries().map(({ conversation, seq }) => [conversation, seq])).toEqual(
@@ -176,7 +176,7 @@ describe("a subscription", () => {
     const [node] = world.nodes
     const conversation = await groupWith(world, 300)
     const sent: Promise<unknown>[] = []
-    const subscription = openSession(node!, "bob", new Map(), {
+    const subscription = openSubscription(node!, "bob", new Map(), {
       // Each entry that is replayed makes Alice write another one.
       compiled: {
         shareable: true,
@@ -200,7 +200,7 @@ describe("a subscription", () => {
     await using world = await createWorld()
     const [node] = world.nodes
     await groupWith(world, 900)
-    const subscription = openSession(node!, "bob", new Map(), {
+    const subscription = openSubscription(node!, "bob", new Map(), {
       onEvent: () => subscription.received.length === 250 && subscription.stop(),
     })
     await subscription.replayed
@@ -213,7 +213,7 @@ describe("a subscription", () => {
     await using world = await createWorld()
     const [node] = world.nodes
     await groupWith(world, 3)
-    const subscription = openSession(node!, "bob", new Map())
+    const subscription = openSubscription(node!, "bob", new Map())
     subscription.stop()
     await subscription.replayed
     expect(subscription.received).toEqual([])
@@ -227,7 +227,7 @@ describe("a replay", () => {
     const [node] = world.nodes
     await groupWith(world, 300)
     let waiting = 0
-    const subscription = openSession(node!, "bob", new Map(), {
+    const subscription = openSubscription(node!, "bob", new Map(), {
       onEvent: () => {
         waiting += 50_000
       },
@@ -261,7 +261,7 @@ describe("a replay", () => {
     const conversation = await groupWith(world, 0)
     for (let i = 0; i < 100; i++) await send(node!, "alice", conversation, "x".repeat(8_000))
     pages.length = 0
-    const subscription = openSession(node!, "bob", new Map())
+    const subscription = openSubscription(node!, "bob", new Map())
     await subscription.replayed
     expect(seqs(subscription)).toEqual(upTo(101))
     expect(Math.max(...pages)).toBeLessThanOrEqual(REPLAY_PAGE_BYTES / 8_000 + 2)
@@ -330,7 +330,7 @@ describe("a store that fails during a replay", () => {
     await using world = await createWorld(1, failing(method, after))
     const [node] = world.nodes
     await groupWith(world, 900)
-    const subscription = openSession(node!, "bob", new Map())
+    const subscription = openSubscription(node!, "bob", new Map())
     await subscription.replayed
     expect(subscription.error).toMatchObject({ code: "UNAVAILABLE" })
     expect(seqs(subscription)).toEqual(upTo(told))
@@ -347,7 +347,7 @@ describe("a store that fails during a replay", () => {
     }))
     const [node] = world.nodes
     await groupWith(world, 10)
-    const subscription = openSession(node!, "bob", new Map())
+    const subscription = openSubscription(node!, "bob", new Map())
     await subscription.replayed
     expect(subscription.error).toMatchObject({ code: "UNAVAILABLE" })
     expect(node!.hub.size).toBe(0)
@@ -370,8 +370,8 @@ test(`more than ${BUFFER_EVENTS} events during a replay end it: the client resum
   }))
   const [node] = world.nodes
   const conversation = await groupWith(world, 10)
-  const slow = openSession(node!, "bob", new Map())
-  const live = openSession(node!, "alice", undefined, { compiled: plainProgram(false) })
+  const slow = openSubscription(node!, "bob", new Map())
+  const live = openSubscription(node!, "alice", undefined, { compiled: plainCompiled(false) })
   await live.replayed
   // One sender has at most 1,000 waiting.
   for (let sent = 0; sent < BUFFER_EVENTS; sent += 500) {

@@ -6,7 +6,7 @@ import type { ChatContainer } from "../context.ts"
 import type { Entry } from "../domain/entry.ts"
 import { messageId } from "../test/log-builder.ts"
 import { createShaker, shakeBus, shakeStore } from "../test/shaker.ts"
-import { createSubscriber, plainProgram, type Subscriber } from "../test/subscriber.ts"
+import { createSubscriber, plainCompiled, type Subscriber } from "../test/subscriber.ts"
 import { createWorld, logOf, type World } from "../test/world.ts"
 
 const NODES = 3
@@ -98,10 +98,10 @@ async function play(
     await services[1]!.groups.create("alice", "Family", ["bob", "carol"]),
   ]
   const documents = [
-    plainProgram(),
-    plainProgram(true, () => shaker.pause()),
-    plainProgram(false, () => shaker.pause()),
-    plainProgram(false),
+    plainCompiled(),
+    plainCompiled(true, () => shaker.pause()),
+    plainCompiled(false, () => shaker.pause()),
+    plainCompiled(false),
   ]
   // Everyone has a device, and Bob two; two of them have the same document.
   const devices = [...users, "bob"].map((user, i) => createSubscriber(user, documents[i % 4]!))

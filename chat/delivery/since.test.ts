@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import type { ChatContainer } from "../context.ts"
 import { MISSED_IN_ONE } from "../limits.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, send, type World } from "../test/world.ts"
 
 const MINUTE = 60_000
@@ -29,9 +29,14 @@ async function say(conversation: string, count = 1): Promise<void> {
 }
 /** Bob comes back, having everything up to a time, and otherwise what he names. */
 async function resume(since: number, named: [string, number][] = []) {
-  const subscription = openSession(node, "bob", named.length > 0 ? new Map(named) : undefined, {
-    since,
-  })
+  const subscription = openSubscription(
+    node,
+    "bob",
+    named.length > 0 ? new Map(named) : undefined,
+    {
+      since,
+    },
+  )
   await subscription.replayed
   return subscription
 }

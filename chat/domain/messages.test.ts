@@ -4,7 +4,7 @@ import { until } from "@parley/testing/until.ts"
 import { WRITE_LIMITS } from "../limits.ts"
 import type { Store } from "../store/store.ts"
 import { messageId } from "../test/log-builder.ts"
-import { openSession } from "../test/subscriber.ts"
+import { openSubscription } from "../test/subscriber.ts"
 import { createWorld, logOf, refusal, send, type World } from "../test/world.ts"
 
 let world: World
@@ -187,7 +187,7 @@ describe("a write whose outcome is not known", () => {
       code: "UNAVAILABLE",
     })
     fate = "lost after"
-    const bob = openSession(node!, "bob", undefined)
+    const bob = openSubscription(node!, "bob", undefined)
     await bob.replayed
     expect(await refusal(send(node!, "alice", conversation, "y", after))).toMatchObject({
       code: "UNAVAILABLE",

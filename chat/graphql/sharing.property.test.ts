@@ -114,7 +114,7 @@ const documents = (marked: boolean): fc.Arbitrary<string> =>
     ${fragments.join("\n")}`
   })
 
-const programOf = (query: string) => {
+const compiledOf = (query: string) => {
   const document = parse(query)
   // The variables of conditions may be left over, and a fragment's of them too: only that is no fault here.
   const faults = validate(schema, document).filter(({ message }) => !/never used/.test(message))
@@ -127,7 +127,7 @@ describe("a document that selects no @viewer field", () => {
   test("is shared, and says the same without a viewer as it does for each of them", async () => {
     await fc.assert(
       fc.asyncProperty(documents(false), async (query) => {
-        const compiled = programOf(query)
+        const compiled = compiledOf(query)
         expect(compiled.shareable).toBe(true)
         for (const event of events) {
           const shared = await compiled.render(event, undefined)
@@ -146,7 +146,7 @@ describe("a document that may select @viewer fields", () => {
     let ownOnes = 0
     await fc.assert(
       fc.asyncProperty(documents(true), async (query) => {
-        const compiled = programOf(query)
+        const compiled = compiledOf(query)
         if (compiled.shareable) sharedOnes += 1
         else ownOnes += 1
         for (const event of events) {
@@ -190,7 +190,7 @@ function reachable(): { name: string; marked: boolean; query: string }[] {
 }
 
 const answersWithoutViewer = async (query: string) => {
-  const compiled = programOf(query)
+  const compiled = compiledOf(query)
   const answers = await Promise.all(events.map((event) => compiled.render(event, undefined)))
   return answers.flatMap((answer) => JSON.parse(answer).errors ?? [])
 }
@@ -210,7 +210,7 @@ describe("the marks", () => {
     for (const { name, query } of marked) {
       const codes = (await answersWithoutViewer(query)).map(({ extensions }) => extensions.code)
       expect([name, [...new Set(codes)]]).toEqual([name, ["UNAUTHENTICATED"]])
-      expect([name, programOf(query).shareable]).toEqual([name, false])
+      expect([name, compiledOf(query).shareable]).toEqual([name, false])
     }
   })
 })

@@ -8,7 +8,7 @@ import type { CompiledSubscription, DeliveryEvent, Subscription } from "../deliv
 import type { Entry } from "../domain/entry.ts"
 
 /** A compiled whose answer is the event itself, as JSON. */
-export const plainProgram = (
+export const plainCompiled = (
   shareable = true,
   pause?: () => Promise<void>,
 ): CompiledSubscription => ({
@@ -23,7 +23,7 @@ export const plainProgram = (
 let ids = 0
 
 /** A subscription of its own, as `createEvents` makes one, that keeps what it was sent. */
-export function openSession(
+export function openSubscription(
   node: ChatContainer,
   user: string,
   positions: Positions | undefined,
@@ -52,7 +52,7 @@ export function openSession(
   }
   ids += 1
   const subscription: Subscription = {
-    ...{ user, link, id: `${ids}`, compiled: options.compiled ?? plainProgram() },
+    ...{ user, link, id: `${ids}`, compiled: options.compiled ?? plainCompiled() },
     ...{
       phase: "replaying",
       buffer: [],
@@ -99,7 +99,7 @@ export function openSession(
 export function createSubscriber(user: string, compiled: CompiledSubscription) {
   const positions = new Map<string, number>()
   const told: Entry[] = []
-  let current: ReturnType<typeof openSession> | undefined
+  let current: ReturnType<typeof openSubscription> | undefined
   return {
     user,
     /** Every entry, in the order of its arrival, over all connections. */
@@ -112,7 +112,7 @@ export function createSubscriber(user: string, compiled: CompiledSubscription) {
     },
     connect(node: ChatContainer): void {
       current?.stop()
-      current = openSession(node, user, new Map(positions), {
+      current = openSubscription(node, user, new Map(positions), {
         compiled,
         onEvent(event) {
           if (event.kind === "ready" && event.reload.length > 0) throw new Error("reload?")

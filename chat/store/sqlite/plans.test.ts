@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite"
 import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
-import { temporaryFolder } from "../../test/node.ts"
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { openSqliteStore } from "./sqlite.ts"
 
 /**

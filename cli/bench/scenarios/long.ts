@@ -1,10 +1,10 @@
+import { temporaryFolder } from "@parley/testing/folder.ts"
 import { createReader } from "../../../chat/domain/reader.ts"
 import { openStore, type Store } from "../../../chat/store/store.ts"
 import { ratios } from "../measure.ts"
 import { type Figure, figure } from "../report.ts"
 import type { Scenario } from "../scenario.ts"
 import { median, summary } from "../stats.ts"
-import { temporaryFolder } from "../system/folder.ts"
 
 const SHORT = 100
 const PAGE = 50
