@@ -46,12 +46,12 @@ import { openStore, type Store } from "./store/store.ts"
 
 const DAY = 24 * 60 * 60_000
 
-/** Everything that the auth service is made of. Whoever made it disposes of it. */
+/** Everything that the auth service is made of. Its maker disposes of it. */
 export interface AuthContext extends AsyncDisposable {
   config: AuthConfig
   log: Logger
   tracer: Tracer | undefined
-  /** Where somebody is to read them. */
+  /** Where an operator wants to read them. */
   metrics: Metrics | undefined
   store: Store
   keys: Keys

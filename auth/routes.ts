@@ -15,7 +15,7 @@ export function routes(auth: AuthContext) {
 
   return (
     new Elysia()
-      // A store that is away is no fault of ours: whoever asks should ask again, or another process.
+      // A store that is away is no fault of ours: the caller should ask again, or another process.
       .onError(({ error }) => {
         if (!isUnavailable(error)) return undefined
         return new Response(`${error.message}\n`, { status: 503, headers: { "retry-after": "1" } })

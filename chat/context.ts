@@ -65,7 +65,7 @@ export interface ChatContainer extends AsyncDisposable {
   tokens: TokenVerifier
   log: Logger
   tracer: Tracer | undefined
-  /** Where somebody is to read them. */
+  /** Where an operator wants to read them. */
   metrics: Metrics | undefined
   openEvents: ReturnType<typeof createEvents>
   /** How this node's thread is shared out. */

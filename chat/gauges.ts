@@ -15,7 +15,7 @@ export interface Parts {
   cluster(): Cluster | undefined
 }
 
-/** Reads what is live and what waits in a node, whenever somebody asks for its metrics. */
+/** Reads what is live and what waits in a node, whenever its metrics are read. */
 export function watchParts(metrics: Metrics, parts: Parts): void {
   const { hub, appender, outbox, cluster } = parts
   const gauge: Metrics["gauge"] = (name, ...rest) => metrics.gauge(`parley_chat_${name}`, ...rest)

@@ -16,7 +16,7 @@ export interface ChatMetrics {
   onReplay(entries: number, outcome: ReplayOutcome): void
   /** A person was told that it is too much, or that it may not be. */
   onLimited: OnLimited
-  /** Reads what waits and what is live, whenever somebody asks. */
+  /** Reads what waits and what is live, whenever the metrics are read. */
   watch(parts: Parts): void
 }
 

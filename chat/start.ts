@@ -58,7 +58,7 @@ export async function startChat(
   }
 }
 
-/** Waits until the sessions are elsewhere; whoever is still here then resumes by position. */
+/** Waits until the subscriptions are elsewhere; a client that is still here then resumes by position. */
 async function drain(cluster: Cluster, { hub }: ChatContainer): Promise<void> {
   await cluster.drain()
   const deadline = performance.now() + DRAIN_WITHIN

@@ -5,7 +5,7 @@ import type { BusEvent } from "./bus/bus.ts"
 import type { Entry } from "./domain/entry.ts"
 
 /**
- * Follows what requests bring about through this node: in the log, at debug, and in traces. There is none where nobody
+ * Follows what requests bring about through this node: in the log, at debug, and in traces. There is none where no operator
  * wants to know, so that it costs nothing then.
  */
 export interface Tracing {
@@ -26,7 +26,7 @@ export interface Publishing {
 }
 
 export interface Delivering {
-  /** What whoever the subscriptions belong to is to go on from. */
+  /** What the gateways of these subscriptions go on from. */
   cause: RequestContext | undefined
   /** So many subscriptions were sent it. */
   done(subscriptions: number): void
@@ -39,7 +39,7 @@ export function createTracing(log: Logger, tracer: Tracer | undefined): Tracing 
     if (log.debugs) log.debug(what, { requestId: cause?.requestId, ...about })
   }
 
-  /** What nobody is known to have asked for is no part of a trace. */
+  /** What no known request has brought about is no part of a trace. */
   function begin(
     name: string,
     kind: SpanRole,
@@ -94,7 +94,7 @@ export function createTracing(log: Logger, tracer: Tracer | undefined): Tracing 
   }
 }
 
-/** Where it is to be found, and nothing that somebody wrote. */
+/** Where it is to be found, and no text of a user. */
 function aboutEntry(entry: Entry): Attributes {
   const { conversation, seq } = entry
   return entry.kind === "message" ? { conversation, seq, id: entry.id } : { conversation, seq }

@@ -32,7 +32,7 @@ function add(list: BlockList, network: string): boolean {
 }
 
 /**
- * The address of whoever asks: the peer's, or, where that is a proxy of ours, the one for which it asks. What a client
+ * The address of the client that asks: the peer's, or, where that is a proxy of ours, the one for which it asks. What a client
  * itself says in `x-forwarded-for` is its own invention: each proxy appends whom it heard, so the list is read from its
  * end, for as long as those who say it are trusted.
  */

@@ -39,7 +39,7 @@ export interface GatewayConfig {
   /** Operations a second; the defaults are in limits.ts. */
   operationsPerPerson?: number
   operationsPerAddress?: number
-  /** Whose `x-forwarded-for` is believed; undefined: nobody's. */
+  /** Whose `x-forwarded-for` is believed; undefined: no peer's. */
   trustedProxies?: BlockList
   /** Holds the playground's files, as an image does; undefined: they are bundled once, and kept. */
   playgroundDir?: string

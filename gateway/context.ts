@@ -31,7 +31,7 @@ import type { TIMES } from "./upstream/connection.ts"
 import { followNodes, nodeUrl } from "./upstream/nodes.ts"
 import { createPool, type Pool } from "./upstream/pool.ts"
 
-/** Everything that the gateway is made of. Whoever made it disposes of it. */
+/** Everything that the gateway is made of. Its maker disposes of it. */
 export interface GatewayContext extends Disposable {
   config: GatewayConfig
   log: Logger

@@ -22,7 +22,7 @@ const OVERLAP_MS = 5_000
 /**
  * Asks auth every second which sessions have ended, beginning with those whose tokens may still be valid. It goes by the
  * time that auth tells with each answer, which is that of its store, and follows it wherever it goes, also back: so
- * nobody's clock matters. Any of its processes knows; while none answers the question is simply asked again.
+ * no clock matters. Any of its processes knows; while none answers the question is simply asked again.
  */
 export function followEndedSessions(options: {
   authUrls: readonly string[]

@@ -197,7 +197,7 @@ export const MAX_PLAN_CHARACTERS = 256 * 1024
 
 /** How long one caller's new documents may hold the thread, in ms: all at once, and what comes back in a second. The app's own take 60 ms in all. */
 export const NEW_DOCUMENTS_PER_PERSON = { burst: 5_000, perSecond: 100 } as const
-/** The same for an address from which nobody is signed in. */
+/** The same for an address without a login. */
 export const NEW_DOCUMENTS_PER_ADDRESS = { burst: 2_000, perSecond: 50 } as const
 /** New documents of one caller that wait for their turn. */
 export const MAX_WAITING_PER_CALLER = 40

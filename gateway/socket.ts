@@ -61,7 +61,7 @@ type Args = ExecutionArgs & {
   compiled: CompiledSubscription | undefined
 }
 
-/** Serves queries, mutations and subscriptions over graphql-transport-ws, to whoever is signed in. */
+/** Serves queries, mutations and subscriptions over graphql-transport-ws, to clients that are signed in. */
 export function createSocketServer(options: SocketOptions): Server<Extra> {
   const { documents, executor, fairUse, compiler, sessions, pools, deliver } = options
   const { access, metrics, log } = options

@@ -96,7 +96,7 @@ export async function startGateway(
   }
 }
 
-/** The public keys, from auth, so that whoever checks our tokens needs to know one origin only. */
+/** The public keys, from auth, so that a service which checks the tokens needs to know one origin only. */
 function publicKeys(authUrls: readonly string[]): () => Promise<Response> {
   const ofAuth = failover(authUrls, KEYS_WITHIN_MS)
   const read = (authUrl: string, signal: AbortSignal) =>

@@ -8,7 +8,7 @@ import type { Caller } from "./upstream/caller.ts"
 
 /**
  * Follows what clients ask for, and what comes of it at other clients' sockets: in the log, at debug, and in traces.
- * There is none where nobody wants to know, so that it costs nothing then.
+ * There is none where no operator wants to know, so that it costs nothing then.
  */
 export interface Tracing {
   /** Whether what a client says of a trace of its own is of any use. */

@@ -96,7 +96,7 @@ export function waitForLine(
   })
 }
 
-/** Keeps the last few kilobytes of a stream that nobody else reads. */
+/** Keeps the last few kilobytes of a stream that has no other reader. */
 export function lastWords(stream: ReadableStream<Uint8Array>): () => string {
   let text = ""
   const read = async () => {

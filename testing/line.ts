@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net"
 /** What the line does to whatever goes over it. */
 export type LineState =
   | "passes"
-  /** Nobody answers: connections are closed at once, those that are open too. */
+  /** The other end does not answer: connections are closed at once, those that are open too. */
   | "refuses"
   /** Packets are swallowed, in both directions; nothing is closed. */
   | "freezes"

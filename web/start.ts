@@ -13,7 +13,7 @@ const QUIET_MS = 1_000
 /** Serves the built app from this very process. @throws ConfigError where it is not built. */
 export async function startWeb(config: WebConfig): Promise<Running> {
   const built = await builtConfig()
-  // Next would load the config anew otherwise, with a compiler and a bundler that nobody needs here: 28 MB.
+  // Next would load the config anew otherwise, with a compiler and a bundler that the server does not need: 28 MB.
   process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify(built)
   const { default: next } = await import("next")
   const { host: hostname, port } = config

@@ -147,8 +147,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (!right || !found) throw wrong()
       await limits.signIns.take(found.user)
       const signedIn = await sessions.begin(found.user, device)
-      // The password may have been changed while it was checked. Whoever changes it ends the sessions that they see
-      // afterwards, and whoever begins one looks at the password afterwards: no session slips through.
+      // The password may have been changed while it was checked. The change ends the sessions that it sees
+      // afterwards, and a sign-in looks at the password once its session has begun: no session slips through.
       const now = await store.credentialsById(found.user)
       if (now?.passwordHash === found.passwordHash) return signedIn
       await sessions.end(signedIn.session)

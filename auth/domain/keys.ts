@@ -16,9 +16,9 @@ import type { KeyStorage, StoredKey, StoredKeys } from "../store/store.ts"
 
 /** A key signs for this long; then the next one takes over. */
 export const KEY_PERIOD_MS = 30 * 24 * 60 * 60 * 1000
-/** So often is looked what other processes, or whoever looks after the keys, have made of them. */
+/** So often a process looks what other processes, or an operator, have made of the keys. */
 const LOOK_EVERY_MS = 60_000
-/** The same for a key that is not known here; whoever makes up names of keys does not keep the store busy. */
+/** The same for a key that is not known here; a client that makes up names of keys does not keep the store busy. */
 const LOOK_FOR_UNKNOWN_EVERY_MS = 1_000
 
 export interface SigningKey {
@@ -152,7 +152,7 @@ async function keysAt(known: StoredKey[], now: number): Promise<StoredKey[]> {
   return keys.slice(Math.max(0, index - 1), index + 2)
 }
 
-// A clock that was set back before the first key's time must not stop anybody from signing in.
+// A clock that was set back before the first key's time must not stop people from signing in.
 const presentKey = (keys: StoredKey[], now: number) =>
   keys.findLast((key) => key.activeFrom <= now) ?? keys[0]
 

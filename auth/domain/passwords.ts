@@ -9,7 +9,7 @@ const COMMON = new Set(list.split("\n").filter((line) => line !== "" && !line.st
 
 /**
  * A password in the form in which it is hashed: NFKC, so that every keyboard and system gives the same one.
- * @throws ParleyError BAD_INPUT where nobody can have that password: no text, empty, or more than 256 bytes.
+ * @throws ParleyError BAD_INPUT where no account can have that password: no text, empty, or more than 256 bytes.
  */
 export function givenPassword(field: string, given: string): string {
   mustBeText(field, given)

@@ -11,7 +11,7 @@ export interface RateLimitOptions {
   windowMs: number
   /** What those who are refused read. */
   message: string
-  /** Whoever waits longer for others who are counted before them, in ms, is refused: the store has stopped. */
+  /** A request that waits longer for those that are counted before it, in ms, is refused: the store has stopped. */
   patienceMs?: number
 }
 
@@ -75,7 +75,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       }
       const came = performance.now()
       await inTurn(key, () => {
-        // Whoever asked has left by now, and is not to be counted.
+        // The client has left by now, and is not to be counted.
         if (performance.now() - came > patienceMs)
           throw unavailable("Too much is waiting just now.")
         return change(key, count)

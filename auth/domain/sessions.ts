@@ -45,7 +45,7 @@ export interface Sessions {
    * presented: whose answer was lost asks again, at any time.
    * @throws ParleyError UNAUTHENTICATED where the token is not valid; TokenReused where its successor has been presented
    * already: there is a copy of it, and the whole session ends; RATE_LIMITED where the session is renewed too often.
-   * @param isWaitedFor says whether whoever asked is still there: where a process was frozen meanwhile, the owner may have
+   * @param isWaitedFor says whether the client is still there: where a process was frozen meanwhile, the owner may have
    * asked another one since, and would never hear of the successor. Nothing changes then: UNAVAILABLE.
    */
   refresh(token: string, isWaitedFor?: () => boolean): Promise<SignedIn>
@@ -114,7 +114,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const session = await store.session(claim.session)
     const now = clock.now()
     if (!session || session.endedAt !== null || session.expiresAt <= now) throw ended()
-    if (!isWaitedFor()) throw unavailable("Nobody waits for this session any more.")
+    if (!isWaitedFor()) throw unavailable("The client waits for this session no more.")
     const { id, user, generation } = session
 
     if (claim.generation === generation) {

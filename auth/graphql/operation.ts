@@ -16,7 +16,7 @@ export interface Operation {
   user(id: string): Promise<User | undefined>
   /**
    * Who asks, checked against the store: auth knows at once when a session has ended.
-   * @throws ParleyError UNAUTHENTICATED where nobody is signed in.
+   * @throws ParleyError UNAUTHENTICATED for a request without a login.
    */
   viewer(): Promise<Viewer>
 }

@@ -150,7 +150,7 @@ export const resolvers = {
   Query,
   Mutation,
   User: {
-    /** Needs no viewer: profiles are public to whoever holds the link secret. */
+    /** Needs no viewer: profiles are public to holders of the link secret. */
     async __resolveReference({ id }: { id: string }, { user }: Operation) {
       return (await user(id)) ?? null
     },

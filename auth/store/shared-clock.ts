@@ -39,7 +39,7 @@ export function createSharedClock(
   }
 
   async function follow(): Promise<void> {
-    // Whoever needs the store hears why it is away.
+    // A caller that needs the store hears why it is away.
     await look().catch(() => {})
     if (stopped) return
     timer = setTimeout(follow, offset === undefined ? AGAIN_AFTER_MS : LOOK_EVERY_MS)

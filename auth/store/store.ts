@@ -137,7 +137,7 @@ export interface Store extends AsyncDisposable {
 
   /**
    * What time it is for this store, asked of it now. Whatever it was asked to do before that and has answered is there
-   * for whoever looks afterwards, and ends and renewals that follow have stamps that are no older, but for what the
+   * for a reader that looks afterwards, and ends and renewals that follow have stamps that are no older, but for what the
    * engine itself takes between a stamp and the write.
    */
   time(): Promise<number>

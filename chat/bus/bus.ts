@@ -20,7 +20,7 @@ export interface BusRecord {
 /**
  * Carries events to the nodes that have the users concerned. The channel of a user is a partition; a node receives the
  * partitions that it holds, in the order of each and of each kind of event, and never its own records. A record may
- * come twice, and one may come before another that the log has first: whoever receives it goes by the log's seq.
+ * come twice, and one may come before another that the log has first: a node that receives it goes by the log's seq.
  */
 export interface Bus extends AsyncDisposable {
   readonly partitions: number
@@ -59,7 +59,7 @@ export interface BusState {
   speaks: boolean
 }
 
-/** For whoever watches a node. */
+/** For an operator who watches a node. */
 export interface BusStats {
   /** Partitions that are held. */
   held: number

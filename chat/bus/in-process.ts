@@ -8,7 +8,7 @@ export interface InProcessExchange {
 }
 
 /**
- * The embedded engine: nodes in one process, joined by calls. With a single node there is nobody to tell, and
+ * The embedded engine: nodes in one process, joined by calls. With a single node there is no other to tell, and
  * publishing costs nothing; with several it keeps the promises of the port, order and partitions included.
  */
 export function createInProcessExchange(): InProcessExchange {
@@ -49,7 +49,7 @@ export function createInProcessExchange(): InProcessExchange {
         onRecord(given) {
           handler = given
         },
-        // A call reaches everybody or nobody: nothing is ever missed.
+        // A call reaches all nodes or none: no node ever misses one.
         onGap() {},
         state: () => ({ hears: true, speaks: true }),
         async ping() {},

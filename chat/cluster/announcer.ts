@@ -14,9 +14,9 @@ export interface AnnouncerOptions {
 }
 
 /**
- * Announces from the log what may never have been announced. It goes to those who are members now: whoever has left
+ * Announces from the log what may never have been announced. It goes to those who are members now: a user who has left
  * since then is told by the announcement of their leaving, before which a feed reads what it has missed. An entry that
- * had been announced already harms nobody: everyone goes by its seq.
+ * had been announced already does no harm: every feed goes by its seq.
  */
 export function createAnnouncer({ nodes, states, announce }: AnnouncerOptions) {
   async function tell(entry: Entry): Promise<void> {

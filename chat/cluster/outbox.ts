@@ -22,9 +22,9 @@ export interface NodeOutbox extends Outbox {
   isSettled(): boolean
   /** What the bus would not take: announced from the log once it takes something again. */
   unannounced(): NumberRange | undefined
-  /** Writes of which nobody knew the outcome, once they have had time to arrive. */
+  /** Writes whose outcome the store did not tell, once they have had time to arrive. */
   doubts(now: number): NumberRange | undefined
-  /** For whoever watches a node: entries that may not have been announced yet, and writes of unknown outcome. */
+  /** For an operator who watches a node: entries that may not have been announced yet, and writes of unknown outcome. */
   stats(): { unannounced: number; doubts: number }
   /** Begins a new life: another node has become the heir of the present one, and announces what is left of it. */
   renew(): void

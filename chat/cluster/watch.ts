@@ -13,11 +13,11 @@ export interface Watch {
 
 /** In beats: one that is late, or one look that failed, is no death. */
 const DEAD_AFTER = 4
-/** In beats: whoever has not looked for so long cannot tell who was silent meanwhile. */
+/** In beats: a node that has not looked for so long cannot tell which others were silent meanwhile. */
 const BLIND_AFTER = 2
 
 /**
- * Tells the living from the dead by whether their beats move, in the time of whoever watches: clocks are never compared,
+ * Tells the living from the dead by whether their beats move, in the time of the node that watches: clocks are never compared,
  * and may jump. A node that was frozen, or cut off from the store, begins to watch anew.
  */
 export function createWatch(beatEvery: number): Watch {

@@ -14,7 +14,7 @@ import { endAll, eventBytes, type Subscription } from "./subscription.ts"
 const FILL_RETRY_MS = 250
 
 export interface Feeds {
-  /** Tells those in the event's feed of it; an entry may also bring somebody in. */
+  /** Tells those in the event's feed of it; an entry may also bring a subscription in. */
   take(event: BusEvent, users: readonly string[]): void
   /**
    * Lets a subscription in whose membership was read when the log ended at `head`: it is told of every entry after that.
@@ -124,7 +124,7 @@ export function createFeeds(options: FeedsOptions): Feeds {
 
   /**
    * Works through a feed's queue in the order of the log; runs on without a promise as long as nothing waits. A feed
-   * ends with its last subscription, but not before its queue: an entry in it may bring somebody in.
+   * ends with its last subscription, but not before its queue: an entry in it may bring another one in.
    */
   function pump(feed: Feed): void {
     feed.busy = true

@@ -35,7 +35,7 @@ export interface Hub {
   stats(): HubStats
 }
 
-/** For whoever watches a node. */
+/** For an operator who watches a node. */
 export interface HubStats {
   replaying: number
   live: number
@@ -60,8 +60,8 @@ export function createHub(options: HubOptions): Hub {
   const subscriptions = new Set<Subscription>()
   const users = new Map<string, Set<Subscription>>()
   const held = new Map<number, number>()
-  const nobody: ReadonlySet<Subscription> = new Set()
-  const feeds = createFeeds({ ...options, subscriptionsOf: (user) => users.get(user) ?? nobody })
+  const none: ReadonlySet<Subscription> = new Set()
+  const feeds = createFeeds({ ...options, subscriptionsOf: (user) => users.get(user) ?? none })
 
   /**
    * A subscription remembers the conversations that its user has left, too. One subscription alone is never too many: of how many
@@ -69,7 +69,7 @@ export function createHub(options: HubOptions): Hub {
    * @throws ParleyError RATE_LIMITED where the person's subscriptions are in too many feeds together.
    */
   function checkPlaces(user: string): void {
-    const mine = users.get(user) ?? nobody
+    const mine = users.get(user) ?? none
     let places = 0
     for (const subscription of mine)
       places += feeds.placesOf(subscription) + subscription.departed.size

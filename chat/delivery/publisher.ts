@@ -42,7 +42,7 @@ export function createPublisher({ hub, bus, states, tracing }: PublisherOptions)
     const publishing = tracing?.publishing(event)
     const published = bus.publish(publishing?.event ?? event, users)
     if (published) publishing?.until(published)
-    // Whoever keeps account of it hears of a failure; nobody has to.
+    // The outbox hears of a failure. Where there is none, the failure is of no consequence.
     published?.catch(() => {})
     return published
   }
@@ -56,7 +56,7 @@ export function createPublisher({ hub, bus, states, tracing }: PublisherOptions)
     receiptMoved(receipt, users, cause) {
       const event = { ...receipt, cause }
       hub.take(event, users)
-      // A receipt that nobody hears of is not lost: the watermark is stored.
+      // A receipt that reaches no node is not lost: the watermark is stored.
       void publish(event, () => users)
     },
   }

@@ -256,7 +256,7 @@ function heirOf(state: ConversationState, leaving: string): string[] {
   return [heir]
 }
 
-/** @throws ParleyError NOT_FOUND to whoever is no member: to them there is no such conversation. */
+/** @throws ParleyError NOT_FOUND to a user who is no member: to them there is no such conversation. */
 function checkMember(state: ConversationState, user: string): void {
   if (!state.members.has(user)) throw notFound("conversation")
 }
@@ -278,7 +278,7 @@ function checkAdmin(state: ConversationState, user: string): void {
 const tooMany = (field: string) => badInput(field, `A group has at most ${MAX_MEMBERS} members.`)
 
 /**
- * The id of the one direct conversation of two users: the same whoever starts it and on whichever node, so that seq 1
+ * The id of the one direct conversation of two users: the same whichever of the two starts it, on whichever node, so that seq 1
  * of its log is what makes it unique. A UUIDv8 (RFC 9562 §5.8) over both ids.
  */
 function directId(one: string, other: string): string {

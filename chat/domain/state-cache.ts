@@ -17,7 +17,7 @@ export interface StateCache {
   /** Takes in what other nodes have appended before this call. */
   catchUp(state: ConversationState): Promise<void>
   /**
-   * Remembers that another node says it has stored an entry: whoever writes next looks at the log first, and need not
+   * Remembers that another node says it has stored an entry: the next writer looks at the log first, and need not
    * lose a seq to learn of it. What the entry says is learnt from the log alone.
    */
   hear(conversation: string, seq: number): void

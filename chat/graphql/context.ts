@@ -21,7 +21,7 @@ export interface Services {
 }
 
 export interface ChatContext {
-  /** The signed-in user; undefined where nobody is, and while one rendering serves many viewers. */
+  /** The signed-in user; undefined for a request without a login, and while one rendering serves many viewers. */
   viewer: string | undefined
   /** What brings about whatever is written; absent where an event is rendered, which writes nothing. */
   cause?: RequestContext
@@ -30,7 +30,7 @@ export interface ChatContext {
   work: Work
 }
 
-/** @throws ParleyError UNAUTHENTICATED where nobody is signed in. */
+/** @throws ParleyError UNAUTHENTICATED for a request without a login. */
 export function viewerOf(context: ChatContext): string {
   if (context.viewer === undefined) throw unauthenticated()
   return context.viewer

@@ -5,7 +5,7 @@ export interface NodeRecord {
   id: string
   /** Where gateways reach it. */
   url: string
-  /** Goes up while it lives. Whoever has not seen it move for a while counts the node as dead: no clocks are compared. */
+  /** Goes up while it lives. A node that has not seen it move for a while counts this one as dead: no clocks are compared. */
   beat: number
   /** It is stopping: sessions are to move elsewhere. */
   draining: boolean

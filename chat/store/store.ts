@@ -138,7 +138,7 @@ export interface Store extends AsyncDisposable {
   /**
    * Moves watermarks forward; a mark that is not ahead changes nothing. Answers the member as it was before and as it
    * is now, or undefined where there is no such membership. Where it cannot tell which try moved a mark, the member was
-   * at 0 before: being told of a receipt twice harms nobody.
+   * at 0 before: being told of a receipt twice does no harm.
    */
   moveMarks(
     conversation: string,

@@ -40,7 +40,7 @@ export function openSubscription(
   let error: Error | undefined
   const link: Link = {
     deliver(_ids, payload, cause) {
-      // What is written to a connection that is gone reaches nobody.
+      // What is written to a connection that is gone reaches no client.
       if (subscription.phase === "ended") return false
       const event = JSON.parse(payload) as DeliveryEvent
       received.push(event)

@@ -12,7 +12,7 @@ export interface Answer {
   refused: ErrorCode | undefined
   /** The code of the first error; `OK` where there is none. */
   code: ErrorCode | "OK"
-  /** Whether any part of it may succeed later without anybody changing anything. */
+  /** Whether any part of it may succeed later with no change by the client. */
   retryable: boolean
   /** `Set-Cookie` values; they leave over HTTP only. */
   setCookies: readonly string[]

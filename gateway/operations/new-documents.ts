@@ -8,7 +8,7 @@ import {
   NEW_DOCUMENTS_PER_PERSON,
 } from "../limits.ts"
 
-/** Who answers for the cost of an operation: a person, or an address from which nobody is signed in. */
+/** Who answers for the cost of an operation: a person, or an address without a login. */
 export interface Payer {
   user: string | undefined
   address: string

@@ -21,7 +21,7 @@ export interface CompiledSubscription {
   subgraph: string
   /**
    * No field of the document depends on who asks, so an event is worked out once for everyone who gets it, on
-   * nobody's behalf. Otherwise it is worked out for each subscriber, with that subscriber's token.
+   * no user's behalf. Otherwise it is worked out for each subscriber, with that subscriber's token.
    */
   shareable: boolean
   /** What one event may have. */

@@ -6,9 +6,9 @@ import type { Pool } from "./pool.ts"
 
 /** On whose behalf a subgraph is asked. */
 export interface Caller {
-  /** The user's id; undefined where nobody is signed in, and for work shared by many viewers. */
+  /** The user's id; undefined without a login, and for work shared by many viewers. */
   user: string | undefined
-  /** A valid access token; undefined where nobody is signed in, and for work shared by many viewers. */
+  /** A valid access token; undefined without a login, and for work shared by many viewers. */
   token: string | undefined
   refreshToken: string | undefined
   /** The device cookie; absent where there is none. */
@@ -22,7 +22,7 @@ export interface Caller {
   cancellation?: Cancellation
 }
 
-/** Work that is the same for whoever sees its result. */
+/** Work that is the same for every user who sees its result. */
 export const NOBODY: Caller = {
   user: undefined,
   token: undefined,

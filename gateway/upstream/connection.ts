@@ -45,7 +45,7 @@ export interface ConnectionOptions {
 
 /** In ms. */
 export const TIMES = {
-  /** Whoever asks during a break that began less long ago waits for its end instead of being refused. */
+  /** An operation that comes during a break which began less long ago waits for its end instead of being refused. */
   grace: 1_000,
   firstRetry: 50,
   lastRetry: 2_000,

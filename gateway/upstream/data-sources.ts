@@ -22,7 +22,7 @@ export interface SubgraphResult {
 
 /**
  * Lets `executeQueryPlan` fetch over the links. Look-ups of entities of which no field depends on who asks are made on
- * nobody's behalf and put together, whoever they are for.
+ * no user's behalf and put together, whichever users they are for.
  */
 export function createDataSources<S extends Upstreamed>(
   pools: Pools<S>,

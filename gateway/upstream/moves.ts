@@ -4,12 +4,12 @@ import type { Node } from "./pool.ts"
 /** Ticks in which all who are on a node that is to be left have gone: a second. */
 const LEAVE_TICKS = 10
 const LEAVE_AT_LEAST = 10
-/** Ticks in which everybody was looked at once, and moved where their place is elsewhere by now: 15 s. */
+/** Ticks in which the gateway looks at every subscriber once, and moves those whose place is elsewhere by now: 15 s. */
 const SETTLE_TICKS = 150
 const SETTLE_AT_LEAST = 2
 
 export interface Moves {
-  /** Somebody's place may have changed: everybody is looked at again, little by little. */
+  /** Places may have changed: the gateway looks at every subscriber again, little by little. */
   begin(): void
   /** Moves as many as are due; called ten times a second. */
   tick(): void
@@ -17,7 +17,7 @@ export interface Moves {
 
 /**
  * Moves subscriptions to where they belong. Each ends with UNAVAILABLE and is opened anew by its client, with the
- * positions of that moment: nothing is lost, whoever stays in between. Those on a node that is draining or gone are
+ * positions of that moment: nothing is lost, however long a subscriber stays in between. Those on a node that is draining or gone are
  * quick, since it is about to stop. Those whose place is on a node that has just come have time: they are well where
  * they are, and a node that comes must not begin with a crowd.
  */
@@ -30,7 +30,7 @@ export function createMoves<S extends Upstreamed>(
   let again = false
   let looking: { at: Iterator<readonly [Node<S>, S]>; each: number } | undefined
 
-  function* everybody(): Generator<readonly [Node<S>, S]> {
+  function* everySubscriber(): Generator<readonly [Node<S>, S]> {
     for (const node of nodes()) {
       for (const subscription of node.link.subscriptions()) yield [node, subscription] as const
     }
@@ -38,7 +38,10 @@ export function createMoves<S extends Upstreamed>(
 
   function lookAtAll() {
     const load = nodes().reduce((sum, { link }) => sum + link.load, 0)
-    return { at: everybody(), each: Math.max(SETTLE_AT_LEAST, Math.ceil(load / SETTLE_TICKS)) }
+    return {
+      at: everySubscriber(),
+      each: Math.max(SETTLE_AT_LEAST, Math.ceil(load / SETTLE_TICKS)),
+    }
   }
 
   function leave(node: Node<S>): void {

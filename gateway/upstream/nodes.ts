@@ -20,7 +20,7 @@ const WITHIN_MS = 1_000
 
 /**
  * Asks chat every second which nodes there are: the node that answered last, or else any other that is known, or one of
- * the seeds. Their answers may differ for a moment, so it stays with one as long as that one answers. While nobody does,
+ * the seeds. Their answers may differ for a moment, so it stays with one as long as that one answers. While none does,
  * what was known last goes on. Nodes that do not know the question are an older version, which cannot have others.
  */
 export function followNodes(options: {
@@ -68,7 +68,7 @@ export function followNodes(options: {
         failure = error
       }
     }
-    // Whoever has once told more has not forgotten how.
+    // A node that has once told more has not forgotten how.
     if (!isOlder || known.length > 0) throw failure
     onList(byUrl(seeds.map((url) => ({ url, draining: false }))), PARTITIONS)
   }

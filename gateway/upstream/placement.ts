@@ -3,7 +3,7 @@ import { murmur2 } from "@parley/platform/partition.ts"
 /**
  * Rendezvous hashing (highest random weight; Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates",
  * IEEE/ACM Transactions on Networking 6(1), 1998): each node has a weight for each partition, and a partition is with
- * the heaviest of the nodes that may have it. So every gateway finds the same node without asking anybody, a node that
+ * the heaviest of the nodes that may have it. So every gateway finds the same node without asking, a node that
  * is added takes its share from all others and moves nothing else, and one that is gone leaves its share to all others.
  * A node goes by its URL: one that starts anew gets back what it had.
  */

@@ -14,7 +14,7 @@ import { createWaiting } from "./waiting.ts"
 /** One node of a subgraph, and the link to it. */
 export interface Node<S extends Upstreamed> extends Weighted {
   link: Link<S>
-  /** It is about to stop, or is in the list no more: whoever is there is to go elsewhere. */
+  /** It is about to stop, or is in the list no more: its subscribers are to go elsewhere. */
   draining: boolean
   /** Whether it has ever been in a list: a seed may be another name of a node. */
   known: boolean
@@ -29,7 +29,7 @@ export interface ListedNode {
 
 /**
  * All nodes of one subgraph, as if they were one. What is asked for a user goes to the node of that user's partition,
- * what is asked for nobody to each in turn; both go elsewhere where that node does not answer. Where things go is a
+ * what no user asks for to each in turn; both go elsewhere where that node does not answer. Where things go is a
  * matter of economy: every node gives the same answers.
  */
 export interface Pool<S extends Upstreamed> {
@@ -144,7 +144,7 @@ export function createPool<S extends Upstreamed>(options: PoolOptions<S>): Pool<
     return node
   }
 
-  /** The node for a user, or for nobody the next one, among those of the first kind that there are any of. */
+  /** The node for a user, or without one the next in turn, among those of the first kind that there are any of. */
   function choose(
     user: string | undefined,
     kinds: readonly Fitness[],

@@ -129,7 +129,7 @@ export const Log: Doc<
   conversation(id: $id) { log(after: $after, first: $first) { ${LOG_EVENT} } }
 }`
 
-/** Selects no @viewer field, so that the server executes it once for everybody who receives an event. */
+/** Selects no @viewer field, so that the server executes it once for all who receive an event. */
 export const Events: Doc<{ events: WireEvent }> =
   gql`subscription Events($after: [PositionInput!], $since: DateTime) {
   events(after: $after, since: $since) {

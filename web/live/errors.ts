@@ -1,6 +1,6 @@
 import type { CombinedError } from "@urql/core"
 
-/** What a failed operation means to whoever started it. */
+/** What a failed operation means to the part of the page that started it. */
 export type Failure =
   /** The very same may succeed later: nothing was reached, or the server asks to come again. */
   | { is: "later"; afterMs?: number | undefined; limited?: boolean }

@@ -243,7 +243,7 @@ function withMembers(
     members[user] ??= { role: "MEMBER", delivered: entry.seq, read: entry.seq }
   }
   for (const user of entry.left) {
-    // In a big group not every member is loaded; whoever left was one all the same.
+    // In a big group not every member is loaded; a user who left was one all the same.
     if (members[user] || Object.keys(members).length < memberCount) memberCount -= 1
     delete members[user]
   }

@@ -21,7 +21,7 @@ export interface OutboxOptions {
   acknowledged(conversation: string, message: Message): void
   /** How long to wait before the next attempt, in ms; a test makes it short. */
   wait?(attempt: number): number
-  /** Does the work while nobody else in the browser does any by that name. */
+  /** Does the work while no other tab of the browser does any by that name. */
   alone?(name: string, work: () => Promise<void>): Promise<void>
 }
 

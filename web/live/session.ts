@@ -10,7 +10,7 @@ import { eraseWriteAhead } from "./write-ahead.ts"
  */
 
 const RENEWED_AT = "parley.renewedAt"
-/** The user who is signed in; what is left of it when nobody is says that the session ended from elsewhere. */
+/** The user who is signed in; what is left of it without a login says that the session ended from elsewhere. */
 const ACCOUNT = "parley.account"
 /** Another tab's renewal that is younger than this counts as ours. */
 const FRESH_MS = 5_000
@@ -27,7 +27,7 @@ export function renewSession(): Promise<Renewal> {
   return running
 }
 
-/** The same, whatever this browser believes about the last renewal: the server has just found nobody signed in. */
+/** The same, whatever this browser believes about the last renewal: the server has just found no login. */
 export function renewSessionAnew(): Promise<Renewal> {
   forget(RENEWED_AT)
   return renewSession()

@@ -14,7 +14,7 @@ export interface Renewed {
 
 /**
  * Renews the session where the access cookie is gone or about to be and the refresh cookie is there. Undefined where there is nothing
- * to renew or the renewal fails: the page then finds nobody signed in, or the browser tries again.
+ * to renew or the renewal fails: the page then finds no login, or the browser tries again.
  */
 export async function renewedCookies(
   request: NextRequest,

@@ -28,8 +28,8 @@ export interface SeedClock {
 export const TIME_ZONE_COOKIE = "parley_tz"
 
 /**
- * Loads the first page of whoever asks; with `open`, also the newest messages of that conversation.
- * Redirects to /sign-in where nobody is signed in. @throws where the gateway cannot answer.
+ * Loads the visitor's first page; with `open`, also the newest messages of that conversation.
+ * Redirects a visitor without a login to /sign-in. @throws where the gateway cannot answer.
  */
 export async function loadSeed(open?: string): Promise<Seed> {
   const [home, opened] = await Promise.all([

@@ -43,7 +43,7 @@ export async function openMongoStore({ url, linkSecret, log }: MongoStoreOptions
   const counters = mongo.collection<CounterDocument>("counters")
   const times = mongo.collection<{ _id: string; at: Date }>("clock")
 
-  /** @param step is told whether it was tried before, with an outcome that nobody heard of. */
+  /** @param step is told whether it was tried before, with an outcome that did not come back. */
   const run = <T>(step: (again: boolean) => Promise<T>): Promise<T> => mongo.run(() => twice(step))
 
   const publicUsers = (filter: Filter<UserDocument>) =>
@@ -165,7 +165,7 @@ export async function openMongoStore({ url, linkSecret, log }: MongoStoreOptions
             $currentDate: { rotatedAt: true },
           },
         )
-        // Whoever renewed it: a generation has one token.
+        // Whichever request renewed it: a generation has one token.
         if (matchedCount > 0 || !again) return matchedCount > 0
         return (await sessions.findOne({ _id: id, generation, endedAt: null })) !== null
       }),

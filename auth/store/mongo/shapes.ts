@@ -19,7 +19,7 @@ export type SessionDocument = Stored<
 >
 
 export interface CounterDocument extends Stored<Counter, "key", "expiresAt"> {
-  /** Names of the last writes: whoever does not know whether their own took place finds it here. */
+  /** Names of the last writes: a process that does not know whether its own took place finds it here. */
   writes: string[]
 }
 

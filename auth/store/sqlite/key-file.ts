@@ -15,7 +15,7 @@ import { readKeys } from "../stored-keys.ts"
 /**
  * Keeps the secret keys in one JSON file that only its owner may read (0600). A save replaces the file as a whole, so
  * that a crash leaves either the old or the new keys. Nothing of it waits, so that within this process, whose folder it
- * is, nobody gets between the comparison and the replacement.
+ * is, no other process gets between the comparison and the replacement.
  */
 export const keyFile = (path: string): KeyStorage => ({
   load: async () => load(path),

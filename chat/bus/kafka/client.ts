@@ -4,14 +4,14 @@ import type { Logger } from "@parley/platform/log.ts"
 import { type Admin, Kafka, type LogEntry, logLevel } from "kafkajs"
 import { within } from "../waiting.ts"
 
-/** Whoever has not answered a request by then is taken for dead; in ms. */
+/** A broker that has not answered a request by then counts as dead; in ms. */
 export const ANSWER_WITHIN = 3_000
 const CONNECT_WITHIN = 1_000
 /** A question may take several requests. */
 const ASK_WITHIN = 8_000
 /**
  * kafkajs tries a few times and then fails; each of our loops begins anew with a new client. One that tries for ever
- * keeps a connection that is dead without having been closed, and goes on trying when nobody needs it any more. In full:
+ * keeps a connection that is dead without having been closed, and goes on trying when no caller needs it any more. In full:
  * else NODE_ENV decides about a part of it.
  */
 export const RETRY = {
@@ -35,7 +35,7 @@ export function kafkaClients(brokers: readonly string[], clientId: string, log: 
     })
 }
 
-/** What kafkajs calls an error is part of its daily work; what matters to whoever runs a node, we say ourselves. */
+/** kafkajs calls much of its daily work an error; the node itself logs what matters to an operator. */
 const logsTo =
   (log: Logger) =>
   () =>

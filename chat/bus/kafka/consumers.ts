@@ -23,7 +23,7 @@ export interface Consumers {
 
 export interface ConsumersOptions {
   newClient: NewClient
-  /** What the names of the groups begin with. Nobody else is in them, so that nobody shares partitions. */
+  /** What the names of the groups begin with. No other node is in them, so no two nodes share partitions. */
   group: string
   topics: readonly string[]
   partitions: number
@@ -43,7 +43,7 @@ const REST = 5
 
 /**
  * kafkajs can restart a consumer itself, but then waits until its old session at the broker has ended. A new consumer in
- * a new group waits for nobody.
+ * a new group waits for no other member.
  */
 export function createConsumers(options: ConsumersOptions): Consumers {
   const { newClient, topics, partitions, log } = options
@@ -78,7 +78,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
       ...{ minBytes: 1, maxWaitTimeInMs: FETCH_WAIT },
       ...{ maxBytes: BUS_FETCH_BYTES, maxBytesPerPartition: BUS_FETCH_BYTES_PER_PARTITION },
       ...{ metadataMaxAge: 1_000, allowAutoTopicCreation: false },
-      // Nobody's open transaction stops us.
+      // No producer's open transaction stops this consumer.
       readUncommitted: true,
       retry: { ...RETRY, restartOnFailure: async () => false },
     })

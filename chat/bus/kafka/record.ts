@@ -5,7 +5,7 @@ import { type BusEvent, type BusRecord, toRecords } from "../bus.ts"
 
 /**
  * A record as it travels: JSON in UTF-8. Who sent it stands in a header, so that its sender need not read it, and so does
- * what brought it about, which is nobody's business but the logs'.
+ * what brought it about, which concerns the logs alone.
  */
 export interface WireRecord {
   partition: number
@@ -98,7 +98,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 export type WireHeaders = Record<string, { toString(): string } | undefined>
 
 /**
- * Reads what may come from anybody. Fields that are not known are left out: a newer node may have added them.
+ * Reads what any producer may have written. Fields that are not known are left out: a newer node may have added them.
  * @throws Error that says why it is none of our records
  */
 export function decodeRecord(value: Buffer | null, headers: WireHeaders = {}): BusRecord {

@@ -40,7 +40,7 @@ const SETTINGS: Record<keyof Topics, Record<string, string>> = {
 const COMMON = {
   "cleanup.policy": "delete",
   [MESSAGE_SIZE]: "1048588",
-  // A record that somebody compressed in a way we cannot read would stop whoever receives its partition.
+  // A record that is compressed in a way that the node cannot read would stop every node that receives its partition.
   "compression.type": "uncompressed",
   // A node whose clock is wrong neither makes its records old at once, nor has them refused as too new.
   "message.timestamp.type": "LogAppendTime",
@@ -96,7 +96,7 @@ async function waitForLeaders(admin: Admin, topic: string, partitions: number): 
 
 /**
  * Reads the topics' settings.
- * @returns what tells them from topics of the same names that somebody makes after these have been deleted
+ * @returns what tells them from topics of the same names that an operator makes after these have been deleted
  * @throws ConfigError where one takes no records of our size
  */
 export async function inspectTopics(admin: Admin, topics: Topics): Promise<string> {

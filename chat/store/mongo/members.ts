@@ -16,20 +16,20 @@ import {
 export interface Members {
   /** Brings the members up to date with the change at `seq` and every one before it, unless they are. */
   ensure(conversation: string, seq: number): Promise<void>
-  /** Stores a change of members by `insert`, and brings the members up to date with it; whoever is killed midway is finished for. */
+  /** Stores a change of members by `insert`, and brings the members up to date with it; another node finishes for one that is killed midway. */
   change(entry: MembersEntry, insert: () => Promise<number>): Promise<number>
   /** Finishes what was begun a while ago, by whomever. */
   repair(): Promise<void>
 }
 
-/** An intent seen for longer than this is somebody's who cannot finish, in ms. */
+/** An intent seen for longer than this is that of a node which cannot finish, in ms. */
 const OVERDUE = 2_000
 /** An entry that was not there for so long will not come any more; in ms. A frozen node may come back within it. */
 const HOPELESS = 10 * 60_000
 
 /**
  * The collection `members`, which follows the logs. A change of members is its entry in the log; what follows from it
- * for each user is applied afterwards, one document at a time, by whoever stored it. In any order, by any number of
+ * for each user is applied afterwards, one document at a time, by the node that stored it. In any order, by any number of
  * nodes at once, the outcome is the same: a document says by which entry it was changed, and never goes back.
  */
 export function createMembers(mongo: Mongo): Members {
@@ -117,7 +117,7 @@ export function createMembers(mongo: Mongo): Members {
       const { insertedId } = await twice(() => intents.insertOne({ conversation, seq }))
       const stored = await insert()
       if (stored > 0) await twice(() => apply(entry))
-      // Nobody waits for it; where it comes to nothing, whoever repairs does it.
+      // No caller waits for it; where it comes to nothing, the next repair does it.
       mongo.run(() => intents.deleteOne({ _id: insertedId })).catch(() => {})
       return stored
     },

@@ -71,7 +71,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
   )
 
   /**
-   * A change of members is applied before anything follows it in the log: so nobody whose document still calls them a
+   * A change of members is applied before anything follows it in the log: so no user whose document still calls them a
    * member can be past their end.
    */
   async function append(given: readonly Entry[], position?: OutboxPosition): Promise<number> {
@@ -165,7 +165,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         until === null && (tops.get(conversation)?.members ?? 0) > changed,
     )
     const ids = doubtful.map(({ conversation }) => conversation)
-    // Of a change at the very end nobody knows whether it has been applied; nothing follows one that has not.
+    // Of a change at the very end the log does not tell whether it has been applied; nothing follows one that has not.
     const ends = ids.filter((id) => tops.get(id)!.members === tops.get(id)!.seq)
     await Promise.all(ends.map((id) => changes.ensure(id, tops.get(id)!.seq)))
     const again =
@@ -225,7 +225,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
         const page = await readEntries(found.limit(limit), limit, bytes)
         const last = page.at(-1)
         if (last) logs.note(conversation, topOf(last))
-        // Whoever goes by a change of members finds the members as it left them.
+        // A reader that goes by a change of members finds the members as it left them.
         const change = page.findLast(({ kind }) => kind === "members")
         if (change) await changes.ensure(conversation, change.seq)
         return page
@@ -312,7 +312,7 @@ export function createMongoStore(mongo: Mongo, log: Logger, registry = mongo): S
           )
           if (!found) return undefined
           const before = memberOf(found)
-          // The first try may have moved it, and nobody was told.
+          // The first try may have moved it, and no subscription was told.
           if (again && before.delivered === delivered) before.delivered = 0
           if (again && before.read === read) before.read = 0
           const now = {

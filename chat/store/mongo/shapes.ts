@@ -44,7 +44,7 @@ export interface MemberDocument extends Member {
   changedAt?: number
 }
 
-/** A change of members that somebody may have begun and not finished. */
+/** A change of members that a node may have begun and not finished. */
 export interface IntentDocument {
   conversation: string
   seq: number
@@ -109,7 +109,7 @@ export const memberOf = (document: MemberDocument): Member => ({
   read: document.read,
 })
 
-/** What a change makes of each user's document; whoever is in several lists is in the last state that they name. */
+/** What a change makes of each user's document; a user in several lists is in the last state that they name. */
 export function changesOf(entry: MembersEntry): Map<string, Partial<MemberDocument>> {
   const { seq, at } = entry
   const changes = new Map<string, Partial<MemberDocument>>()
@@ -117,7 +117,7 @@ export function changesOf(entry: MembersEntry): Map<string, Partial<MemberDocume
     changes.set(user, { ...changes.get(user), ...fields, changed: seq, changedAt: at })
   const role = (role: Role) => (user: string) => change(user, { role })
 
-  // Whoever joins again starts anew: what was before their return is not theirs to see.
+  // A user who joins again starts anew: what was before their return is not theirs to see.
   const marks = { delivered: seq, read: seq }
   for (const user of entry.joined) {
     change(user, { role: "MEMBER", since: seq, joinedAt: at, until: null, ...marks })

@@ -24,7 +24,7 @@ export function openSqliteStore(path: string): Store {
   const headOf = db.query<{ head: number }, [string]>("SELECT head FROM conversations WHERE id = ?")
   const moveHead = db.query("UPDATE conversations SET head = ?, head_at = ? WHERE id = ?")
   const create = db.query("INSERT INTO conversations VALUES (?, ?, ?, ?, 0, 0)")
-  // Whoever joins again starts anew: what was before their return is not theirs to see.
+  // A user who joins again starts anew: what was before their return is not theirs to see.
   const join = db.query(`
     INSERT INTO members VALUES ($conversation, $user, 'MEMBER', $seq, $at, NULL, $seq, $seq)
     ON CONFLICT DO UPDATE SET role = 'MEMBER', since = $seq, joined_at = $at, until = NULL,

@@ -2,7 +2,7 @@ import type { ReactNode } from "react"
 import { Mark } from "../../ui/mark.tsx"
 import styles from "./auth.module.css"
 
-/** The frame of the pages for whoever is not signed in. */
+/** The frame of the pages for visitors who are not signed in. */
 export function AuthPage(props: {
   title: string
   other: { ask: string; label: string; href: string }
