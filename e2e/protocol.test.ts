@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { CLOSE } from "@parley/link/close-codes.ts"
 import { ERROR_CODES } from "@parley/platform/errors.ts"
 import { buildASTSchema, isUnionType, parse } from "graphql"
 import { ROOT } from "../platform/machine/root.ts"
@@ -19,14 +20,17 @@ test("docs/protocol.md documents every event", async () => {
   for (const { name } of union.getTypes()) expect(protocol).toContain(`\`${name}\``)
 })
 
-test("docs/protocol.md documents every close code that is used", async () => {
-  const used = new Set<string>()
+test("docs/protocol.md documents every close code, and the code names each", async () => {
+  for (const code of Object.values(CLOSE)) {
+    expect(protocol).toMatch(new RegExp(`^\\| *\`?${code}`, "m"))
+  }
+  const unnamed: string[] = []
   for await (const path of new Bun.Glob("{gateway,link,platform,chat}/**/*.ts").scan(ROOT)) {
     if (path.includes("test") || path.includes("node_modules")) continue
-    for (const [, code] of (await read(path)).matchAll(/\b(?:close|quit)\((\d{4})\b/g)) {
-      used.add(code!)
-    }
+    const closes = (await read(path)).matchAll(
+      /\b(?:close|quit|closeSocket)\((?:socket, )?\d{4}\b/g,
+    )
+    unnamed.push(...[...closes].map(([text]) => `${path}: ${text}`))
   }
-  expect(used.size).toBeGreaterThan(2)
-  for (const code of used) expect(protocol).toMatch(new RegExp(`^\\| *\`?${code}`, "m"))
+  expect(unnamed).toEqual([])
 })

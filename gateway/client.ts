@@ -1,3 +1,4 @@
+import { CLOSE } from "@parley/link/close-codes.ts"
 import { type BunSocket, closeSocket, sendAnswer, sendFrame } from "@parley/link/socket.ts"
 import type { Clock } from "@parley/platform/clock.ts"
 import { unauthenticated } from "@parley/platform/errors.ts"
@@ -118,7 +119,8 @@ export class Client implements Reader, SessionSocket {
     }
     const now = this.options.clock.now()
     this.expiredSince ??= now
-    if (now - this.expiredSince > REFRESH_WITHIN) this.close(4403, "The access token has expired")
+    if (now - this.expiredSince > REFRESH_WITHIN)
+      this.close(CLOSE.forbidden, "The access token has expired")
     throw unauthenticated("The access token has expired: refresh it and ask again.")
   }
 

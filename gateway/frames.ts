@@ -1,3 +1,4 @@
+import { CLOSE } from "@parley/link/close-codes.ts"
 import type { Server } from "graphql-ws"
 import type { FairUse } from "./limits/fair-use.ts"
 import type { Extra } from "./socket.ts"
@@ -18,7 +19,7 @@ export const admitFrames = (
       if (isOver) return false
       if (fairUse.admits(client.payer, characters)) return true
       isOver = true
-      connection.close(1013, "Too many frames")
+      connection.close(CLOSE.tryAgainLater, "Too many frames")
       return false
     }
     socket.data.ping = socket.data.pong = () => void admits(0)

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto"
+import { CLOSE } from "@parley/link/close-codes.ts"
 import type { Clock } from "@parley/platform/clock.ts"
 import { unauthenticated, unavailable } from "@parley/platform/errors.ts"
 import { ACCESS_TOKEN, type TokenVerifier, type Viewer } from "@parley/platform/tokens.ts"
@@ -136,7 +137,7 @@ export function createSessions(options: {
       for (const id of ids) {
         if (!ended.has(id)) ended.set(id, now)
         for (const socket of live.get(id)?.sockets ?? [])
-          socket.close(4403, "The session has ended")
+          socket.close(CLOSE.forbidden, "The session has ended")
       }
     },
     heard() {
@@ -149,7 +150,7 @@ export function createSessions(options: {
       for (const { sockets } of live.values())
         for (const socket of sockets) if (socket.expiresAt < before) expired.push(socket)
       await gradually(expired, (socket) => {
-        if (socket.expiresAt < before) socket.close(4403, "The access token has expired")
+        if (socket.expiresAt < before) socket.close(CLOSE.forbidden, "The access token has expired")
       })
     },
     ids: () => [...live.keys()],

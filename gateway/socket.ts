@@ -1,4 +1,5 @@
 import { Cancellation } from "@parley/link/cancellation.ts"
+import { CLOSE } from "@parley/link/close-codes.ts"
 import { SingleAnswer } from "@parley/link/single-answer.ts"
 import type { BunSocket } from "@parley/link/socket.ts"
 import {
@@ -79,7 +80,7 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
       viewer = await sessions.viewer(token)
     } catch (error) {
       if (error instanceof ParleyError && error.code === "UNAUTHENTICATED") return false
-      client.close(1013, "Tokens cannot be checked just now: try again later")
+      client.close(CLOSE.tryAgainLater, "Tokens cannot be checked just now: try again later")
       return true
     }
     if (socket.readyState !== WebSocket.OPEN) return false
@@ -87,7 +88,8 @@ export function createSocketServer(options: SocketOptions): Server<Extra> {
     client.renew(token, viewer.expiresAt)
     client.session = sessions.enter(viewer, client)
     client.acknowledged()
-    if (!client.session) client.close(1013, "Too many connections of one session or person")
+    if (!client.session)
+      client.close(CLOSE.tryAgainLater, "Too many connections of one session or person")
     return true
   }
 

@@ -1,3 +1,4 @@
+import { CLOSE } from "@parley/link/close-codes.ts"
 import { failover } from "@parley/platform/failover.ts"
 import { createLogger } from "@parley/platform/log.ts"
 import { listenOr, type Running } from "@parley/platform/process.ts"
@@ -87,7 +88,7 @@ export async function startGateway(
     async stop() {
       stopping = true
       await gradually([...gateway.sessions.sockets()], (socket) =>
-        socket.close(1012, "Parley is restarting: resume by position"),
+        socket.close(CLOSE.serviceRestart, "Parley is restarting: resume by position"),
       )
       await Promise.race([server.stop(), Bun.sleep(FINISH_WITHIN_MS)])
       await server.stop(true)

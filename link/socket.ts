@@ -4,6 +4,7 @@ import {
   handleProtocols,
   type Server as ProtocolServer,
 } from "graphql-ws"
+import { CLOSE } from "./close-codes.ts"
 
 /** What Bun keeps per socket: where its frames go, set once by the protocol server. */
 export interface SocketData {
@@ -226,7 +227,9 @@ export function upgradeSocket<Extra extends { socket: BunSocket }>(
     message(socket, frame) {
       const text = String(frame)
       socket.data.frameSize = text.length
-      socket.data.handle?.(text).catch(() => closeSocket(socket, 4500, "Internal server error"))
+      socket.data
+        .handle?.(text)
+        .catch(() => closeSocket(socket, CLOSE.internalError, "Internal server error"))
     },
     drain(socket) {
       if (socket.data.isHeld) flush(socket)

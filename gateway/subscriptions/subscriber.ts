@@ -1,3 +1,4 @@
+import { CLOSE } from "@parley/link/close-codes.ts"
 import { answerTooLarge } from "@parley/link/work.ts"
 import { isLongerThan } from "@parley/platform/bytes.ts"
 import { ERROR_CODES, ParleyError, unavailable } from "@parley/platform/errors.ts"
@@ -81,7 +82,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
     this.queue.push(delivery)
     this.queued += delivery.size
     if (this.queue.length > MAX_WAITING_EVENTS || this.queued > MAX_WAITING_EVENT_BYTES) {
-      this.quit(1013, "Too many events are waiting: resume by position")
+      this.quit(CLOSE.tryAgainLater, "Too many events are waiting: resume by position")
     }
   }
 
@@ -119,7 +120,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
    */
   private interrupt(error: Error): void {
     if (this.reader.mayAsk) this.finish(error)
-    else this.quit(1012, "A subscription has ended: resume by position")
+    else this.quit(CLOSE.serviceRestart, "A subscription has ended: resume by position")
   }
 
   /** Ends it with the reason; one that passes makes its client resume. */
@@ -154,7 +155,7 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
   }
 
   lost(): void {
-    this.quit(1012, "What is behind a subscription went away: resume by position")
+    this.quit(CLOSE.serviceRestart, "What is behind a subscription went away: resume by position")
   }
 
   /** It asks for more than it may: it ends, with the reason, and its socket goes on. */
@@ -164,7 +165,10 @@ export class Subscriber implements Upstreamed, AsyncGenerator<never, void, void>
 
   /** It could not be opened on the link in time. */
   unopened(): void {
-    this.quit(1013, "What is behind a subscription cannot be reached: try again later")
+    this.quit(
+      CLOSE.tryAgainLater,
+      "What is behind a subscription cannot be reached: try again later",
+    )
   }
 
   next(): Promise<IteratorResult<never, void>> {

@@ -1,3 +1,4 @@
+import { CLOSE } from "@parley/link/close-codes.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from "graphql-ws"
 import { MAX_LINK_QUEUED_BYTES } from "../limits.ts"
@@ -59,7 +60,6 @@ export const TIMES = {
   watch: 250,
 }
 /** What a peer says that does not know our secret. */
-const FORBIDDEN = 4403
 /** How often the log is told of that, in ms. */
 const TELL_EVERY_MS = 60_000
 
@@ -106,7 +106,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
     mine.onclose = ({ code, reason }) => {
       if (mine !== socket) return
-      if (code === FORBIDDEN) refused()
+      if (code === CLOSE.forbidden) refused()
       lost(`${code} ${reason}`.trim())
     }
     mine.onerror = () => {}
@@ -224,7 +224,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       }
       release(Number.POSITIVE_INFINITY)
       socket.onclose = null
-      socket.close(1000)
+      socket.close(CLOSE.normal)
     },
   }
 }
