@@ -1,7 +1,7 @@
 import { LATENCY, type Metrics } from "@parley/platform/metrics.ts"
 import { timed } from "@parley/platform/timed.ts"
 import type { Operation } from "./operations/operation.ts"
-import type { Upstreamed } from "./upstream/link.ts"
+import type { Upstreamed } from "./upstream/ask.ts"
 import type { Pool } from "./upstream/pool.ts"
 
 /** The metrics of a gateway; docs/observability.md says what each tells. */

@@ -2,7 +2,7 @@ import { answerTooLarge } from "@parley/link/work.ts"
 import { isLongerThan } from "@parley/platform/bytes.ts"
 import { ERROR_CODES, type ErrorCode, isErrorCode, ParleyError } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
-import type { WireError } from "../upstream/link.ts"
+import type { WireError } from "../upstream/ask.ts"
 
 /** What an operation came to, ready to be sent. */
 export interface Answer {

@@ -4,8 +4,8 @@ import { isLongerThan } from "@parley/platform/bytes.ts"
 import { ERROR_CODES, ParleyError, unavailable } from "@parley/platform/errors.ts"
 import { GraphQLError } from "graphql"
 import { MAX_WAITING_EVENT_BYTES, MAX_WAITING_EVENTS } from "../limits.ts"
+import type { Upstreamed, WireError } from "../upstream/ask.ts"
 import type { Caller } from "../upstream/caller.ts"
-import type { Upstreamed, WireError } from "../upstream/link.ts"
 import type { CompiledSubscription } from "./subscription-compiler.ts"
 
 /** A client's socket, as its subscriptions see it. */

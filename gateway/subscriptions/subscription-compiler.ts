@@ -10,9 +10,9 @@ import { type Answer, answer, refusal } from "../operations/answer.ts"
 import type { Executor, Variables } from "../operations/executor.ts"
 import type { Operation } from "../operations/operation.ts"
 import type { Graph } from "../supergraph/supergraph.ts"
+import type { Ask } from "../upstream/ask.ts"
 import type { Caller } from "../upstream/caller.ts"
 import type { SubgraphResult } from "../upstream/data-sources.ts"
-import type { Ask } from "../upstream/link.ts"
 import { Spent } from "../upstream/spent.ts"
 
 /** What is done with each event of a subscription document: the same object for all who subscribed alike. */

@@ -1,7 +1,7 @@
 import type { Cancellation } from "@parley/link/cancellation.ts"
 import type { LinkExtensions } from "@parley/link/protocol.ts"
 import type { RequestContext } from "@parley/platform/request-context.ts"
-import type { Upstreamed } from "./link.ts"
+import type { Upstreamed } from "./ask.ts"
 import type { Pool } from "./pool.ts"
 
 /** On whose behalf a subgraph is asked. */

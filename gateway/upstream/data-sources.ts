@@ -1,7 +1,7 @@
 import type { GraphQLDataSource } from "@apollo/gateway"
+import type { Ask, Upstreamed, WireError } from "./ask.ts"
 import { type Caller, NOBODY, type Pools } from "./caller.ts"
 import { createEntityBatch } from "./entity-batch.ts"
-import type { Ask, Upstreamed, WireError } from "./link.ts"
 import type { Pool } from "./pool.ts"
 import type { Spent } from "./spent.ts"
 

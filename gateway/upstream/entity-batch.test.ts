@@ -7,9 +7,9 @@ import {
   MAX_REPRESENTATIONS,
   MAX_WAITING_LOOKUP_BYTES,
 } from "../limits.ts"
+import type { Ask } from "./ask.ts"
 import type { SubgraphResult } from "./data-sources.ts"
 import { createEntityBatch } from "./entity-batch.ts"
-import type { Ask } from "./link.ts"
 import { Spent } from "./spent.ts"
 
 const ask = (...ids: string[]) => ({

@@ -8,9 +8,9 @@ import {
   MAX_WAITING_LOOKUPS,
   REPRESENTATIONS_AT_A_TURN,
 } from "../limits.ts"
+import type { Ask } from "./ask.ts"
 import type { SubgraphResult } from "./data-sources.ts"
 import { failed, found, Lookup, type Places } from "./entity-lookup.ts"
-import type { Ask } from "./link.ts"
 import type { Spent } from "./spent.ts"
 
 /** What one request carries: each representation once, and where each is wanted. */

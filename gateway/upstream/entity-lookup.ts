@@ -1,5 +1,5 @@
+import type { WireError } from "./ask.ts"
 import type { SubgraphResult } from "./data-sources.ts"
-import type { WireError } from "./link.ts"
 import type { Spent } from "./spent.ts"
 
 /** The places that one representation has in what was asked for. */

@@ -2,7 +2,7 @@ import { LINK_FRAME_BYTES } from "@parley/link/limits.ts"
 import type { LinkExtensions } from "@parley/link/protocol.ts"
 import { isLongerThan } from "@parley/platform/bytes.ts"
 import { ParleyError } from "@parley/platform/errors.ts"
-import type { Ask } from "./link.ts"
+import type { Ask } from "./ask.ts"
 
 const NEXT_START = '{"id":"'
 const NEXT_MARK = '","type":"next","payload":'

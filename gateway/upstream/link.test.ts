@@ -3,8 +3,9 @@ import { Cancellation } from "@parley/link/cancellation.ts"
 import { silentLogger as log } from "@parley/platform/log.ts"
 import { until } from "@parley/testing/until.ts"
 import { MAX_IN_FLIGHT } from "../limits.ts"
+import type { Upstreamed } from "./ask.ts"
 import { subscribeFrame } from "./frames.ts"
-import { createLink, type Upstreamed } from "./link.ts"
+import { createLink } from "./link.ts"
 
 /** A node that acknowledges, counts what it is asked, and never answers. */
 function startNode() {

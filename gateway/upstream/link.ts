@@ -6,11 +6,12 @@ import {
   readSharedNext,
   SHARED_NEXT,
 } from "@parley/link/protocol.ts"
-import { type ErrorCode, ParleyError, unavailable } from "@parley/platform/errors.ts"
+import { unavailable } from "@parley/platform/errors.ts"
 import type { Logger } from "@parley/platform/log.ts"
 import type { RequestContext } from "@parley/platform/request-context.ts"
 import { gradually } from "../gradually.ts"
 import { MAX_IN_FLIGHT } from "../limits.ts"
+import { type Ask, Unanswered, type Upstreamed, type WireError } from "./ask.ts"
 import {
   type Connection,
   type ConnectionState,
@@ -18,46 +19,6 @@ import {
   type TIMES,
 } from "./connection.ts"
 import { completion, readNext, subscribeFrame } from "./frames.ts"
-
-/** What a subgraph is asked. */
-export interface Ask {
-  query: string
-  operationName?: string
-  variables?: Record<string, unknown>
-  /** It changes nothing: asked of two nodes it does no harm. */
-  repeatable?: boolean
-}
-
-/** There will be no answer from this node. What was not sent may be asked of another, and so may what is repeatable. */
-export class Unanswered extends ParleyError {
-  constructor(
-    message: string,
-    readonly sent: boolean,
-  ) {
-    super("UNAVAILABLE", message)
-  }
-}
-
-export interface WireError {
-  message: string
-  path?: (string | number)[]
-  locations?: { line: number; column: number }[]
-  extensions?: { code?: ErrorCode; [detail: string]: unknown }
-}
-
-/** The receiving end of a subscription on the link. */
-export interface Upstreamed {
-  /** Whose it is. */
-  readonly user: string | undefined
-  /** One result, as the JSON that it came in. */
-  receive(payload: string): void
-  /** The subgraph ended it, with errors or without. */
-  ended(errors: readonly WireError[]): void
-  /** The connection is gone, and the subscription with it. */
-  lost(): void
-  /** It is to end here, and to be opened anew, which takes it to another node. */
-  moved(): void
-}
 
 export interface Link<S extends Upstreamed> {
   /** Of the connection for answers: whether the node can be asked. */

@@ -1,4 +1,4 @@
-import type { Upstreamed } from "./link.ts"
+import type { Upstreamed } from "./ask.ts"
 import type { Node } from "./pool.ts"
 
 /** Ticks in which all who are on a node that is to be left have gone: a second. */

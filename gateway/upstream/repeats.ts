@@ -1,5 +1,5 @@
 import { MAX_REMEMBERED_OPERATIONS, SUSPECT_MS } from "../limits.ts"
-import type { Ask } from "./link.ts"
+import type { Ask } from "./ask.ts"
 
 /**
  * Decides which operations may be sent to a second node after a link broke, or fell silent, while they were in flight.
