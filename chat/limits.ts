@@ -25,7 +25,7 @@ export const MAX_REFUSED_NAMED = 100
 
 /**
  * What an operator may set, by the environment variable of that name. A person who types, pastes or flushes the outbox
- * of a long flight meets none of them; a compiled does within seconds.
+ * of a long flight meets none of them; a script does within seconds.
  */
 export const WRITE_LIMITS = {
   /** Tokens for sending that come back in a minute: five messages a second, for hours. */

@@ -15,7 +15,7 @@ export interface Ready {
   reload: string[]
 }
 
-/** Turns an event into the answer to one subscription document. Subscriptions with the same document share one compiled. */
+/** Turns an event into the answer to one subscription document. Subscriptions with the same document share one. */
 export interface CompiledSubscription {
   /** Whether the answer is the same for every viewer, so that one rendering serves all. */
   readonly shareable: boolean

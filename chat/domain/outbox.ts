@@ -1,6 +1,6 @@
 import type { OutboxPosition } from "../store/nodes.ts"
 
-/** Keeps outbox of what this node stores until the other nodes have been told of it. */
+/** Keeps track of what this node stores until the other nodes have been told of it. */
 export interface Outbox {
   /** The position for so many entries that are about to be stored in one write; the first one's. */
   reserve(count: number): OutboxPosition

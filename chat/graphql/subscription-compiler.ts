@@ -32,16 +32,16 @@ import type { ChatContext, Services } from "./context.ts"
 
 export interface SubscriptionCompiler {
   /**
-   * The compiled of a subscription document: the same object for the same document, operation and variables, apart
+   * The compiled subscription of a document: the same object for the same document, operation and variables, apart
    * from those of `after`, which says where to begin and not what an event looks like.
    * @throws ParleyError TOO_LARGE where the variables are long: they live as long as the subscription.
    */
   of(args: ExecutionArgs): CompiledSubscription
-  /** To be called once for each `of`: a compiled is shared as long as a subscription goes by it, and then forgotten. */
+  /** To be called once for each `of`: a compiled subscription is shared as long as a client goes by it, and then forgotten. */
   release(compiled: CompiledSubscription): void
 }
 
-/** Where a compiled is kept, and how many subscriptions go by it. */
+/** Where a compiled subscription is kept, and how many clients go by it. */
 interface Use {
   variants: Map<string, CompiledSubscription>
   key: string

@@ -7,7 +7,7 @@ import { createReplaySemaphore } from "../delivery/replay-semaphore.ts"
 import type { CompiledSubscription, DeliveryEvent, Subscription } from "../delivery/subscription.ts"
 import type { Entry } from "../domain/entry.ts"
 
-/** A compiled whose answer is the event itself, as JSON. */
+/** A compiled subscription whose answer is the event itself, as JSON. */
 export const plainCompiled = (
   shareable = true,
   pause?: () => Promise<void>,

@@ -35,7 +35,7 @@ export interface CompiledSubscription {
 
 export interface SubscriptionCompiler {
   /**
-   * The compiled of a subscription, by document and by those variables that an event's looks depend on.
+   * The compiled subscription, by document and by those variables that an event's looks depend on.
    * @throws ParleyError TOO_LARGE where these are more than a few switches: they live as long as the subscription.
    */
   of(operation: Operation, variables: Variables): CompiledSubscription
