@@ -20,6 +20,8 @@ export async function sendRequests(
   const common = {
     "content-type": "application/json",
     accept: "application/graphql-response+json, application/json",
+    // Bun asks for compressed answers by itself. Neither chat nor the stock gateway packs any: the same is asked of all.
+    "accept-encoding": "identity",
     ...headers,
   }
   let next = 0
